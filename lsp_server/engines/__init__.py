@@ -1,0 +1,69 @@
+"""What an engine is: takes a prompt and limits, gives candidates, on one worker thread."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Event
+from typing import Protocol
+
+from lsp_server.prompt import Prompt
+
+
+class StopReason(StrEnum):
+    """Why a candidate ended."""
+
+    END = "end"
+    """The model wrote its end token."""
+    RULE = "rule"
+    """A stop rule cut the text."""
+    LENGTH = "length"
+    """The token limit was reached."""
+    UNLIKELY = "unlikely"
+    """The text so far fell below the asked probability."""
+    CANCELLED = "cancelled"
+    """The request was cancelled between two tokens."""
+
+
+StopRule = Callable[[str], int | None]
+"""Text of the completion so far -> characters to keep if it is finished, None to go on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Bounds of one completion."""
+
+    max_tokens: int = 64
+    stop: StopRule
+    min_probability: float = 0.0
+    """Decoding ends once the probability of all tokens so far falls below this."""
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    seed: int = 0
+    """Of the sampler; unused when greedy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One completion, without the healed piece that stands before the cursor."""
+
+    tokens: tuple[str, ...]
+    """Text of each token, parallel to `logprobs`; "" where it only completes the healed piece."""
+    logprobs: tuple[float, ...]
+    """Natural logarithm of each token's probability, given the text typed so far."""
+    stop: StopReason
+
+    @property
+    def text(self) -> str:
+        """What would be inserted at the cursor."""
+        return "".join(self.tokens)
+
+
+class Engine(Protocol):
+    """Turns a prompt into candidates."""
+
+    name: str
+
+    def complete(self, prompt: Prompt, limits: Limits, cancelled: Event) -> list[Candidate]:
+        """Best candidate first. Polls `cancelled` between tokens."""
+        ...

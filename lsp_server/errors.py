@@ -1,0 +1,38 @@
+"""The server's errors as one tree; each message says expected, found, next step.
+
+LoryError
+├── BundleError      a bundle that cannot be trusted or loaded
+├── TokenizerError   a tokenizer file without Lory's sentinels
+├── SettingsError    a setting that is unknown or out of range
+├── PluginError      an entry point that cannot be loaded or that raised
+├── EngineError      the model cannot be run here
+└── BenchError       a replay that cannot be carried out
+"""
+
+
+class LoryError(Exception):
+    """What Lory can explain in one line; the command line prints it and exits 2."""
+
+
+class BundleError(LoryError):
+    """The bundle is missing a part, was changed, or is of another format."""
+
+
+class TokenizerError(LoryError):
+    """The tokenizer file does not carry Lory's sentinels at their ids."""
+
+
+class SettingsError(LoryError):
+    """A setting is unknown or out of range."""
+
+
+class PluginError(LoryError):
+    """A plugin cannot be loaded, or raised while it ran."""
+
+
+class EngineError(LoryError):
+    """The engine cannot run the model on this machine."""
+
+
+class BenchError(LoryError):
+    """A benchmark cannot be carried out: no files, or a server that does not answer."""

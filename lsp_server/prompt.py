@@ -1,0 +1,186 @@
+"""The one prompt layout: takes path, prefix and suffix, gives token ids to train, evaluate, serve.
+
+    plain   <|file|> [<|path|> path] <|prefix|> text <|end|>
+    PSM     <|file|> [<|path|> path] <|prefix|> prefix <|suffix|> suffix <|middle|> middle <|end|>
+    SPM     <|file|> [<|path|> path] <|suffix|> suffix <|prefix|> prefix <|middle|> middle <|end|>
+
+SPM is what is served: the long suffix stands before the prefix, so a key press changes only the
+last few tokens and the KV cache of all before them survives.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from lsp_server.errors import TokenizerError
+
+CHARACTERS_PER_TOKEN = 16
+"""No budget's tokens average more than this: bounds what is tokenized of a huge file."""
+
+LAYOUT_SENTINELS = 5
+"""In a full SPM prompt: file, path, suffix, prefix, middle."""
+
+LONGEST_HEALED_PIECE = 64
+"""Characters; a longer last piece (a base64 line, say) is not taken back."""
+
+
+Ids = Sequence[int]
+
+
+class Sentinel(IntEnum):
+    """Ids of the tokens that no source text can produce."""
+
+    FILE = 0
+    PATH = 1
+    PREFIX = 2
+    SUFFIX = 3
+    MIDDLE = 4
+    END = 5
+    PAD = 6
+
+    @property
+    def text(self) -> str:
+        """The token as it stands in tokenizer.json, such as `<|file|>`."""
+        return f"<|{self.name.lower()}|>"
+
+
+SENTINELS: tuple[str, ...] = tuple(sentinel.text for sentinel in Sentinel)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Tokens for each part of a prompt; what path and suffix leave goes to the prefix."""
+
+    context: int = 1024
+    """Prompt and completion together."""
+    completion: int = 64
+    path: int = 32
+    suffix: int = 256
+    prefix_hop: float = 0.25
+    """Share of the prefix budget by which its start moves on, so that typing seldom moves it."""
+    heal: bool = True
+    """Leave the unfinished piece at the cursor to the completion (token healing)."""
+
+    @property
+    def prefix(self) -> int:
+        """Tokens left for the prefix once path, suffix, sentinels and completion have theirs."""
+        return self.context - self.completion - self.path - self.suffix - LAYOUT_SENTINELS
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the engine reads."""
+
+    ids: tuple[int, ...]
+    heal: str = ""
+    """Text right before the cursor that `ids` leave out; the completion starts with it."""
+
+
+def load_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer of a bundle or a run, set so that source text never becomes a sentinel.
+
+    Raises TokenizerError where the file is missing, unreadable, or has other sentinels.
+    """
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as exc:  # the library raises bare Exception
+        raise TokenizerError(f"{path} is not a readable tokenizer file: {exc}") from exc
+    return guard_sentinels(tokenizer, str(path))
+
+
+def guard_sentinels(tokenizer: Tokenizer, name: str) -> Tokenizer:
+    """The same tokenizer, its sentinel ids checked, told to read sentinels in text as text."""
+    found = {text: tokenizer.token_to_id(text) for text in SENTINELS}
+    expected = {sentinel.text: int(sentinel) for sentinel in Sentinel}
+    if found != expected:
+        raise TokenizerError(
+            f"{name}: expected sentinel ids {expected}, found {found}; "
+            "rebuild it with: lory-train tokenizer"
+        )
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def encode(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Token ids of source text; never a sentinel."""
+    ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+    return ids
+
+
+def decode(tokenizer: Tokenizer, ids: Ids) -> str:
+    """Text of token ids; sentinels are left out, broken UTF-8 becomes U+FFFD."""
+    text: str = tokenizer.decode(list(ids), skip_special_tokens=True)
+    return text
+
+
+def header(path_ids: Ids) -> list[int]:
+    """Start of every layout; without a path its sentinel is left out too."""
+    return [Sentinel.FILE, Sentinel.PATH, *path_ids] if path_ids else [Sentinel.FILE]
+
+
+def plain(path_ids: Ids, text_ids: Ids) -> list[int]:
+    """Left-to-right layout, up to and without the end token."""
+    return [*header(path_ids), Sentinel.PREFIX, *text_ids]
+
+
+def psm(path_ids: Ids, prefix_ids: Ids, suffix_ids: Ids) -> list[int]:
+    """Prefix-suffix-middle layout, up to and with `<|middle|>`."""
+    start = [*header(path_ids), Sentinel.PREFIX, *prefix_ids]
+    return [*start, Sentinel.SUFFIX, *suffix_ids, Sentinel.MIDDLE]
+
+
+def spm(path_ids: Ids, prefix_ids: Ids, suffix_ids: Ids) -> list[int]:
+    """Suffix-prefix-middle layout, up to and with `<|middle|>`."""
+    start = [*header(path_ids), Sentinel.SUFFIX, *suffix_ids]
+    return [*start, Sentinel.PREFIX, *prefix_ids, Sentinel.MIDDLE]
+
+
+def last_piece(tokenizer: Tokenizer, prefix: str) -> str:
+    """The unfinished piece at the end of `prefix`, as the tokenizer splits text; "" if there is none.
+
+    A word typed halfway is tokenized unlike the whole word; leaving its piece to the completion
+    (token healing) keeps the prompt's tokens those of finished text.
+    """
+    start = prefix.rfind("\n")
+    if start > 0 and prefix[start - 1] == "\r":
+        start -= 1
+    tail = prefix[max(start, 0) :]
+    if not tail or tokenizer.pre_tokenizer is None:
+        return ""
+    tail = tail[-4 * LONGEST_HEALED_PIECE :]
+    _, (begin, _) = tokenizer.pre_tokenizer.pre_tokenize_str(tail)[-1]
+    piece = tail[begin:]
+    return piece if len(piece) <= LONGEST_HEALED_PIECE else ""
+
+
+def clip_prefix(tokenizer: Tokenizer, prefix: str, budget: int, hop: float) -> list[int]:
+    """Ids of the latest text of `prefix` that fits `budget` tokens, from a line's start on.
+
+    The start moves in hops: while one types, it stays, and so do the tokens after it.
+    """
+    hop_characters = max(1, int(budget * hop * 3))
+    reach = budget * CHARACTERS_PER_TOKEN
+    start = max(0, -(-(len(prefix) - reach) // hop_characters) * hop_characters)
+    while True:
+        line = start and prefix.find("\n", start) + 1
+        ids = encode(tokenizer, prefix[line or start :])
+        if len(ids) <= budget:
+            return ids
+        if start + hop_characters >= len(prefix):
+            return ids[-budget:]
+        surplus = int((len(ids) - budget) / len(ids) * (len(prefix) - start)) // 2
+        start += max(1, surplus // hop_characters) * hop_characters
+
+
+def build(tokenizer: Tokenizer, path: str, prefix: str, suffix: str, budget: Budget) -> Prompt:
+    """The prompt that is served and evaluated: SPM, each part cut to its budget."""
+    piece = last_piece(tokenizer, prefix) if budget.heal else ""
+    path_ids = encode(tokenizer, path)[-budget.path :] if path else []
+    near = suffix[: budget.suffix * CHARACTERS_PER_TOKEN]
+    suffix_ids = encode(tokenizer, near)[: budget.suffix]
+    whole = prefix[: len(prefix) - len(piece)]
+    prefix_ids = clip_prefix(tokenizer, whole, budget.prefix, budget.prefix_hop)
+    return Prompt(tuple(spm(path_ids, prefix_ids, suffix_ids)), piece)

@@ -1,0 +1,5 @@
+"""`python -m trainer`: the same as the command `lory-train`."""
+
+from trainer.cli import main
+
+main()

@@ -1,0 +1,245 @@
+"""Every stage's settings, declared once: takes a recipe's values, gives checked dataclasses."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from trainer.errors import RecipeError
+
+
+def require(holds: bool, key: str, expected: str, found: object) -> None:
+    """Raise RecipeError that says what `key` expected and what was found, unless `holds`."""
+    if not holds:
+        raise RecipeError(f"{key}: expected {expected}, found {found}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec:
+    """One source: a plugin of the group `lory.sources` and what it is called with."""
+
+    plugin: str
+    """Entry point's name: folder, git, distributions, dataset, or that of an installed plugin."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the plugin, such as `path: src/`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourcesConfig:
+    """Station 1: documents from folders, git repositories, distributions and datasets."""
+
+    sources: list[SourceSpec] = field(default_factory=list)
+    suffixes: list[str] = field(default_factory=lambda: [".py"])
+    """File name endings that are read."""
+    max_file_bytes: int = 1_000_000
+    """Larger files are counted and left out unread."""
+    max_repository_bytes: int = 0
+    """Bytes of text taken from one repository, files in seeded order; 0 for no cap."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(
+            self.max_file_bytes > 0, "sources.max_file_bytes", "more than 0", self.max_file_bytes
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class FiltersConfig:
+    """Station 2: which documents stay, each decision with its reason. CodeParrot's heuristics."""
+
+    max_line_length: int = 1000
+    max_mean_line_length: float = 100.0
+    min_alphanumeric_share: float = 0.25
+    drop_generated: bool = True
+    """Documents whose first lines say that a program wrote them."""
+    keep_test_share: float = 1.0
+    """Share of test and configuration files that stays, drawn by hash; 0 drops them all."""
+    licences: list[str] = field(default_factory=list)
+    """Licences that are allowed, compared in lower case; empty allows all."""
+    drop_secrets: bool = True
+    must_parse: bool = False
+    """Drop what Python's parser refuses."""
+    keywords: list[str] = field(default_factory=list)
+    """When given, only documents with one of these words stay (the article's library filter)."""
+
+    def __post_init__(self) -> None:
+        require(
+            0 <= self.keep_test_share <= 1, "filters.keep_test_share", "0..1", self.keep_test_share
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DedupConfig:
+    """Station 3: duplicates, decontamination, split by repository, ledger."""
+
+    jaccard: float = 0.85
+    permutations: int = 128
+    shingle_tokens: int = 5
+    """Words in one shingle of the MinHash."""
+    near: bool = True
+    decontamination: list[str] = field(default_factory=list)
+    """Files of sorted 8-byte prefixes of md5 over windows of four stripped lines."""
+    contaminated_share: float = 0.3
+    """A document with at least this share of its windows listed is dropped."""
+    heldout_share: float = 0.02
+    """Share of repositories, drawn by hash of the name, that is never trained on."""
+    heldout_repositories: list[str] = field(default_factory=list)
+    """Repositories that are held out whatever their hash."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(0 < self.jaccard <= 1, "dedup.jaccard", "0..1", self.jaccard)
+        require(0 <= self.heldout_share < 1, "dedup.heldout_share", "0..1", self.heldout_share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerConfig:
+    """Station 4: byte-level BPE over the training split."""
+
+    vocabulary: int = 16_384
+    sample_bytes: int = 100_000_000
+    """Text that the merges are learned from, documents in seeded order."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(
+            512 <= self.vocabulary <= 65_536, "tokenizer.vocabulary", "512..65536", self.vocabulary
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackingConfig:
+    """Station 5: documents to blocks of token ids, with fresh cuts each epoch."""
+
+    block_tokens: int = 1024
+    epochs: int = 1
+    fim_rate: float = 0.5
+    """Share of segments laid out for filling in the middle."""
+    spm_share: float = 0.5
+    """Of those, the share in suffix-prefix-middle order; the rest is prefix-suffix-middle."""
+    line_span_share: float = 0.5
+    """Of those, the share whose middle runs to the end of its line or of a few lines."""
+    path_rate: float = 0.9
+    """Share of segments that carry their path."""
+    max_path_tokens: int = 32
+    max_train_tokens: int = 0
+    """Tokens packed for one epoch, documents in seeded order; 0 for all."""
+    heldout_tokens: int = 500_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("fim_rate", "spm_share", "line_span_share", "path_rate"):
+            require(0 <= getattr(self, name) <= 1, f"packing.{name}", "0..1", getattr(self, name))
+        require(self.block_tokens >= 64, "packing.block_tokens", "at least 64", self.block_tokens)
+
+
+Preset = Literal["gpt2-124m", "tiny", "10m", "25m", "45m"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Station 6's network: a preset; the vocabulary's size comes from the tokenizer."""
+
+    preset: Preset = "10m"
+    context: int = 1024
+    block_order: Literal["gpt2", "gpt1"] = "gpt2"
+    """GPT presets only: layer norm before each sub-layer (gpt2) or after it (gpt1)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainConfig:
+    """Station 6: next-token training. Schedules count optimizer steps."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    steps: int = 1000
+    batch_tokens: int = 16_384
+    """Tokens per optimizer step, over all processes and micro-batches."""
+    micro_batch: int = 4
+    """Blocks per forward pass and process."""
+    optimizer: Literal["adamw", "muon"] = "muon"
+    learning_rate: float = 3e-3
+    """Peak, of AdamW."""
+    muon_learning_rate: float = 0.02
+    """Peak, of Muon on the matrices of the blocks."""
+    weight_decay: float = 0.1
+    """On matrices and embeddings; norms and biases are spared."""
+    betas: tuple[float, float] = (0.9, 0.95)
+    schedule: Literal["wsd", "cosine"] = "wsd"
+    warmup_steps: int = 50
+    decay_share: float = 0.4
+    """wsd: last share of the steps, over which the rate falls linearly to zero."""
+    clip_norm: float = 1.0
+    precision: Literal["bf16", "fp32"] = "bf16"
+    compile: bool = False
+    key_tokens: list[str] = field(default_factory=list)
+    """The article's key-token weighted loss: more of these, more weight; empty is off."""
+    key_token_weight: float = 1.0
+    budget: str = ""
+    """Wall time, such as 25m or 2h; the decay then ends on time. Empty: by steps."""
+    eval_every: int = 100
+    eval_blocks: int = 64
+    checkpoint_every: int = 100
+    keep_checkpoints: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.steps > 0, "pretrain.steps", "more than 0", self.steps)
+        require(self.micro_batch > 0, "pretrain.micro_batch", "more than 0", self.micro_batch)
+        require(0 <= self.decay_share <= 1, "pretrain.decay_share", "0..1", self.decay_share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportConfig:
+    """Station 7: ONNX graphs with an explicit KV cache; the gate that they are the same model."""
+
+    precisions: list[Literal["int8", "int4"]] = field(default_factory=lambda: ["int8"])
+    """Quantized graphs beside fp32; the first is what the bundle ships."""
+    parity_prompts: int = 50
+    parity_steps: int = 64
+    exact_match_cursors: int = 400
+    """Held-out cursors over which a quantized graph is compared with fp32."""
+    exact_match_tolerance: float = 0.3
+    """Points of exact match that a quantized graph may lose."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateConfig:
+    """Station 8: what the exported model is worth, each figure with its interval."""
+
+    cursors: int = 400
+    """Seeded cursor positions in held-out repositories."""
+    humaneval: str = ""
+    """A JSONL(.gz) file in HumanEval's columns, or a hub dataset's name; empty skips it."""
+    infilling: list[str] = field(default_factory=list)
+    """JSONL(.gz) files in HumanEval-Infilling's columns."""
+    problems: int = 0
+    """Problems taken of each set, in seeded order; 0 for all."""
+    samples: int = 10
+    """Samples for each HumanEval problem."""
+    temperature: float = 0.2
+    timeout_seconds: float = 5.0
+    """Of one program in the sandbox."""
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BundleConfig:
+    """Station 9: the folder that the server loads."""
+
+    name: str = "lory"
+    version: str = "0.1.0"
+    languages: list[str] = field(default_factory=lambda: ["python"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All stages' settings; a YAML file in `recipes/` gives what differs from the defaults."""
+
+    sources: SourcesConfig = field(default_factory=SourcesConfig)
+    filters: FiltersConfig = field(default_factory=FiltersConfig)
+    dedup: DedupConfig = field(default_factory=DedupConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    packing: PackingConfig = field(default_factory=PackingConfig)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    bundle: BundleConfig = field(default_factory=BundleConfig)

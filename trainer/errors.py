@@ -1,0 +1,43 @@
+"""The trainer's errors as one tree; each message says expected, found, next step.
+
+TrainerError
+├── RecipeError     an unknown recipe, key or value
+├── SourceError     a source that cannot be read
+├── CorpusError     a corpus that is empty or damaged
+├── StageError      a stage whose inputs are missing or were made with other settings
+├── CheckpointError a checkpoint that cannot be written or read
+├── ExportError     a graph that differs from the model it came from
+└── SandboxError    a sandbox that cannot be set up
+"""
+
+
+class TrainerError(Exception):
+    """What the trainer can explain in one line; the command line prints it and exits 2."""
+
+
+class RecipeError(TrainerError):
+    """A recipe is unknown, or one of its keys or values is."""
+
+
+class SourceError(TrainerError):
+    """A source of documents cannot be read at all."""
+
+
+class CorpusError(TrainerError):
+    """A corpus is empty after a stage, or its files are damaged."""
+
+
+class StageError(TrainerError):
+    """A stage misses its inputs, or was finished with other settings."""
+
+
+class CheckpointError(TrainerError):
+    """A checkpoint could not be written or read."""
+
+
+class ExportError(TrainerError):
+    """The exported graph fails its parity gate, or the model has no exporter."""
+
+
+class SandboxError(TrainerError):
+    """Code cannot be run under the limits that were asked for."""
