@@ -1,0 +1,46 @@
+# Everything a newcomer runs. Paths stay relative, so that a checkout may lie in a folder with spaces.
+PYTHON ?= python3
+DEMO := .venv/demo
+DEV := .venv/dev
+RUN := $(DEV)/bin/python -m
+
+# Nothing here may ask a model hub, and waiting threads must not spin on a shared machine.
+export HF_HUB_OFFLINE := 1
+export OMP_WAIT_POLICY := passive
+
+.PHONY: demo test lint check format clean
+
+demo: $(DEMO)/ready
+	@$(DEMO)/bin/python -m lsp_server demo
+
+test: $(DEV)/ready
+	@$(RUN) pytest
+
+lint: $(DEV)/ready
+	@$(RUN) ruff check .
+	@$(RUN) ruff format --check .
+	@$(RUN) mypy trainer lsp_server tests
+
+check: lint test
+
+format: $(DEV)/ready
+	@$(RUN) ruff check --fix .
+	@$(RUN) ruff format .
+
+$(DEMO)/ready: pyproject.toml constraints.txt
+	@$(call make_environment,$(DEMO),.)
+
+$(DEV)/ready: pyproject.toml constraints.txt
+	@$(call make_environment,$(DEV),.[dev])
+
+clean:
+	rm -rf .venv .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# $(1): the environment's folder; $(2): what is installed into it, from this checkout.
+define make_environment
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Lory needs Python 3.11 or newer, found %d.%d; name one: make PYTHON=python3.12" % sys.version_info[:2] or 0)'
+echo "Making $(1) (once; a minute or two)"
+$(PYTHON) -m venv $(1)
+$(1)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable "$(2)" 2>$(1)/install.log || { cat $(1)/install.log >&2; exit 1; }
+touch $@
+endef
