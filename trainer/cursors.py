@@ -1,0 +1,90 @@
+"""Cursor positions for measuring: takes held-out documents, gives seeded places in code lines."""
+
+import random
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+from trainer.document import Document
+
+CURSORS_PER_DOCUMENT = 3
+"""So that one long file cannot decide a figure."""
+
+SHORTEST_TRUTH = 3
+"""Characters other than white space that are left to complete."""
+
+LINE = re.compile(r"[^\r\n]+")
+NOT_SPACE = re.compile(r"\S")
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a line of a real file; `prefix + truth + suffix` is the whole file."""
+
+    path: str
+    prefix: str
+    truth: str
+    """The rest of the cursor's line, without its line break."""
+    suffix: str
+    """What follows the line, its line break first; "" at the end of the file."""
+    repo: str
+    """Cursors of one repository resemble each other: intervals are drawn over repositories."""
+
+
+def sample_cursors(documents: Iterable[Document], count: int, seed: int) -> list[Cursor]:
+    """At most `count` cursors, repositories taking turns, then documents, then lines.
+
+    The same documents in any order give the same cursors. Fewer come back where the documents
+    have fewer places than that.
+    """
+    turns = take_turns(sorted(documents, key=lambda document: document.id), random.Random(seed))
+    streams = [place_cursors(document, seed) for document in turns]
+    placed = (
+        cursor
+        for _ in range(CURSORS_PER_DOCUMENT)
+        for stream in streams
+        for cursor in islice(stream, 1)
+    )
+    return list(islice(placed, count))
+
+
+def take_turns(documents: Sequence[Document], rng: random.Random) -> list[Document]:
+    """All documents, one of each repository, then a second of each, and so on."""
+    by_repository: dict[str, list[Document]] = defaultdict(list)
+    for document in documents:
+        by_repository[document.repo].append(document)
+    rounds: dict[int, list[Document]] = defaultdict(list)
+    for repository in shuffled(sorted(by_repository), rng):
+        for turn, document in enumerate(shuffled(by_repository[repository], rng)):
+            rounds[turn].append(document)
+    return [document for turn in sorted(rounds) for document in rounds[turn]]
+
+
+def shuffled(items: Iterable[Item], rng: random.Random) -> list[Item]:
+    """The items in an order drawn from `rng`."""
+    order = list(items)
+    rng.shuffle(order)
+    return order
+
+
+def place_cursors(document: Document, seed: int) -> Iterator[Cursor]:
+    """One cursor in each line of code, lines in an order of the document's own."""
+    rng = random.Random(f"{seed} {document.id}")
+    text = document.text
+    for line in shuffled(code_lines(text), rng):
+        columns = [match.start() for match in NOT_SPACE.finditer(line.group())]
+        at, end = line.start() + rng.randint(columns[0], columns[-SHORTEST_TRUTH]), line.end()
+        yield Cursor(document.path, text[:at], text[at:end], text[end:], document.repo)
+
+
+def code_lines(text: str) -> Iterator[re.Match[str]]:
+    """Lines that are neither blank nor a comment and hold enough to complete."""
+    for line in LINE.finditer(text):
+        stripped = line.group().strip()
+        if not stripped.startswith("#") and len(NOT_SPACE.findall(stripped)) >= SHORTEST_TRUTH:
+            yield line
