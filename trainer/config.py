@@ -59,11 +59,14 @@ class FiltersConfig:
     """Drop what Python's parser refuses."""
     keywords: list[str] = field(default_factory=list)
     """When given, only documents with one of these words stay (the article's library filter)."""
+    workers: int = 2
+    """Processes that judge documents."""
 
     def __post_init__(self) -> None:
         require(
             0 <= self.keep_test_share <= 1, "filters.keep_test_share", "0..1", self.keep_test_share
         )
+        require(self.workers > 0, "filters.workers", "more than 0", self.workers)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,7 @@ class DedupConfig:
     decontamination: list[str] = field(default_factory=list)
     """Files of sorted 8-byte prefixes of md5 over windows of four stripped lines."""
     contaminated_share: float = 0.3
-    """A document with at least this share of its windows listed is dropped."""
+    """A document to train on with at least this share of its windows listed is dropped."""
     heldout_share: float = 0.02
     """Share of repositories, drawn by hash of the name, that is never trained on."""
     heldout_repositories: list[str] = field(default_factory=list)
@@ -87,6 +90,12 @@ class DedupConfig:
 
     def __post_init__(self) -> None:
         require(0 < self.jaccard <= 1, "dedup.jaccard", "0..1", self.jaccard)
+        require(
+            0 < self.contaminated_share <= 1,
+            "dedup.contaminated_share",
+            "more than 0, at most 1",
+            self.contaminated_share,
+        )
         require(0 <= self.heldout_share < 1, "dedup.heldout_share", "0..1", self.heldout_share)
 
 
@@ -97,6 +106,8 @@ class TokenizerConfig:
     vocabulary: int = 16_384
     sample_bytes: int = 100_000_000
     """Text that the merges are learned from, documents in seeded order."""
+    compare_gpt2: bool = True
+    """Also train a tokenizer with GPT-2's pattern on the same text, to report its bytes per token."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -117,6 +128,8 @@ class PackingConfig:
     """Of those, the share in suffix-prefix-middle order; the rest is prefix-suffix-middle."""
     line_span_share: float = 0.5
     """Of those, the share whose middle runs to the end of its line or of a few lines."""
+    heal_share: float = 0.5
+    """Of those, the share whose cursor moves back to its token piece's start, as prompts have it."""
     path_rate: float = 0.9
     """Share of segments that carry their path."""
     max_path_tokens: int = 32
@@ -126,7 +139,7 @@ class PackingConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("fim_rate", "spm_share", "line_span_share", "path_rate"):
+        for name in ("fim_rate", "spm_share", "line_span_share", "heal_share", "path_rate"):
             require(0 <= getattr(self, name) <= 1, f"packing.{name}", "0..1", getattr(self, name))
         require(self.block_tokens >= 64, "packing.block_tokens", "at least 64", self.block_tokens)
 
@@ -159,6 +172,7 @@ class PretrainConfig:
     """Peak, of AdamW."""
     muon_learning_rate: float = 0.02
     """Peak, of Muon on the matrices of the blocks."""
+    muon_momentum: float = 0.95
     weight_decay: float = 0.1
     """On matrices and embeddings; norms and biases are spared."""
     betas: tuple[float, float] = (0.9, 0.95)
