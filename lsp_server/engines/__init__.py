@@ -20,6 +20,8 @@ class StopReason(StrEnum):
     """The token limit was reached."""
     UNLIKELY = "unlikely"
     """The text so far fell below the asked probability."""
+    BROKEN = "broken"
+    """The model wrote bytes that are no UTF-8."""
     CANCELLED = "cancelled"
     """The request was cancelled between two tokens."""
 

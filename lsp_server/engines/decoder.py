@@ -1,0 +1,129 @@
+"""One decoder graph in onnxruntime: takes token ids and how many are cached, gives the next logits.
+
+The keys and values of all positions lie in buffers that are allocated once and bound as input and
+output of every call: the graph writes the new positions in place and nothing is copied. Positions
+from `past` on are overwritten, so rewinding is free.
+
+Shapes: S tokens of this call, T positions whose logits are wanted, V vocabulary.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from lsp_server.errors import EngineError
+from lsp_server.manifest import REBUILD, TensorSpec
+
+INPUT_IDS = "input_ids"
+LAST_POSITION = "seqlens_k"
+"""int32 [1]: cached and new tokens together, less one, as GroupQueryAttention wants it."""
+TOTAL_LENGTH = "total_sequence_length"
+"""int32 scalar: cached and new tokens together."""
+LOGITS_FROM = "logits_from"
+"""int64 [1]: the first token of this call whose logits are wanted; all after it are given too."""
+LOGITS = "logits"
+PAST, PRESENT = "past_", "present_"
+
+
+class OnnxDecoder:
+    """A session with its buffers; not for more than one thread at a time."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        check_format(session)
+        self._session = session
+        self.provider: str = session.get_providers()[0]
+        caches = [tensor for tensor in session.get_inputs() if tensor.name.startswith(PAST)]
+        self.context: int = caches[0].shape[2]
+        self.vocabulary: int = next(t for t in session.get_outputs() if t.name == LOGITS).shape[-1]
+        self._cache = {tensor.name: wrap(np.zeros(tensor.shape, np.float32)) for tensor in caches}
+        self._last_position = np.zeros(1, np.int32)
+        self._total_length = np.array(0, np.int32)
+        self._scalars = {
+            LAST_POSITION: wrap(self._last_position),
+            TOTAL_LENGTH: wrap(self._total_length),
+        }
+        self._options = onnxruntime.RunOptions()
+        self._step_ids_S = np.zeros((1, 1), np.int64)
+        self._step_logits_TV = np.empty((1, 1, self.vocabulary), np.float32)
+        self._step = self._bind(self._step_ids_S, self._step_logits_TV)
+
+    def forward(self, ids: Sequence[int], past: int, wanted: int = 1) -> NDArray[np.float32]:
+        """Logits [T, V] of the last `wanted` of `ids`, which follow `past` cached tokens.
+
+        The array is a buffer of this decoder: the next call may overwrite it.
+        """
+        self._last_position[0] = past + len(ids) - 1
+        self._total_length[...] = past + len(ids)
+        if len(ids) == 1:
+            self._step_ids_S[0, 0] = ids[0]
+            self._session.run_with_iobinding(self._step, self._options)
+            return self._step_logits_TV.reshape(-1, self.vocabulary)
+        ids_S = np.array([ids], np.int64)
+        logits_TV = np.empty((1, wanted, self.vocabulary), np.float32)
+        self._session.run_with_iobinding(self._bind(ids_S, logits_TV), self._options)
+        return logits_TV.reshape(-1, self.vocabulary)
+
+    def _bind(self, ids_S: NDArray[np.int64], logits_TV: NDArray[np.float32]) -> Any:
+        start = np.array([ids_S.shape[1] - logits_TV.shape[1]], np.int64)
+        binding = self._session.io_binding()
+        inputs = self._scalars | {INPUT_IDS: wrap(ids_S), LOGITS_FROM: wrap(start)} | self._cache
+        for name, value in inputs.items():
+            binding.bind_ortvalue_input(name, value)
+        for name, value in self._cache.items():
+            binding.bind_ortvalue_output(name.replace(PAST, PRESENT), value)
+        binding.bind_ortvalue_output(LOGITS, wrap(logits_TV))
+        return binding
+
+
+def wrap(array: NDArray[Any]) -> onnxruntime.OrtValue:
+    """The array as onnxruntime's tensor over the same memory."""
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+
+
+def open_session(model: Path, threads: int) -> onnxruntime.InferenceSession:
+    """The graph on CUDA where this onnxruntime has it, else on the CPU.
+
+    Threads wait without spinning: a spinning thread takes the core that the editor needs.
+    Raises EngineError where onnxruntime refuses the file.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
+    available = onnxruntime.get_available_providers()
+    providers = [name for name in wanted if name in available]
+    try:
+        return onnxruntime.InferenceSession(str(model), options, providers=providers)
+    except Exception as exc:  # onnxruntime's own exceptions share no public base class
+        raise EngineError(
+            f"{model}: expected a graph that onnxruntime {onnxruntime.__version__} runs, found: "
+            f"{exc}; check it with: lory bundle check {model.parent}"
+        ) from exc
+
+
+def graph_tensors(session: onnxruntime.InferenceSession) -> list[TensorSpec]:
+    """Inputs, then outputs, as the session states them."""
+    return [
+        TensorSpec(name=tensor.name, type=tensor.type, shape=tuple(tensor.shape))
+        for tensor in (*session.get_inputs(), *session.get_outputs())
+    ]
+
+
+def check_format(session: onnxruntime.InferenceSession) -> None:
+    """Raise EngineError unless the graph has the inputs and outputs that the decoder binds."""
+    inputs = {tensor.name for tensor in session.get_inputs()}
+    outputs = [tensor.name for tensor in session.get_outputs()]
+    caches = {name for name in inputs if name.startswith(PAST)}
+    expected_inputs = {INPUT_IDS, LAST_POSITION, TOTAL_LENGTH, LOGITS_FROM} | caches
+    expected_outputs = {LOGITS} | {name.replace(PAST, PRESENT) for name in caches}
+    if not caches or inputs != expected_inputs or set(outputs) != expected_outputs:
+        raise EngineError(
+            f"expected a decoder graph with inputs {sorted(expected_inputs)}, {PAST}* and outputs "
+            f"to match, found {sorted(inputs)} and {sorted(outputs)}; {REBUILD}"
+        )

@@ -1,0 +1,61 @@
+"""Choosing the next token: takes logits, gives a token and the logarithm of its probability.
+
+Shapes: V is the number of tokens to choose from.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsp_server.engines import Limits
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class Sampler:
+    """Greedy at temperature 0, else nucleus sampling with its own seeded generator."""
+
+    temperature: float
+    top_p: float
+    rng: np.random.Generator
+
+    def choose(self, logits_V: Vector) -> tuple[int, float]:
+        """Index of the chosen token, and its log-probability at temperature 1."""
+        logprobs_V = log_softmax(logits_V)
+        token = self._draw(logits_V) if self.temperature > 0 else int(logits_V.argmax())
+        return token, float(logprobs_V[token])
+
+    def _draw(self, logits_V: Vector) -> int:
+        probabilities_V = nucleus(np.exp(log_softmax(logits_V / self.temperature)), self.top_p)
+        return int(self.rng.choice(len(probabilities_V), p=probabilities_V))
+
+
+def make_sampler(limits: Limits) -> Sampler:
+    """The sampler that `limits` ask for."""
+    return Sampler(limits.temperature, limits.top_p, np.random.default_rng(limits.seed))
+
+
+def log_softmax(logits_V: Vector) -> Vector:
+    """Logarithms of the probabilities; tokens at -inf stay there."""
+    shifted_V = logits_V - logits_V.max()
+    result: Vector = shifted_V - np.log(np.exp(shifted_V).sum())
+    return result
+
+
+def nucleus(probabilities_V: Vector, top_p: float) -> NDArray[np.float64]:
+    """The fewest most probable tokens that hold `top_p` together, renormalised; the rest at 0.
+
+    Source: Holtzman et al. 2020, "The Curious Case of Neural Text Degeneration". The most probable
+    token always stays.
+    """
+    wide_V = probabilities_V.astype(np.float64)
+    if top_p < 1:
+        order_V = np.argsort(-wide_V, kind="stable")
+        before_V = np.cumsum(wide_V[order_V]) - wide_V[order_V]
+        dropped_V = before_V >= top_p
+        dropped_V[0] = False
+        wide_V[order_V[dropped_V]] = 0.0
+    normalised_V: NDArray[np.float64] = wide_V / wide_V.sum()
+    return normalised_V
