@@ -1,0 +1,16 @@
+"""Progress of long work: takes an iterable, gives the same items while a bar counts them on stderr."""
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+def watch(items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
+    """The items of `items`; where stderr is a terminal a bar shows how many have passed."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield from progress.track(items, total=total)

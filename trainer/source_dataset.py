@@ -1,0 +1,127 @@
+"""Source plugin `dataset`: takes a hub dataset or local files in CodeParrot's columns, gives documents."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from trainer.config import SourcesConfig
+from trainer.errors import SourceError
+from trainer.source_files import Admitted, Origin, admit_text, skip
+
+FORMATS = {".parquet": "parquet", ".jsonl": "json", ".json": "json"}
+"""Loader of `datasets` by a local file's ending, `.gz` left out."""
+
+COLUMNS = ("repo_name", "path", "content")
+"""Columns that must be there; `license` is read, `copies` and `size` are not needed."""
+
+
+def read_dataset(
+    config: SourcesConfig,
+    *,
+    name: str = "",
+    files: list[str] | None = None,
+    split: str = "train",
+    revision: str = "main",
+    limit: int = 0,
+) -> Admitted:
+    """Documents of the hub dataset `name`, or of local JSON lines and Parquet `files`, streamed.
+
+    At most `limit` rows are read; 0 reads all. A repository's rows lie scattered, so its cap takes them
+    in the dataset's order. Raises SourceError where the data cannot be opened or lacks a column.
+    """
+    if bool(name) == bool(files):
+        raise SourceError(
+            "source dataset: expected either `name` or `files`, found both or none; give one"
+        )
+    label = name or "local files"
+    rows = open_hub(name, split, revision) if name else open_files(files or [])
+    taken: Counter[str] = Counter()
+    for number, row in enumerate(checked_rows(rows, label)):
+        if limit and number >= limit:
+            return
+        yield from admit_row(row, revision if name else "", config, taken)
+
+
+def admit_row(
+    row: Mapping[str, Any], commit: str, config: SourcesConfig, taken: Counter[str]
+) -> Admitted:
+    """One row as a document or a skipped file; `taken` counts each repository's bytes."""
+    repo, path, text = (row[column] for column in COLUMNS)
+    repo = repo or "unknown"
+    origin = Origin("dataset", repo, commit, (row.get("license") or "unknown").lower())
+    path = path or ""
+    if not isinstance(text, str):
+        yield skip(origin, path, "no content")
+        return
+    if not path.endswith(tuple(config.suffixes)):
+        return
+    size = len(text.encode("utf-8", "replace"))
+    if size > config.max_file_bytes:
+        yield skip(origin, path, "too large")
+    elif "\0" in text:
+        yield skip(origin, path, "binary")
+    elif config.max_repository_bytes and taken[repo] >= config.max_repository_bytes:
+        yield skip(origin, path, "over the repository's cap")
+    else:
+        taken[repo] += size
+        yield admit_text(origin, path, text.removeprefix("\ufeff"))
+
+
+def open_hub(name: str, split: str, revision: str) -> Iterable[Mapping[str, Any]]:
+    """A streamed split of a dataset on the hub."""
+    from datasets import load_dataset
+
+    try:
+        rows: Iterable[Mapping[str, Any]] = load_dataset(
+            name, split=split, revision=revision, streaming=True
+        )
+    except (OSError, ValueError) as exc:
+        raise SourceError(
+            f"source dataset: cannot open {name} (split {split}, revision {revision}): "
+            f"{first_line(exc)}; check the name and the network"
+        ) from exc
+    return rows
+
+
+def open_files(files: list[str]) -> Iterator[Mapping[str, Any]]:
+    """Rows of local files, one file after the other."""
+    from datasets import load_dataset
+
+    for file in files:
+        path = Path(file).expanduser()
+        suffix = Path(path.name.removesuffix(".gz")).suffix
+        if not path.is_file():
+            raise SourceError(f"source dataset: expected a file at {file}, found none")
+        if suffix not in FORMATS:
+            raise SourceError(
+                f"source dataset: expected a name ending in {', '.join(FORMATS)} (or .gz of it), "
+                f"found {file}"
+            )
+        yield from load_dataset(
+            FORMATS[suffix], data_files=str(path), split="train", streaming=True
+        )
+
+
+def checked_rows(rows: Iterable[Mapping[str, Any]], label: str) -> Iterator[Mapping[str, Any]]:
+    """The same rows; raises SourceError where one lacks a column or the data is damaged."""
+    import pyarrow as pa
+
+    try:
+        for row in rows:
+            missing = [column for column in COLUMNS if column not in row]
+            if missing:
+                raise SourceError(
+                    f"source dataset: {label}: expected the columns {', '.join(COLUMNS)}, "
+                    f"found {', '.join(row)}"
+                )
+            yield row
+    except (OSError, ValueError, EOFError, pa.ArrowException) as exc:
+        raise SourceError(
+            f"source dataset: {label} cannot be read to its end: {first_line(exc)}"
+        ) from exc
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, for a message of one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,127 @@
+"""Station 4: takes the training split, gives `tokenizer.json` and its bytes per token on held-out text."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tokenizers import AddedToken, Regex, Tokenizer
+from tokenizers.decoders import ByteLevel as ByteLevelDecoder
+from tokenizers.models import BPE
+from tokenizers.pre_tokenizers import ByteLevel, PreTokenizer, Sequence, Split
+from tokenizers.trainers import BpeTrainer
+
+from lsp_server.prompt import SENTINELS, guard_sentinels
+from trainer.config import TokenizerConfig
+from trainer.document import Document, read_documents
+from trainer.errors import CorpusError
+from trainer.progress import watch
+
+LETTER = r"[\p{L}\p{M}]"
+MARK = r"[^\s\p{L}\p{M}\p{N}_]"
+"""Punctuation and symbols, the underscore left out: it belongs to names."""
+
+PATTERN = "|".join(
+    (
+        r"\r?\n[ \t]*",  # a line's end with the next line's indentation, and nothing else
+        rf"(?: |{MARK})?_*{LETTER}+",  # a word with what leads it: a space, a dot, a quote, underscores
+        rf"(?: |{MARK})?_+",
+        r" ?\p{N}{1,2}",
+        rf" ?{MARK}+",  # `):`, ` ==`, `()`
+        r"[^\S\r\n]+(?!\S)",  # a run of spaces leaves the last one to the word behind it
+        r"[^\S\r\n]+",
+        r"\r",
+    )
+)
+"""Pieces that no merge crosses. Typing on extends the last piece or begins one, so that taking back the
+last piece at the cursor leaves the tokens of finished text."""
+
+HELDOUT_BYTES = 20_000_000
+"""Held-out text that bytes per token are measured on."""
+BATCH = 256
+"""Documents encoded at a time."""
+
+
+def code_pre_tokenizer() -> PreTokenizer:
+    """Splits text by PATTERN."""
+    split = Split(Regex(PATTERN), behavior="isolated")
+    return Sequence([split, ByteLevel(add_prefix_space=False, use_regex=False)])
+
+
+def gpt2_pre_tokenizer() -> PreTokenizer:
+    """Splits text by GPT-2's pattern (Radford et al., 2019)."""
+    return ByteLevel(add_prefix_space=False, use_regex=True)
+
+
+def train_tokenizer(
+    texts: Iterable[str], vocabulary: int, pre_tokenizer: PreTokenizer
+) -> Tokenizer:
+    """A byte-level BPE of at most `vocabulary` tokens, the sentinels at their ids."""
+    tokenizer = Tokenizer(BPE())
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.decoder = ByteLevelDecoder()
+    trainer = BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=[AddedToken(text, special=True, normalized=False) for text in SENTINELS],
+        initial_alphabet=ByteLevel.alphabet(),
+        show_progress=sys.stderr.isatty(),
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return guard_sentinels(tokenizer, "the tokenizer just trained")
+
+
+def sample_ids(documents: Iterable[Document], limit: int, seed: int) -> set[str]:
+    """Ids of documents in an order drawn from `seed`, until their text reaches `limit` bytes."""
+    sizes = {document.id: len(document.text.encode()) for document in documents}
+    order = sorted(sizes, key=lambda key: hashlib.sha256(f"{seed}\0{key}".encode()).digest())
+    chosen: set[str] = set()
+    taken = 0
+    for key in order:
+        if taken >= limit:
+            break
+        chosen.add(key)
+        taken += sizes[key]
+    return chosen
+
+
+def sampled_texts(folder: Path, chosen: set[str]) -> Iterator[str]:
+    """Texts of the chosen documents."""
+    return (document.text for document in read_documents(folder) if document.id in chosen)
+
+
+def measure(tokenizer: Tokenizer, texts: list[str]) -> float:
+    """Bytes of UTF-8 per token over `texts`."""
+    batches = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
+    tokens = sum(
+        len(encoding.ids)
+        for batch in batches
+        for encoding in tokenizer.encode_batch(batch, add_special_tokens=False)
+    )
+    return sum(len(text.encode()) for text in texts) / max(1, tokens)
+
+
+def run(config: TokenizerConfig, inputs: Mapping[str, Path], out: Path) -> None:
+    """Write `tokenizer.json` and `report.json`; raises CorpusError where there is nothing to learn from."""
+    train, heldout = inputs["dedup"] / "train", inputs["dedup"] / "heldout"
+    chosen = sample_ids(watch(read_documents(train), "sample"), config.sample_bytes, config.seed)
+    if not chosen:
+        raise CorpusError(f"tokenizer: expected documents in {train}, found none; run dedup again")
+    tokenizer = train_tokenizer(
+        sampled_texts(train, chosen), config.vocabulary, code_pre_tokenizer()
+    )
+    tokenizer.save(str(out / "tokenizer.json"))
+    unseen = sample_ids(read_documents(heldout), HELDOUT_BYTES, config.seed)
+    texts = list(sampled_texts(heldout, unseen))
+    report = {
+        "vocabulary": tokenizer.get_vocab_size(),
+        "sampled_documents": len(chosen),
+        "heldout_documents": len(texts),
+        "heldout_bytes_per_token": round(measure(tokenizer, texts), 4),
+    }
+    if config.compare_gpt2:
+        peer = train_tokenizer(
+            sampled_texts(train, chosen), config.vocabulary, gpt2_pre_tokenizer()
+        )
+        report["heldout_bytes_per_token_gpt2_pattern"] = round(measure(peer, texts), 4)
+    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
