@@ -70,6 +70,17 @@ class Budget:
         return self.context - self.completion - self.path - self.suffix - LAYOUT_SENTINELS
 
 
+def budget_for(context: int) -> Budget:
+    """The default budget, its parts cut down for a model that reads only `context` tokens."""
+    whole = Budget()
+    return Budget(
+        context=context,
+        completion=min(whole.completion, context // 4),
+        path=min(whole.path, context // 32),
+        suffix=min(whole.suffix, context // 4),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What the engine reads."""

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 
 from lsp_server.engines import Engine, Limits
 from lsp_server.prompt import Budget, build
+from lsp_server.stopping import Shape, rule_for
 from trainer.cursors import Cursor
 
 
@@ -21,12 +22,6 @@ class LineMatch:
     exact: bool
     similarity: float
     """Levenshtein ratio in 0..1, as CodeXGLUE's line completion takes it (fuzz.ratio / 100)."""
-
-
-def end_of_line(text: str) -> int | None:
-    """Stop rule: keep what stands before the first line break."""
-    breaks = [at for at in (text.find("\n"), text.find("\r")) if at >= 0]
-    return min(breaks, default=None)
 
 
 def match_lines(
@@ -50,7 +45,7 @@ def match_line(
     """The greedy completion of the served prompt, with its suffix or left to right."""
     suffix = cursor.suffix if with_suffix else ""
     prompt = build(tokenizer, cursor.path, cursor.prefix, suffix, budget)
-    limits = Limits(max_tokens=budget.completion, stop=end_of_line)
+    limits = Limits(max_tokens=budget.completion, stop=rule_for(Shape.LINE))
     candidates = engine.complete(prompt, limits, Event())
     return compare(candidates[0].text if candidates else "", cursor.truth)
 
