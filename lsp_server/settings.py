@@ -1,0 +1,210 @@
+"""The server's settings: takes what the editor sends, gives one frozen, checked dataclass.
+
+They come from `initializationOptions` and from the section `lory` of `workspace/configuration`;
+the latter wins. Editors hold no defaults of their own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, cast
+
+from cattrs import Converter
+
+from lsp_server.errors import SettingsError
+
+SECTION = "lory"
+NEVER_READ = (
+    "**/.env*",
+    "**/*.pem",
+    "**/*.key",
+    "**/*.p12",
+    "**/*.pfx",
+    "**/id_rsa*",
+    "**/id_ed25519*",
+    "**/secrets*",
+    "**/.netrc",
+    "**/.pypirc",
+    "**/.git/**",
+    "**/.ssh/**",
+    "**/.aws/**",
+)
+"""Where passwords and keys are kept."""
+
+
+class BlockMode(StrEnum):
+    """Whether a suggestion may have several lines."""
+
+    AUTO = "auto"
+    NEVER = "never"
+
+
+class MenuMode(StrEnum):
+    """Whether suggestions also enter the completion menu."""
+
+    AUTO = "auto"
+    """Only for editors that do not announce inline completion."""
+    ON = "on"
+    OFF = "off"
+
+
+class LogLevel(StrEnum):
+    """What goes to standard error."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting, with its default."""
+
+    enabled: bool = True
+    """Off: no text is read and nothing is suggested."""
+    bundle: str = ""
+    """Folder of the bundle; empty for the one that comes with Lory."""
+    engine: str = "onnx"
+    """Name of the engine, as `lory plugins` lists it."""
+    engine_options: dict[str, Any] = field(default_factory=dict)
+    """What the engine takes beyond this; see its documentation."""
+    threads: int = 1
+    """CPU threads of the engine."""
+    max_tokens: int = 64
+    """Tokens of one suggestion at most."""
+    min_probability: float = 0.5
+    """Show only text that the model takes to be right at least this often, 0..1."""
+    min_characters: int = 3
+    """Show no shorter text; white space at its ends does not count."""
+    block: BlockMode = BlockMode.AUTO
+    """Suggest several lines where a body is missing or a bracket is open, or one line only."""
+    max_lines: int = 12
+    """Lines of a block at most."""
+    languages: dict[str, bool] = field(default_factory=lambda: {"python": True})
+    """Language ids that are on; files of others are not read."""
+    exclude: tuple[str, ...] = NEVER_READ
+    """Globs of files that are not read."""
+    contexts: tuple[str, ...] = ("file",)
+    """Context plugins, in order."""
+    filters: tuple[str, ...] = ("likely", "repeats", "blank")
+    """Candidate filters, in order."""
+    menu: MenuMode = MenuMode.AUTO
+    """Whether suggestions also enter the completion menu."""
+    trusted: bool = True
+    """Only from `initializationOptions`. Off: the built-in bundle, engine and plugins alone."""
+    log_level: LogLevel = LogLevel.WARNING
+    """What goes to standard error."""
+
+    def __post_init__(self) -> None:
+        check_range("threads", self.threads, 1, 64)
+        check_range("max_tokens", self.max_tokens, 1, 1024)
+        check_range("min_probability", self.min_probability, 0.0, 1.0)
+        check_range("min_characters", self.min_characters, 1, 100)
+        check_range("max_lines", self.max_lines, 1, 200)
+
+    @property
+    def bundle_folder(self) -> Path:
+        """The folder to load the bundle from."""
+        if self.bundle:
+            return Path(self.bundle).expanduser()
+        return Path(__file__).parent / "models" / "default"
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Raise SettingsError unless low <= value <= high."""
+    if not low <= value <= high:
+        raise SettingsError(f"setting {name!r}: expected {low} to {high}, found {value}; change it")
+
+
+def read_settings(options: Any, configuration: Any = None) -> Settings:
+    """The settings of an editor's two answers; None and {} stand for "nothing set".
+
+    Raises SettingsError for what is no object, for unknown keys, wrong types, values out of range,
+    and for `trusted` in the configuration: a workspace must not be able to trust itself.
+    """
+    given, configured = as_mapping(options), as_mapping(configuration)
+    if "trusted" in configured:
+        raise SettingsError(
+            "setting 'trusted': expected in initializationOptions only, found in the "
+            "configuration; remove it there"
+        )
+    settings = structure({**given, **configured})
+    return settings if settings.trusted else distrust(settings)
+
+
+def distrust(settings: Settings) -> Settings:
+    """What of the settings holds in a workspace that is not trusted."""
+    builtin = Settings()
+    return replace(
+        settings,
+        bundle=builtin.bundle,
+        engine=builtin.engine,
+        engine_options=builtin.engine_options,
+        contexts=builtin.contexts,
+        filters=builtin.filters,
+        exclude=(*builtin.exclude, *settings.exclude),
+    )
+
+
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    """A JSON object; none set is an empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise SettingsError(f"settings: expected a JSON object, found {value!r}; see the README")
+    return value
+
+
+def structure(given: Mapping[str, Any]) -> Settings:
+    """Settings from a JSON object, strictly: no key is ignored and no value converted."""
+    known = {item.name: item.type for item in fields(Settings)}
+    if unknown := sorted(given.keys() - known.keys()):
+        raise SettingsError(f"unknown setting {unknown[0]!r}; known are: {', '.join(known)}")
+    values: dict[str, Any] = {}
+    for name, value in given.items():
+        try:
+            values[name] = converter().structure(value, cast(type[Any], known[name]))
+        except (TypeError, ValueError) as exc:
+            message = f"setting {name!r}: expected {describe(known[name])}, found {value!r}"
+            raise SettingsError(f"{message}; change it") from exc
+    return Settings(**values)
+
+
+def describe(kind: Any) -> str:
+    """A field's type, for people."""
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return "one of " + ", ".join(kind)
+    return getattr(kind, "__name__", str(kind)) if isinstance(kind, type) else str(kind)
+
+
+def converter() -> Converter:
+    """A converter that takes `"3"` for no number and `"no"` for no truth value."""
+    strict = Converter(detailed_validation=False)
+    for kind in (bool, int, str):
+        strict.register_structure_hook(kind, exact)
+    strict.register_structure_hook(float, exact_float)
+    strict.register_structure_hook(tuple[str, ...], exact_names)
+    return strict
+
+
+def exact(value: Any, kind: type) -> Any:
+    """The value, if it is of just that type."""
+    if type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}")
+    return value
+
+
+def exact_float(value: Any, _: type) -> float:
+    """A number, whole or not."""
+    if type(value) not in (int, float):
+        raise TypeError("expected a number")
+    return float(value)
+
+
+def exact_names(value: Any, _: type) -> tuple[str, ...]:
+    """A list of strings."""
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise TypeError("expected a list of strings")
+    return tuple(value)
