@@ -1,0 +1,86 @@
+"""Blocks to type: takes a file's text, gives runs of lines with what an editor indents by itself.
+
+The editor's rule: after a newline it inserts of the next line's indentation as much as the last
+line that is not blank has, and up to four characters more where that line ends in a colon. The
+rest, where the next line is indented further, is typed. It never inserts more than the next line
+has. What it inserts is counted neither as typed nor as saved.
+"""
+
+from dataclasses import dataclass
+from random import Random
+
+STEP_AFTER_COLON = 4
+"""Characters of indentation that a colon at a line's end adds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive lines of a file, without the last newline."""
+
+    line: int
+    """Of the file, counted from 0, where it starts."""
+    start: int
+    """Offset in the file of `text`, after what the editor indents the first line by."""
+    text: str
+    """What is to be typed, or inserted by suggestions and the editor."""
+    automatic: frozenset[int]
+    """Offsets in `text` of the characters that the editor inserts by itself."""
+
+    @property
+    def characters(self) -> int:
+        """Characters that count: all but those that the editor inserts."""
+        return len(self.text) - len(self.automatic)
+
+
+def indentation(line: str) -> str:
+    """The blanks that a line starts with."""
+    return line[: len(line) - len(line.lstrip())]
+
+
+def automatic_indentation(above: str, line: str) -> int:
+    """Characters that the editor indents `line` by, under `above`, the last line not blank."""
+    given = indentation(above)
+    step = STEP_AFTER_COLON if above.rstrip().endswith(":") else 0
+    wanted = indentation(line)
+    if not wanted.startswith(given):
+        return min(len(given), len(wanted)) if given.startswith(wanted) else 0
+    return min(len(given) + step, len(wanted))
+
+
+def block_at(text: str, first: int, lines: int) -> Block:
+    """The block of that many lines from line `first` on."""
+    rows = text.split("\n")
+    above = next((row for row in reversed(rows[:first]) if row.strip()), "")
+    given = automatic_indentation(above, rows[first])
+    start = sum(len(row) + 1 for row in rows[:first]) + given
+    automatic: set[int] = set()
+    position = -given
+    for index, row in enumerate(rows[first : first + lines]):
+        if index:
+            inserted = automatic_indentation(above, row)
+            automatic.update(range(position, position + inserted))
+        position += len(row) + 1
+        above = row if row.strip() else above
+    return Block(first, start, text[start : start + position - 1], frozenset(automatic))
+
+
+def is_code(line: str) -> bool:
+    """Neither blank nor only a comment."""
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def choose_blocks(text: str, lines: int, random: Random) -> list[Block]:
+    """Blocks of a file that do not overlap, in random order; each starts with a line not blank and
+    holds code."""
+    rows = text.split("\n")
+    starts = [
+        first
+        for first in range(len(rows) - lines + 1)
+        if rows[first].strip() and any(map(is_code, rows[first : first + lines]))
+    ]
+    random.shuffle(starts)
+    chosen: list[int] = []
+    for first in starts:
+        if all(abs(first - other) >= lines for other in chosen):
+            chosen.append(first)
+    return [block_at(text, first, lines) for first in chosen]

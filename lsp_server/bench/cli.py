@@ -1,0 +1,135 @@
+"""`lory bench`: takes files and a server's command, prints how good and how fast it is."""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from lsp_server.bench.config import ReplayConfig, parse_options
+from lsp_server.bench.extract import extract
+from lsp_server.bench.figures import compute_figures
+from lsp_server.bench.files import SourceFile, read_folders, read_listed, read_targets, thin_out
+from lsp_server.bench.replay import FilePlan, Records, Watch, plan_replay, replay
+from lsp_server.bench.report import MARKDOWN_HEADER, Report, as_json, as_table, markdown_row
+from lsp_server.errors import BenchError
+
+app = typer.Typer(help="Measure a language server as an editor's user would.", no_args_is_help=True)
+
+
+@app.command("replay")
+def replay_command(
+    files: Annotated[
+        list[Path] | None, typer.Option(help="A workspace; all its Python files are replayed.")
+    ] = None,
+    targets: Annotated[
+        Path | None, typer.Option("--list", help="JSON Lines (.gz) with repo, path: files to take.")
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of the list's repositories, as extract writes it.")
+    ] = None,
+    server: Annotated[
+        str | None, typer.Option(help="The server's command; without it, Lory's own.")
+    ] = None,
+    menu: Annotated[bool, typer.Option("--menu", help="Ask for the completion menu.")] = (
+        ReplayConfig.menu
+    ),
+    top: Annotated[
+        int | None, typer.Option(help="Items on show; without it, 1 of a menu, all inline ones.")
+    ] = ReplayConfig.top,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An initialization option.")
+    ] = None,
+    blocks: Annotated[int, typer.Option(help="Blocks to type.")] = ReplayConfig.blocks,
+    points: Annotated[int, typer.Option(help="Cursors to ask at.")] = ReplayConfig.points,
+    seed: Annotated[int, typer.Option(help="Of every choice.")] = ReplayConfig.seed,
+    max_files: Annotated[int, typer.Option(help="Files at most.")] = ReplayConfig.max_files,
+    timeout: Annotated[float, typer.Option(help="Seconds per request.")] = ReplayConfig.timeout,
+    ready: Annotated[
+        float, typer.Option(help="Seconds to get ready in.")
+    ] = ReplayConfig.ready_timeout,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Where all figures are written.")
+    ] = None,
+) -> None:
+    """Type real code through a language server, key by key, and say what its suggestions saved."""
+    config = ReplayConfig(
+        command=tuple(shlex.split(server))
+        if server
+        else (sys.executable, "-m", "lsp_server", "lsp"),
+        menu=menu,
+        top=top,
+        options=parse_options(option or ()),
+        blocks=blocks,
+        points=points,
+        seed=seed,
+        max_files=max_files,
+        timeout=timeout,
+        ready_timeout=ready,
+    )
+    chosen = thin_out(read_sources(files, targets, root), config.max_files, config.seed)
+    records = with_progress(config, plan_replay(config, chosen))
+    report = Report(
+        command=("lory", *sys.argv[1:]),
+        config=config,
+        files=[file.name for file in chosen],
+        records=records,
+        figures=compute_figures(records, config.seed, config.resamples),
+    )
+    show(report, json_file)
+
+
+@app.command("extract")
+def extract_command(
+    targets: Annotated[Path, typer.Option(help="JSON Lines (.gz) with repo, path and head.")],
+    git: Annotated[
+        str, typer.Option(help="Local clones, with {owner} and {name}: clones/{owner}/{name}.git")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write owner/name/path below.")],
+    whole: Annotated[
+        bool, typer.Option("--whole", help="The other Python files of each commit too.")
+    ] = False,
+) -> None:
+    """Write files of repositories at commits, to replay them."""
+    written = extract(read_targets(targets), git, out, whole=whole)
+    Console().print(f"{written} files written below {out}")
+
+
+def read_sources(
+    files: list[Path] | None, targets: Path | None, root: Path | None
+) -> list[SourceFile]:
+    """The files that the command line names, one way or the other."""
+    if bool(files) == bool(targets) or (root is None) != (targets is None):
+        raise BenchError("expected either --files DIR, or --list FILE with --root DIR")
+    if targets is not None and root is not None:
+        return read_listed(read_targets(targets), root)
+    return read_folders(files or ())
+
+
+def with_progress(config: ReplayConfig, plans: list[FilePlan]) -> Records:
+    """The replay, with a bar that moves with each point and block."""
+    total = sum(len(plan.points) + len(plan.blocks) for plan in plans)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting", total=total)
+        watch: Watch = watcher(lambda name: progress.update(task, advance=1, description=name))
+        return replay(config, plans, Path.cwd(), watch)
+
+
+def watcher(advance: Callable[[str], None]) -> Watch:
+    """Tells only a name's end, so that the bar keeps its place."""
+    return lambda name: advance(name[-40:])
+
+
+def show(report: Report, json_file: Path | None) -> None:
+    """Prints the table and the Markdown row, and writes the JSON."""
+    console = Console()
+    console.print(as_table(report))
+    console.print(f"{MARKDOWN_HEADER}\n{markdown_row(report)}", markup=False, soft_wrap=True)
+    if json_file is not None:
+        json_file.write_text(json.dumps(as_json(report), indent=1) + "\n", encoding="utf-8")
+        console.print(f"all figures: {json_file}")

@@ -1,0 +1,94 @@
+"""The replay's settings: the only place with its defaults."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lsp_server.errors import BenchError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplayConfig:
+    """One replay of one server."""
+
+    command: tuple[str, ...]
+    """The server's command line."""
+    menu: bool = False
+    """Ask for the completion menu instead of inline completions."""
+    top: int | None = None
+    """Items of an answer that are on show; None: the first of a menu, all of an inline answer."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """initializationOptions, also what workspace/configuration answers from."""
+    blocks: int = 60
+    """Blocks that are typed; 0 leaves that mode out."""
+    points: int = 300
+    """Cursors that are asked at; 0 leaves that mode out."""
+    lines: int = 12
+    """Lines of a block."""
+    shortest: int = 3
+    """Characters that a text must have to be taken, and the rest of a line to be asked for."""
+    seed: int = 0
+    """Of the choice of files, blocks and points, and of the intervals."""
+    max_files: int = 1_000
+    """More files than this are thinned out by the seed."""
+    timeout: float = 5.0
+    """Seconds; an answer that takes longer counts as not shown, with this latency."""
+    ready_timeout: float = 60.0
+    """Seconds for the server to initialize and to give its first suggestion."""
+    hung_after: int = 10
+    """Requests in a row without an answer after which the server is taken to hang."""
+    resamples: int = 2_000
+    """Bootstrap samples over files for the 95 % intervals."""
+
+    def __post_init__(self) -> None:
+        counts = {
+            name: getattr(self, name)
+            for name in ("lines", "shortest", "max_files", "hung_after", "resamples")
+        }
+        for name, value in counts.items():
+            if value < 1:
+                raise BenchError(f"expected {name} of at least 1, found {value}")
+        if min(self.blocks, self.points) < 0 or self.blocks + self.points == 0:
+            raise BenchError(
+                f"expected blocks or points to replay, found {self.blocks} and {self.points}"
+            )
+        if self.top is not None and self.top < 1:
+            raise BenchError(f"expected top of at least 1, found {self.top}")
+        if min(self.timeout, self.ready_timeout) <= 0:
+            raise BenchError(
+                f"expected timeouts above 0 s, found {self.timeout} and {self.ready_timeout}"
+            )
+
+    @property
+    def offered(self) -> int | None:
+        """Items of an answer that are on show; None for all."""
+        return 1 if self.top is None and self.menu else self.top
+
+
+def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
+    """Nested options of `a.b=VALUE` pairs; a VALUE that is no JSON is text.
+
+    Raises BenchError for a pair without `=` or one that sets a key below a value.
+    """
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key:
+            raise BenchError(f"expected --option KEY=VALUE, found {pair!r}")
+        *parents, last = key.split(".")
+        place = options
+        for parent in parents:
+            place = place.setdefault(parent, {})
+            if not isinstance(place, dict):
+                raise BenchError(f"expected {parent} in --option {pair!r} to hold other keys")
+        place[last] = json_or_text(text)
+    return options
+
+
+def json_or_text(text: str) -> Any:
+    """The value that a JSON text means, else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

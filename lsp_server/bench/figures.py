@@ -1,0 +1,156 @@
+"""The figures of a replay: takes records, gives rates with intervals and latencies."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lsp_server.bench.replay import BlockRecord, PointRecord, Records
+from lsp_server.bench.session import Answer, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share with its 95 % interval over files; all None where there was nothing to count."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds from sending a change to the answer; where none came, the timeout."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PointFigures:
+    """What the points came to."""
+
+    points: int
+    exact: Rate
+    """First suggestion equal to the rest of the line; a point without suggestion is not."""
+    exact_when_shown: Rate
+    similarity: float
+    """Mean of 0 to 1 over all points; 0 at a point without suggestion."""
+    shown: float
+    """Share of the points with a suggestion."""
+    latency: Latency
+    errors: int
+    """Requests that the server answered with an error."""
+    timeouts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypingFigures:
+    """What the typing came to."""
+
+    blocks: int
+    characters: int
+    """Of all blocks, without what the editor indents."""
+    saved: Rate
+    acceptance: Rate
+    suggestions: int
+    """Distinct ones shown."""
+    taken: int
+    requests: int
+    answers_shown: float
+    """Share of the requests whose answer showed anything."""
+    latency: Latency
+    errors: int
+    timeouts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Both modes; None for one left out."""
+
+    points: PointFigures | None
+    typing: TypingFigures | None
+
+
+def compute_figures(records: Records, seed: int, resamples: int) -> Figures:
+    """The figures of all records; `seed` and `resamples` are the bootstrap's."""
+    bootstrap = Bootstrap(seed, resamples)
+    points = point_figures(records.points, bootstrap) if records.points else None
+    return Figures(points, typing_figures(records.blocks, bootstrap) if records.blocks else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """Resampling of whole files: points and blocks of one file are not independent."""
+
+    seed: int
+    resamples: int
+
+    def rate(self, counts: Iterable[tuple[str, int, int]]) -> Rate:
+        """Sum of hits over sum of cases, of (file, hits, cases), with the percentile interval."""
+        per_file: dict[str, tuple[int, int]] = {}
+        for file, hits, cases in counts:
+            before = per_file.get(file, (0, 0))
+            per_file[file] = (before[0] + hits, before[1] + cases)
+        table = np.array(list(per_file.values()), dtype=np.int64).reshape(-1, 2)
+        hits_sum, cases_sum = table.sum(axis=0)
+        if cases_sum == 0:
+            return Rate(None, None, None)
+        random = np.random.default_rng(self.seed)
+        drawn = table[random.integers(len(table), size=(self.resamples, len(table)))].sum(axis=1)
+        drawn = drawn[drawn[:, 1] > 0]
+        low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
+        return Rate(float(hits_sum / cases_sum), float(low), float(high))
+
+
+def point_figures(records: Sequence[PointRecord], bootstrap: Bootstrap) -> PointFigures:
+    """Figures of the points mode."""
+    answers = [record.answer for record in records]
+    outcomes = Counter(answer.outcome for answer in answers)
+    exact = [(record.file, int(record.score.exact), 1) for record in records]
+    shown = [(record.file, int(r.exact), int(r.shown)) for record in records if (r := record.score)]
+    return PointFigures(
+        points=len(records),
+        exact=bootstrap.rate(exact),
+        exact_when_shown=bootstrap.rate(shown),
+        similarity=mean(record.score.similarity for record in records),
+        shown=mean(record.score.shown for record in records),
+        latency=latency_of(answers),
+        errors=outcomes[Outcome.ERROR],
+        timeouts=outcomes[Outcome.TIMEOUT],
+    )
+
+
+def typing_figures(records: Sequence[BlockRecord], bootstrap: Bootstrap) -> TypingFigures:
+    """Figures of the typing mode."""
+    answers = [answer for record in records for answer in record.answers]
+    outcomes = Counter(answer.outcome for answer in answers)
+    tallies = [record.tally for record in records]
+    saved = [(record.file, record.tally.saved, record.tally.characters) for record in records]
+    taken = [(record.file, record.tally.taken, record.tally.shown) for record in records]
+    return TypingFigures(
+        blocks=len(records),
+        characters=sum(tally.characters for tally in tallies),
+        saved=bootstrap.rate(saved),
+        acceptance=bootstrap.rate(taken),
+        suggestions=sum(tally.shown for tally in tallies),
+        taken=sum(tally.taken for tally in tallies),
+        requests=len(answers),
+        answers_shown=mean(bool(answer.offers) for answer in answers),
+        latency=latency_of(answers),
+        errors=outcomes[Outcome.ERROR],
+        timeouts=outcomes[Outcome.TIMEOUT],
+    )
+
+
+def latency_of(answers: Sequence[Answer]) -> Latency:
+    """Percentiles, linear between the two nearest answers."""
+    p50, p95, p99 = np.percentile([answer.seconds * 1000 for answer in answers], [50, 95, 99])
+    return Latency(float(p50), float(p95), float(p99))
+
+
+def mean(values: Iterable[float]) -> float:
+    """The arithmetic mean of at least one value."""
+    return float(np.mean(list(values)))

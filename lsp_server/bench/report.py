@@ -1,0 +1,156 @@
+"""The replay's report: takes records and figures, gives a table, JSON and a Markdown row."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from lsp_server.bench.config import ReplayConfig
+from lsp_server.bench.figures import Figures, Latency, PointFigures, Rate, TypingFigures
+from lsp_server.bench.replay import BlockRecord, PointRecord, Records
+
+MARKDOWN_HEADER = (
+    "| server | saved | acceptance | exact match | edit similarity | shown "
+    "| p50 ms | p95 ms | p99 ms |\n|---|---|---|---|---|---|---|---|---|"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A replay, complete."""
+
+    command: Sequence[str]
+    """The command line that made it."""
+    config: ReplayConfig
+    files: Sequence[str]
+    """All that the choice was made from, after thinning out."""
+    records: Records
+    figures: Figures
+
+    @property
+    def server(self) -> str:
+        """Name and version, as the server tells them."""
+        return f"{self.records.server.name} {self.records.server.version}".strip()
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Everything, in plain values."""
+    facts = report.records.server
+    server = {"name": facts.name, "version": facts.version, "encoding": facts.encoding}
+    return {
+        "command": list(report.command),
+        "config": asdict(report.config),
+        "server": server,
+        "machine": describe_machine(),
+        "figures": asdict(report.figures),
+        "points": [point_row(record) for record in report.records.points],
+        "blocks": [block_row(record) for record in report.records.blocks],
+        "files": list(report.files),
+    }
+
+
+def point_row(record: PointRecord) -> dict[str, Any]:
+    """One point, in plain values."""
+    milliseconds = round(record.answer.seconds * 1000, 2)
+    timing = {"milliseconds": milliseconds, "outcome": record.answer.outcome}
+    return {"file": record.file, "line": record.line, **asdict(record.score), **timing}
+
+
+def block_row(record: BlockRecord) -> dict[str, Any]:
+    """One block, in plain values."""
+    milliseconds = [round(answer.seconds * 1000, 2) for answer in record.answers]
+    timing = {"requests": len(record.answers), "milliseconds": milliseconds}
+    return {"file": record.file, "line": record.line, **asdict(record.tally), **timing}
+
+
+def describe_machine() -> dict[str, Any]:
+    """What the latencies depend on."""
+    return {
+        "platform": platform.platform(),
+        "processor": processor_name(Path("/proc/cpuinfo")),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+
+
+def processor_name(facts: Path) -> str:
+    """The processor's model, from Linux's list of facts where there is one."""
+    if facts.is_file():
+        for line in facts.read_text(errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def as_table(report: Report) -> Table:
+    """The figures, for a terminal."""
+    table = Table("figure", "value", title=f"{report.server}, seed {report.config.seed}")
+    for name, value in [*point_lines(report.figures.points), *typing_lines(report.figures.typing)]:
+        table.add_row(name, value)
+    return table
+
+
+def point_lines(figures: PointFigures | None) -> list[tuple[str, str]]:
+    """The points' rows of the table."""
+    if figures is None:
+        return []
+    return [
+        ("points", str(figures.points)),
+        ("exact match of the line's rest", percent(figures.exact)),
+        ("exact match where shown", percent(figures.exact_when_shown)),
+        ("edit similarity", f"{figures.similarity:.1%}"),
+        ("shown", f"{figures.shown:.1%}"),
+        ("latency at points, p50 / p95", milliseconds(figures.latency, "p50", "p95")),
+        ("errors, timeouts at points", f"{figures.errors}, {figures.timeouts}"),
+    ]
+
+
+def typing_lines(figures: TypingFigures | None) -> list[tuple[str, str]]:
+    """The typing's rows of the table."""
+    if figures is None:
+        return []
+    suggestions = f"{figures.taken} of {figures.suggestions}"
+    return [
+        ("blocks, characters", f"{figures.blocks}, {figures.characters}"),
+        ("saved", percent(figures.saved)),
+        ("acceptance", percent(figures.acceptance)),
+        ("suggestions taken of shown", suggestions),
+        ("requests, answers with a suggestion", f"{figures.requests}, {figures.answers_shown:.1%}"),
+        ("latency of typing, p50 / p95 / p99", milliseconds(figures.latency, "p50", "p95", "p99")),
+        ("errors, timeouts of typing", f"{figures.errors}, {figures.timeouts}"),
+    ]
+
+
+def percent(rate: Rate) -> str:
+    """A share with its interval."""
+    if rate.value is None:
+        return "none shown"
+    return f"{rate.value:.1%} [{rate.low:.1%}, {rate.high:.1%}]"
+
+
+def milliseconds(latency: Latency, *names: str) -> str:
+    """Some of the percentiles."""
+    return " / ".join(f"{getattr(latency, name):.0f}" for name in names) + " ms"
+
+
+def markdown_row(report: Report) -> str:
+    """One server's row under MARKDOWN_HEADER; latencies are the typing's where there is any."""
+    points, typing = report.figures.points, report.figures.typing
+    measured = typing or points
+    assert measured is not None
+    latency = measured.latency
+    cells = [
+        report.server,
+        percent(typing.saved) if typing else "-",
+        percent(typing.acceptance) if typing else "-",
+        percent(points.exact) if points else "-",
+        f"{points.similarity:.1%}" if points else "-",
+        f"{points.shown:.1%}" if points else "-",
+        *(f"{value:.0f}" for value in (latency.p50, latency.p95, latency.p99)),
+    ]
+    return f"| {' | '.join(cells)} |"
