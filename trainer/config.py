@@ -1,6 +1,7 @@
 """Every stage's settings, declared once: takes a recipe's values, gives checked dataclasses."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from trainer.errors import RecipeError
@@ -228,11 +229,30 @@ class EvaluateConfig:
     problems: int = 0
     """Problems taken of each set, in seeded order; 0 for all."""
     samples: int = 10
-    """Samples for each HumanEval problem."""
+    """Samples for each HumanEval problem; pass@k is given for k up to it."""
     temperature: float = 0.2
+    top_p: float = 0.95
+    solution_tokens: int = 256
+    """Tokens of one HumanEval solution or infilled text at most."""
     timeout_seconds: float = 5.0
     """Of one program in the sandbox."""
+    programs: int = 2
+    """Programs that run side by side."""
+    threads: int = 1
+    """Of the engine."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("cursors", "samples", "solution_tokens", "programs", "threads"):
+            require(getattr(self, name) > 0, f"evaluate.{name}", "more than 0", getattr(self, name))
+        for name in ("problems", "temperature"):
+            found = getattr(self, name)
+            require(found >= 0, f"evaluate.{name}", "0 or more", found)
+        seconds = self.timeout_seconds
+        require(seconds > 0, "evaluate.timeout_seconds", "more than 0", seconds)
+        require(0 < self.top_p <= 1, "evaluate.top_p", "more than 0, at most 1", self.top_p)
+        names = [Path(name).name for name in self.infilling]
+        require(len(set(names)) == len(names), "evaluate.infilling", "different file names", names)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,52 @@
+"""Station 8: takes the trained and exported model and held-out data, gives figures with intervals.
+
+    evaluation.json    {"rows": [...]}, each row a Measurement of the bundle's manifest
+    samples.jsonl      every text the engine wrote, with how it was judged
+
+Each part is measured once: a killed run goes on with the parts that are not finished.
+"""
+
+import json
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from trainer.config import EvaluateConfig
+from trainer.exported import find_graphs, hash_files
+from trainer.measures import measure_bits, measure_humaneval, measure_infilling, measure_lines
+from trainer.parts import Measure, join_samples, measure_part, open_parts, write_whole
+from trainer.pipeline import Inputs
+
+
+def run(config: EvaluateConfig, inputs: Inputs, out: Path) -> None:
+    """Measure every part that the settings ask for, and write `evaluation.json`.
+
+    Raises CorpusError without held-out text, SourceError for a problem set that cannot be read,
+    SandboxError where programs cannot be held.
+    """
+    measures = plan(config, inputs)
+    parts = open_parts(out, {"config": asdict(config), "export": hash_files(inputs["export"])})
+    rows = [row for name, part in measures.items() for row in measure_part(parts, name, part)]
+    join_samples(parts, measures, out / "samples.jsonl")
+    record = {"rows": [asdict(row) for row in rows]}
+    write_whole(out / "evaluation.json", json.dumps(record, indent=1) + "\n")
+
+
+def plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Measure]:
+    """The parts by name, in the order of the table."""
+    graphs = find_graphs(inputs["export"])
+    heldout = inputs["dedup"] / "heldout"
+    model = inputs["pretrain"] / "model"
+    measures: dict[str, Measure] = {
+        "bits": partial(measure_bits, config, model, inputs["packing"]),
+    }
+    for graph in graphs:
+        for name, with_suffix in (("suffix", True), ("left-to-right", False)):
+            measure = partial(measure_lines, config, graph, heldout, with_suffix)
+            measures[f"lines-{name}-{graph.precision}"] = measure
+    for file in config.infilling:
+        name = Path(file).name.partition(".")[0].removeprefix("humaneval_infilling_")
+        measures[f"infilling-{name}"] = partial(measure_infilling, config, graphs[0], file)
+    if config.humaneval:
+        measures["humaneval"] = partial(measure_humaneval, config, graphs[0])
+    return measures

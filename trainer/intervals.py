@@ -1,0 +1,103 @@
+"""What a measurement is worth: takes outcomes, gives figures with 95 % confidence intervals."""
+
+import math
+from collections import defaultdict
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Z = 1.959963984540054
+"""Standard normal quantile of a two-sided 95 % interval."""
+
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value, its interval, and the number of observations it rests on."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+def pass_at_k(samples: int, passed: int, k: int) -> float:
+    """Probability that at least one of `k` of the samples, drawn without replacement, passed.
+
+    The unbiased estimator of Chen et al. 2021, "Evaluating Large Language Models Trained on Code":
+    1 - C(samples - passed, k) / C(samples, k). Raises ValueError where k is not in 1..samples.
+    """
+    if not 1 <= k <= samples:
+        raise ValueError(f"pass@k: expected k in 1..{samples}, found {k}")
+    return 1 - math.comb(samples - passed, k) / math.comb(samples, k)
+
+
+def wilson(share: float, trials: float) -> tuple[float, float]:
+    """Wilson's score interval (1927) of a share of successes among `trials` independent trials."""
+    centre = share + Z * Z / (2 * trials)
+    spread = Z * math.sqrt(share * (1 - share) / trials + Z * Z / (4 * trials * trials))
+    scale = 1 + Z * Z / trials
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+
+
+def share_figure(successes: Sequence[bool], groups: Sequence[Hashable]) -> Figure:
+    """Share of successes with Wilson's interval, widened for successes that go together in groups.
+
+    The trials count as fewer, by the ratio of the share's variance over whole groups to that of
+    independent trials (Korn and Graubard 1998); as one a group where all trials end alike.
+    """
+    share = sum(successes) / len(successes)
+    low, high = wilson(share, effective_trials(successes, groups))
+    return Figure(share, low, high, len(successes))
+
+
+def effective_trials(successes: Sequence[bool], groups: Sequence[Hashable]) -> float:
+    """Independent trials that would tell as much as these."""
+    share = sum(successes) / len(successes)
+    residuals: dict[Hashable, float] = defaultdict(float)
+    for success, group in zip(successes, groups, strict=True):
+        residuals[group] += success - share
+    if share in (0.0, 1.0) or len(residuals) == 1:
+        return len(residuals)
+    count = len(residuals)
+    variance = count / (count - 1) * sum(residual**2 for residual in residuals.values())
+    independent = share * (1 - share) * len(successes)
+    return len(successes) * min(1.0, independent / variance) if variance else len(successes)
+
+
+def mean_figure(values: Sequence[float], groups: Sequence[Hashable], seed: int) -> Figure:
+    """Mean of values in 0..1 with the bootstrap's interval over whole groups.
+
+    Where all are 0, or all 1, the bootstrap has nothing to vary: the interval is then Wilson's,
+    with a trial a group.
+    """
+    figure = ratio_figure(values, [1.0] * len(values), groups, seed)
+    if figure.value not in (0.0, 1.0):
+        return figure
+    low, high = wilson(figure.value, len(set(groups)))
+    return Figure(figure.value, low, high, figure.n)
+
+
+def ratio_figure(
+    numerators: Sequence[float],
+    denominators: Sequence[float],
+    groups: Sequence[Hashable],
+    seed: int,
+) -> Figure:
+    """Sum of numerators over sum of denominators, with the bootstrap's interval over whole groups.
+
+    Groups are drawn with replacement RESAMPLES times (Efron 1979; the percentile interval). A
+    single group says nothing about its spread: its interval is the value alone.
+    """
+    order = {group: index for index, group in enumerate(dict.fromkeys(groups))}
+    index = [order[group] for group in groups]
+    tops = np.bincount(index, numerators, len(order))
+    bottoms = np.bincount(index, denominators, len(order))
+    value = float(tops.sum() / bottoms.sum())
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, len(order), (RESAMPLES, len(order)))
+    ratios = tops[drawn].sum(1) / bottoms[drawn].sum(1)
+    low, high = (float(bound) for bound in np.quantile(ratios, (0.025, 0.975)))
+    return Figure(value, low, high, len(numerators))
