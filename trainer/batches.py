@@ -1,0 +1,83 @@
+"""Training batches: takes packed epochs, gives the blocks of any optimizer step.
+
+Which blocks a step sees is a function of its number alone, so a run that resumes needs no more than that.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsp_server.prompt import Sentinel
+from trainer.blocks import Rows, open_rows
+from trainer.config import PretrainConfig, require
+from trainer.errors import CorpusError
+
+
+def read_report(packing: Path) -> dict[str, Any]:
+    """What the packing stage says about its files; raises CorpusError where it is missing or damaged."""
+    try:
+        report: dict[str, Any] = json.loads((packing / "packing.json").read_text())
+    except (OSError, ValueError) as exc:
+        raise CorpusError(
+            f"{packing / 'packing.json'} cannot be read ({exc}); run again: lory-train packing"
+        ) from exc
+    return report
+
+
+class Batches:
+    """Blocks of all epochs, in their order, dealt out by optimizer step."""
+
+    def __init__(self, packing: Path, batch_rows: int) -> None:
+        report = read_report(packing)
+        self.block_tokens: int = report["block_tokens"]
+        self.batch_rows = batch_rows
+        self.epochs = [
+            open_rows(packing / f"epoch-{number:03d}.u16", self.block_tokens)
+            for number in range(len(report["epochs"]))
+        ]
+        self.ends = np.cumsum([len(rows) for rows in self.epochs])
+
+    def at(self, step: int) -> Rows:
+        """Blocks of step `step` (from 0), `[batch_rows, block_tokens]`; after the last epoch the first returns."""
+        numbers = np.arange(step * self.batch_rows, (step + 1) * self.batch_rows) % self.ends[-1]
+        return np.stack([self._row(int(number)) for number in numbers])
+
+    def _row(self, number: int) -> Rows:
+        epoch = int(np.searchsorted(self.ends, number, side="right"))
+        rows = self.epochs[epoch]
+        row: Rows = rows[number - int(self.ends[epoch]) + len(rows)]
+        return row
+
+
+def accumulation(config: PretrainConfig, block_tokens: int, processes: int) -> int:
+    """Micro-batches of one process in an optimizer step.
+
+    Raises RecipeError where the processes cannot share a batch in whole micro-batches.
+    """
+    together = config.micro_batch * block_tokens * processes
+    require(
+        config.batch_tokens % together == 0,
+        "pretrain.batch_tokens",
+        f"a multiple of {together} (micro_batch x block_tokens x processes)",
+        config.batch_tokens,
+    )
+    return config.batch_tokens // together
+
+
+def block_weights(rows: Rows, key_ids: list[int], weight: float) -> NDArray[np.float32]:
+    """Weight of each block's summed loss, `[R]`, so that the sum over all blocks is the batch's loss.
+
+    Without key tokens that is the mean over all targets. With them a block counts in proportion to
+    1 + `weight` * (its key tokens), normalised to a mean of 1 over the batch (the source article's
+    key-token weighted loss, which was not normalised there).
+    """
+    after = rows[:, 1:]
+    targets = int(((after != Sentinel.PAD) & (after != Sentinel.FILE)).sum())
+    share = np.ones(len(rows))
+    if key_ids:
+        share = 1 + weight * np.isin(rows, key_ids).sum(axis=1)
+        share /= share.mean()
+    return (share / max(targets, 1)).astype(np.float32)

@@ -1,0 +1,78 @@
+"""The training objective: takes blocks of token ids, gives next-token losses that respect segments.
+
+Shapes: B blocks, T tokens in a block, V vocabulary. A segment begins with `<|file|>`; so its bounds,
+the attention mask and the position ids are all read off the ids.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lsp_server.prompt import Sentinel
+
+FILE = int(Sentinel.FILE)
+PAD = int(Sentinel.PAD)
+"""Plain integers: torch.compile does not compare a tensor with an enumeration."""
+
+IGNORED = -100
+"""Target that has no loss: the start of the next segment, and padding."""
+
+
+def segment_index(ids_BT: Tensor) -> Tensor:
+    """Number of the segment that each token belongs to, `[B, T]`, counted from 1 in every block."""
+    return (ids_BT == FILE).cumsum(1)
+
+
+def attention_mask(ids_BT: Tensor) -> Tensor:
+    """`[B, 1, T, T]`, true where a token may look: back, and within its own segment."""
+    segment_BT = segment_index(ids_BT)
+    tokens = ids_BT.shape[1]
+    place_T = torch.arange(tokens, device=ids_BT.device)
+    causal_TT = place_T[:, None] >= place_T[None, :]
+    return ((segment_BT[:, :, None] == segment_BT[:, None, :]) & causal_TT)[:, None]
+
+
+def position_ids(ids_BT: Tensor) -> Tensor:
+    """`[B, T]`, counted from 0 at the start of every segment."""
+    place_T = torch.arange(ids_BT.shape[1], device=ids_BT.device)
+    start_BT = torch.where(ids_BT == FILE, place_T, torch.zeros_like(place_T))
+    return place_T - start_BT.cummax(1).values
+
+
+def next_tokens(ids_BT: Tensor) -> Tensor:
+    """`[B, T]`, the token after each one; IGNORED where that is padding, a new segment, or nothing."""
+    after_BT = functional.pad(ids_BT[:, 1:], (0, 1), value=PAD)
+    lossless = (after_BT == PAD) | (after_BT == FILE)
+    return after_BT.masked_fill(lossless, IGNORED)
+
+
+class Objective(nn.Module):
+    """A language model with its loss, so that one call is what gets compiled and run in parallel."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def losses(self, ids_BT: Tensor) -> Tensor:
+        """Nats for predicting the token after each one, `[B, T]`; 0 where there is no target."""
+        output = self.model.base_model(
+            input_ids=ids_BT,
+            attention_mask=attention_mask(ids_BT),
+            position_ids=position_ids(ids_BT),
+            use_cache=False,
+        )
+        logits_BTV = self.model.get_output_embeddings()(output.last_hidden_state)
+        targets_BT = next_tokens(ids_BT)
+        nats = functional.cross_entropy(
+            logits_BTV.flatten(0, 1).float(),
+            targets_BT.flatten(),
+            ignore_index=IGNORED,
+            reduction="none",
+        )
+        return nats.view_as(targets_BT)
+
+    def forward(self, ids_BT: Tensor, weights_B: Tensor) -> Tensor:
+        """Sum of nats over all targets, each block's times its weight."""
+        return (self.losses(ids_BT).sum(1) * weights_B).sum()

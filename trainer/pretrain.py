@@ -1,0 +1,123 @@
+"""Station 6: takes packed blocks and the tokenizer, gives a trained model in `model/`, resumable on the way.
+
+    checkpoints/     the newest training states
+    metrics.jsonl    one line an optimizer step; tensorboard/ has the same as curves
+    model/           weights and configuration, as transformers saves them
+    tokenizer.json   the tokenizer that it was trained with
+    training.json    steps, tokens, seconds, held-out bits per byte, size
+
+Runs alone, or in every process that `torchrun` or `accelerate launch` starts. OMP_NUM_THREADS sets the
+threads; OMP_WAIT_POLICY is set to passive unless given, since waiting threads that spin cost several
+times the speed as soon as anything else uses a core.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from lsp_server.prompt import encode, load_tokenizer
+from trainer.config import PretrainConfig, require
+from trainer.pipeline import Inputs
+
+
+def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
+    """Train to the end of the schedule, from the newest checkpoint in `out` where there is one.
+
+    Raises StageError after an orderly stop, CheckpointError where a checkpoint cannot be written or read.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads its threads
+    import torch
+    from accelerate import Accelerator
+
+    from trainer.model import build
+    from trainer.training_loop import TrainingLoop
+
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    torch.manual_seed(config.seed)
+    data, vocabulary = read_data(config, inputs)
+    model = build(config.model, vocabulary)
+    loop = TrainingLoop(config, data, model, accelerator, out)
+    bits = loop.train()
+    if accelerator.is_main_process:
+        shutil.copyfile(inputs["tokenizer"] / "tokenizer.json", out / "tokenizer.json")
+        model.save_pretrained(out / "model")
+        write_summary(loop, bits)
+    accelerator.wait_for_everyone()
+
+
+def read_data(config: PretrainConfig, inputs: Inputs) -> tuple[Any, int]:
+    """TrainingData of the packed corpus, and the vocabulary's size.
+
+    Raises RecipeError where the blocks are longer than the model's context.
+    """
+    from trainer.batches import Batches, read_report
+    from trainer.heldout import read_heldout
+    from trainer.training_loop import TrainingData
+
+    report = read_report(inputs["packing"])
+    block_tokens = report["block_tokens"]
+    require(
+        block_tokens <= config.model.context,
+        "packing.block_tokens",
+        f"at most the model's context of {config.model.context}",
+        block_tokens,
+    )
+    data = TrainingData(
+        batches=Batches(inputs["packing"], config.batch_tokens // block_tokens),
+        heldout=read_heldout(inputs["packing"], block_tokens, config.eval_blocks),
+        key_ids=key_token_ids(config, inputs["tokenizer"] / "tokenizer.json"),
+        fingerprint=fingerprint(config, report),
+    )
+    return data, report["vocabulary"]
+
+
+def fingerprint(config: PretrainConfig, report: dict[str, Any]) -> str:
+    """What a checkpoint must share with the run that resumes it, as readable text."""
+    model = config.model
+    rows = "+".join(str(epoch["rows"]) for epoch in report["epochs"])
+    return (
+        f"{model.preset}/{model.block_order} context {model.context}, {config.optimizer}, "
+        f"seed {config.seed}, {config.batch_tokens} tokens a batch, {rows} blocks of "
+        f"{report['block_tokens']}, tokenizer {report['tokenizer_sha256'][:12]}"
+    )
+
+
+def key_token_ids(config: PretrainConfig, tokenizer_file: Path) -> list[int]:
+    """Ids of the key tokens; raises RecipeError for one that is not a single token here."""
+    if not config.key_tokens:
+        return []
+    tokenizer = load_tokenizer(tokenizer_file)
+    ids = [encode(tokenizer, token) for token in config.key_tokens]
+    for token, found in zip(config.key_tokens, ids, strict=True):
+        require(len(found) == 1, "pretrain.key_tokens", "single tokens of the tokenizer", token)
+    return [found[0] for found in ids]
+
+
+def write_summary(loop: Any, bits: float) -> None:
+    """Write `training.json`, last."""
+    import torch
+
+    from trainer.metrics import flops_per_token, peak_flops
+
+    settings, tokens = loop.model.config, loop.step * loop.config.batch_tokens
+    parameters = loop.model.num_parameters()
+    work = tokens * flops_per_token(
+        parameters,
+        settings.num_hidden_layers,
+        settings.hidden_size,
+        loop.data.batches.block_tokens,
+    )
+    on_gpu = loop.accelerator.device.type == "cuda"
+    peak = peak_flops(torch.cuda.get_device_name()) if on_gpu else None
+    summary = {
+        "steps": loop.step,
+        "tokens": tokens,
+        "seconds": round(loop.elapsed, 1),
+        "bits_per_byte": bits,
+        "parameters": parameters,
+        "flops": work,
+        "mfu": work / loop.elapsed / peak / loop.accelerator.num_processes if peak else None,
+    }
+    (loop.out / "training.json").write_text(json.dumps(summary, indent=1) + "\n")

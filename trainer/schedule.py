@@ -1,0 +1,62 @@
+"""Learning-rate schedules: takes a step and the run's progress, gives the factor on the peak rate."""
+
+import math
+from typing import Literal
+
+SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+"""Units of a budget."""
+
+
+def warmup(step: int, warmup_steps: int) -> float:
+    """Factor of optimizer step `step` (from 0), rising linearly to 1 at step `warmup_steps` - 1."""
+    return min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
+
+
+def stable_decay(progress: float, decay_share: float) -> float:
+    """1 until the last `decay_share` of the run, then linear to 0 at `progress` 1."""
+    if progress >= 1:
+        return 0.0
+    return min(1.0, (1 - progress) / decay_share) if decay_share else 1.0
+
+
+def cosine(progress: float) -> float:
+    """Half a cosine from 1 at `progress` 0 to 0 at `progress` 1."""
+    return 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+
+
+def rate_factor(
+    schedule: Literal["wsd", "cosine"],
+    step: int,
+    progress: float,
+    warmup_steps: int,
+    decay_share: float,
+) -> float:
+    """Factor on the peak rates: the lower of warm-up and the schedule's own curve."""
+    curve = cosine(progress) if schedule == "cosine" else stable_decay(progress, decay_share)
+    return min(warmup(step, warmup_steps), curve)
+
+
+def run_progress(step: int, steps: int, elapsed: float, budget: float) -> float:
+    """Share of the run that is behind before optimizer step `step`, at most 1.
+
+    With a `budget` (seconds, 0 for none) the clock drives it and `steps` is only an upper bound, so
+    that a schedule lands whichever of the two ends first.
+    """
+    by_time = elapsed / budget if budget else 0.0
+    return min(1.0, max(step / steps, by_time))
+
+
+def parse_budget(text: str) -> float:
+    """Seconds of a budget such as `90s`, `25m` or `1.5h`; 0 for an empty one.
+
+    Raises ValueError where the text is no positive number followed by s, m or h.
+    """
+    if not text:
+        return 0.0
+    number, unit = text[:-1], text[-1]
+    if unit not in SECONDS:
+        raise ValueError(f"expected a time such as 90s, 25m or 2h, found {text!r}")
+    seconds = float(number) * SECONDS[unit]
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"expected a time above zero, found {text!r}")
+    return seconds
