@@ -1,8 +1,8 @@
-"""Secret detection: takes text, gives whether a credential stands in it, by detect-secrets' detectors.
+"""Secret detection: takes text, gives the kind of credential in it, by detect-secrets' detectors.
 
-Only detectors of a token's own form are asked; those of entropy and of keywords flag ordinary code. A
-detector runs on the lines that a literal part of its tokens stands in: asking each about every line takes
-a hundred times as long.
+Only detectors of a token's own form are asked; those of entropy and of keywords flag ordinary code.
+They run on the lines that a literal part of a token stands in: asking about every line takes many
+times as long.
 """
 
 import re
@@ -10,9 +10,9 @@ from functools import cache
 from typing import Any
 
 GATE = re.compile(
-    r"A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA|BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key|gh[pousr]_|xox[abpors]-"
-    r"|hooks\.slack\.com/services|k_live_|gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-|GR1348941|gloas-"
-    r"|glagent-|pypi-Ag|SG\.|T3BlbkFJ|:_authToken|AccountKey=|sq0csp-|-us[0-9]{1,2}\b"
+    r"A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA|BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key|gh[pousr]_"
+    r"|xox[abpors]-|hooks\.slack\.com/services|k_live_|gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-"
+    r"|GR1348941|pypi-Ag|SG\.|T3BlbkFJ|:_authToken|AccountKey=|sq0csp-|-us[0-9]{1,2}\b"
 )
 """Literal parts of the tokens that the detectors below look for."""
 
@@ -52,7 +52,7 @@ def detectors() -> tuple[Any, ...]:
 
 
 def find_secret(text: str) -> str | None:
-    """Kind of the first credential in `text`, such as `AWS Access Key`; None where there is none."""
+    """Kind of the first credential in `text`, such as `AWS Access Key`; None without one."""
     for match in GATE.finditer(text):
         start = text.rfind("\n", 0, match.start()) + 1
         end = text.find("\n", match.end())

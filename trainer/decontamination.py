@@ -1,7 +1,7 @@
-"""Decontamination: takes texts and files of window hashes, gives the share of a text's windows listed.
+"""Decontamination: takes a text and files of window hashes, gives the share of windows listed.
 
-A window is four consecutive lines of a text, stripped, lines under twelve characters left out, joined by
-newlines. A file holds the sorted, distinct first eight bytes of the windows' MD5, one after the other.
+A window is four consecutive lines of a text, stripped, lines under twelve characters left out,
+joined by newlines. A file holds the sorted, distinct first eight bytes of the windows' MD5.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def window_hashes(text: str) -> "Hashes":
 
 
 def read_hashes(files: Iterable[Path]) -> "Hashes":
-    """Sorted hashes of all files together; raises CorpusError for a file that is not of this form."""
+    """Sorted hashes of all files together; raises CorpusError for a file of another form."""
     import numpy as np
 
     parts = [np.empty(0, np.uint64)]
@@ -47,7 +47,7 @@ def read_hashes(files: Iterable[Path]) -> "Hashes":
             data = path.read_bytes()
         except OSError as exc:
             raise CorpusError(
-                f"decontamination: cannot read {path}: {exc.strerror}; correct dedup.decontamination"
+                f"dedup.decontamination: cannot read {path}: {exc.strerror}; correct the path"
             ) from exc
         hashes = np.frombuffer(data[: len(data) // RECORD_BYTES * RECORD_BYTES], ">u8")
         if len(data) % RECORD_BYTES or bool((hashes[1:] < hashes[:-1]).any()):
@@ -68,7 +68,7 @@ def write_hashes(texts: Iterable[str], path: Path) -> None:
 
 
 def listed_share(text: str, hashes: "Hashes") -> float:
-    """Share of the windows of `text` that stand in the sorted `hashes`; 0 for a text without windows."""
+    """Share of the windows of `text` that stand in the sorted `hashes`; 0 without windows."""
     import numpy as np
 
     windows = window_hashes(text)

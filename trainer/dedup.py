@@ -1,4 +1,4 @@
-"""Station 3: takes the filtered documents, gives `train/`, `heldout/` and the ledger of every decision."""
+"""Station 3: takes the filtered documents, gives `train/`, `heldout/` and the ledger."""
 
 import hashlib
 import json
@@ -50,8 +50,8 @@ def run(config: DedupConfig, inputs: Mapping[str, Path], out: Path) -> None:
 def decide(documents: Iterator[Document], config: DedupConfig) -> Iterator[tuple[Document, str]]:
     """Every document with its decision; of duplicates the first stays.
 
-    Duplicates are dropped across the splits, so that no held-out document is like a trained one. What
-    is never trained on may hold evaluation text.
+    Duplicates are dropped across the splits, so that no held-out document is like a trained one.
+    What is never trained on may hold evaluation text.
     """
     listed = read_hashes(map(Path, config.decontamination))
     near = NearDuplicates(config.jaccard, config.permutations, config.shingle_tokens)

@@ -1,7 +1,7 @@
-"""Documents on disk: takes Document objects, gives folders of Parquet parts, and streams them back.
+"""Documents on disk: takes Document objects, gives folders of Parquet parts and streams them back.
 
-Parts are written in row groups of a few megabytes and read a few rows at a time, so that memory stays
-bounded whatever the size of the corpus.
+Parts are written in row groups of a few megabytes and read a few rows at a time, so that memory
+stays bounded whatever the size of the corpus.
 """
 
 import hashlib

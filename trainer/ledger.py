@@ -1,4 +1,4 @@
-"""The ledger: takes one decision for every document, gives its Parquet file and reproducible hash."""
+"""The ledger: takes one decision for every document, gives a Parquet file and a stable hash."""
 
 import hashlib
 import json

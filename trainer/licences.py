@@ -1,4 +1,4 @@
-"""Licence names: takes a licence's text or a package's metadata, gives a lower-case SPDX-style name."""
+"""Licence names: takes a licence's text or a package's metadata, gives a lower-case SPDX name."""
 
 import re
 
@@ -15,11 +15,11 @@ PHRASES: tuple[tuple[str, str], ...] = (
     ("apache-2.0", "apache license version 2.0"),
     ("apache-2.0", "apache.org/licenses/license-2.0"),
     ("unlicense", "this is free and unencumbered software released into the public domain"),
-    ("isc", "permission to use, copy, modify, and/or distribute this software for any purpose"),
-    ("isc", "permission to use, copy, modify, and distribute this software for any purpose"),
-    ("mit", "permission is hereby granted, free of charge, to any person obtaining a copy"),
+    ("isc", "permission to use copy modify and/or distribute this software for any purpose"),
+    ("isc", "permission to use copy modify and distribute this software for any purpose"),
+    ("mit", "permission is hereby granted free of charge to any person obtaining a copy"),
 )
-"""Name and a phrase of its text. A copyleft text quotes others, so the stricter stand first."""
+"""Name and a phrase of its text, white space, commas and comment marks flattened."""
 
 BSD = "redistribution and use in source and binary forms"
 BSD_THIRD_CLAUSE = re.compile(r"neither the names? of|may not be used to endorse or promote")
@@ -41,16 +41,14 @@ METADATA: tuple[tuple[str, str], ...] = (
 
 
 def detect_licence(text: str) -> str:
-    """Licence whose best-known phrase stands in `text`; `unknown` where none does."""
-    flat = re.sub(r"[\s#*/>]+", " ", text.lower())
-    flat = flat.replace("apache license, version", "apache license version")
-    phrases = tuple((name, re.sub(r"[/]+", " ", phrase)) for name, phrase in PHRASES)
-    for name, phrase in phrases:
-        if phrase in flat:
-            return name
-    if BSD in flat:
-        return "bsd-3-clause" if BSD_THIRD_CLAUSE.search(flat) else "bsd-2-clause"
-    return "unknown"
+    """Licence whose phrase stands first in `text`, since one licence's text names others after it.
+
+    `unknown` where no phrase is found.
+    """
+    flat = re.sub(r"[\s#*>,]+", " ", text.lower())
+    bsd = "bsd-3-clause" if BSD_THIRD_CLAUSE.search(flat) else "bsd-2-clause"
+    places = ((flat.find(phrase), name) for name, phrase in (*PHRASES, (bsd, BSD)))
+    return min(((place, name) for place, name in places if place >= 0), default=(0, "unknown"))[1]
 
 
 def metadata_licence(statements: list[str]) -> str:

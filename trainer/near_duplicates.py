@@ -1,7 +1,7 @@
 """Near-duplicate search: takes texts one after the other, gives whether a like one came before.
 
-MinHash signatures over shingles of words, looked up in datasketch's LSH; what it proposes counts where the
-signatures' estimate of the Jaccard similarity reaches the threshold (Broder, 1997).
+MinHash signatures over shingles of words, looked up in datasketch's LSH; what it proposes counts
+where the signatures' estimate of the Jaccard similarity reaches the threshold (Broder, 1997).
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Progress of long work: takes an iterable, gives the same items while a bar counts them on stderr."""
+"""Progress of long work: takes an iterable, gives its items while a bar on stderr counts them."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
@@ -12,5 +12,6 @@ def watch(items: Iterable[Item], label: str, total: int | None = None) -> Iterat
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield from progress.track(items, total=total)

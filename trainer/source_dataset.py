@@ -1,7 +1,9 @@
-"""Source plugin `dataset`: takes a hub dataset or local files in CodeParrot's columns, gives documents."""
+"""Source plugin `dataset`: takes rows in CodeParrot's columns, hub or local, gives documents."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +18,32 @@ COLUMNS = ("repo_name", "path", "content")
 """Columns that must be there; `license` is read, `copies` and `size` are not needed."""
 
 
-def read_dataset(
-    config: SourcesConfig,
-    *,
-    name: str = "",
-    files: list[str] | None = None,
-    split: str = "train",
-    revision: str = "main",
-    limit: int = 0,
-) -> Admitted:
-    """Documents of the hub dataset `name`, or of local JSON lines and Parquet `files`, streamed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSource:
+    """A dataset of the hub by name, or local JSON lines and Parquet files; its options."""
 
-    At most `limit` rows are read; 0 reads all. A repository's rows lie scattered, so its cap takes them
-    in the dataset's order. Raises SourceError where the data cannot be opened or lacks a column.
-    """
-    if bool(name) == bool(files):
-        raise SourceError(
-            "source dataset: expected either `name` or `files`, found both or none; give one"
-        )
-    label = name or "local files"
-    rows = open_hub(name, split, revision) if name else open_files(files or [])
-    taken: Counter[str] = Counter()
-    for number, row in enumerate(checked_rows(rows, label)):
-        if limit and number >= limit:
-            return
-        yield from admit_row(row, revision if name else "", config, taken)
+    name: str = ""
+    files: list[str] = field(default_factory=list)
+    split: str = "train"
+    revision: str = "main"
+    limit: int = 0
+    """Rows read; 0 for all."""
+
+    def read(self, config: SourcesConfig) -> Admitted:
+        """The rows as documents; raises SourceError where they cannot be had or lack a column.
+
+        A repository's rows lie scattered, so its cap takes them in the dataset's order.
+        """
+        if bool(self.name) == bool(self.files):
+            raise SourceError(
+                "source dataset: expected either `name` or `files`, found both or none; give one"
+            )
+        commit = self.revision if self.name else ""
+        rows = open_hub(self.name, self.split, commit) if self.name else open_files(self.files)
+        taken: Counter[str] = Counter()
+        checked = checked_rows(rows, self.name or "local files")
+        for row in islice(checked, self.limit or None):
+            yield from admit_row(row, commit, config, taken)
 
 
 def admit_row(

@@ -1,8 +1,9 @@
-"""Source plugin `distributions`: takes this environment, gives its packages and standard library."""
+"""Source plugin `distributions`: takes this environment, gives its packages and library."""
 
 import re
 import sysconfig
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from functools import partial
 from importlib.metadata import Distribution, distributions
@@ -12,41 +13,41 @@ from platform import python_version
 from trainer.config import SourcesConfig
 from trainer.errors import SourceError
 from trainer.licences import metadata_licence
-from trainer.source_files import Admitted, Origin, Skipped, SourceFile, admit_files, skip
+from trainer.source_files import Admitted, Origin, SourceFile, admit_files, skip
 from trainer.source_folder import list_folder, load_file
 
 STDLIB_TESTS = ("test/*", "*/test/*", "*/tests/*", "*/idle_test/*")
 """The standard library's own tests, as patterns of paths."""
 
 
-def read_distributions(
-    config: SourcesConfig,
-    *,
-    names: list[str] | None = None,
-    packages: bool = True,
-    stdlib: bool = False,
-    stdlib_tests: bool = False,
-    exclude: list[str] | None = None,
-) -> Admitted:
-    """Python files of the installed packages (all, or those of `names`) and of the standard library.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistributionsSource:
+    """Installed packages and the standard library; its options."""
 
-    `exclude` holds glob patterns of paths as in a package's RECORD. Raises SourceError for a name that
-    is not installed.
-    """
-    patterns = exclude or []
-    if stdlib:
-        yield from read_stdlib(config, patterns if stdlib_tests else [*patterns, *STDLIB_TESTS])
-    if packages:
-        for name, distribution in installed(names):
-            yield from read_distribution(config, name, distribution, patterns)
+    packages: bool = True
+    names: list[str] = field(default_factory=list)
+    """Distributions to read; empty for all that are installed."""
+    stdlib: bool = False
+    stdlib_tests: bool = False
+    exclude: list[str] = field(default_factory=list)
+    """Glob patterns of paths, as in a package's RECORD, that are left out."""
+
+    def read(self, config: SourcesConfig) -> Admitted:
+        """Their documents; raises SourceError for a name that is not installed."""
+        if self.stdlib:
+            tests = () if self.stdlib_tests else STDLIB_TESTS
+            yield from read_stdlib(config, [*self.exclude, *tests])
+        if self.packages:
+            for name, distribution in installed(self.names):
+                yield from read_distribution(config, name, distribution, self.exclude)
 
 
-def installed(names: list[str] | None) -> Iterator[tuple[str, Distribution]]:
-    """Installed distributions by normalised name, the first of a name on the path, in name order."""
+def installed(names: list[str]) -> Iterator[tuple[str, Distribution]]:
+    """Installed distributions by normalised name; of one name the first on the path counts."""
     found: dict[str, Distribution] = {}
     for distribution in distributions():
         found.setdefault(normalise(distribution.metadata["Name"] or ""), distribution)
-    wanted = sorted(found) if names is None else [normalise(name) for name in names]
+    wanted = [normalise(name) for name in names] or sorted(found)
     for name in wanted:
         if name not in found:
             raise SourceError(
@@ -76,26 +77,23 @@ def read_distribution(
     origin = Origin("distributions", name, distribution.version, licence)
     paths = {entry.as_posix() for entry in distribution.files or []}
     wanted = sorted(path for path in paths if path.endswith(tuple(config.suffixes)))
-    outside = [path for path in wanted if path.startswith("../")]
-    yield from (skip(origin, path, "outside the package folder") for path in outside)
-    files = (
-        SourceFile(path, partial(load_file, Path(str(distribution.locate_file(path)))))
+    listed = (
+        skip(origin, path, "outside the package folder")
+        if path.startswith("../")
+        else SourceFile(path, partial(load_file, Path(str(distribution.locate_file(path)))))
         for path in wanted
-        if path not in outside and not any(fnmatch(path, pattern) for pattern in exclude)
+        if not any(fnmatch(path, pattern) for pattern in exclude)
     )
-    yield from admit_files(origin, files, config)
+    return admit_files(origin, listed, config)
 
 
 def read_stdlib(config: SourcesConfig, exclude: list[str]) -> Admitted:
     """Documents of the running interpreter's standard library; repository `python-stdlib`."""
     root = Path(sysconfig.get_path("stdlib"))
     origin = Origin("distributions", "python-stdlib", python_version(), "psf")
-    listed = [
+    listed = (
         entry
         for entry in list_folder(root, origin, tuple(config.suffixes))
-        if not any(fnmatch(entry.path, pattern) for pattern in exclude)
-        and "-packages" not in entry.path.split("/")[0]
-    ]
-    yield from (entry for entry in listed if isinstance(entry, Skipped))
-    files = (entry for entry in listed if isinstance(entry, SourceFile))
-    yield from admit_files(origin, files, config)
+        if not any(fnmatch(entry.path, pattern) for pattern in [*exclude, "*-packages/*"])
+    )
+    return admit_files(origin, listed, config)

@@ -1,8 +1,9 @@
-"""Admission of files: takes named byte loaders of one repository, gives documents and skipped files."""
+"""Admission of files: takes the listed files of one repository, gives documents and skips."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 from trainer.config import SourcesConfig
 from trainer.document import Document, document_id
@@ -46,9 +47,24 @@ class SourceFile:
     """Reads at most that many bytes; raises OSError where it cannot."""
 
 
-def admit_files(origin: Origin, files: Iterable[SourceFile], config: SourcesConfig) -> Admitted:
+class Source(Protocol):
+    """What an entry point of `lory.sources` builds from a source's options."""
+
+    def read(self, config: SourcesConfig) -> Admitted:
+        """Documents and skipped files, streamed; raises SourceError where none can be had."""
+
+
+def admit_files(
+    origin: Origin, listed: Iterable[SourceFile | Skipped], config: SourcesConfig
+) -> Admitted:
     """Documents of one repository, in seeded order where the repository has a cap, else by path."""
     taken = 0
+    files: list[SourceFile] = []
+    for entry in listed:
+        if isinstance(entry, Skipped):
+            yield entry
+        else:
+            files.append(entry)
     for file in sorted(files, key=lambda file: reading_order(origin, file, config)):
         if config.max_repository_bytes and taken >= config.max_repository_bytes:
             yield skip(origin, file.path, "over the repository's cap")

@@ -1,8 +1,9 @@
-"""Source plugin `folder`: takes a local folder, gives its files as documents without following links."""
+"""Source plugin `folder`: takes a local folder, gives its files as documents; follows no links."""
 
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,27 +20,30 @@ from trainer.source_files import (
 )
 
 
-def read_folder(
-    config: SourcesConfig, *, path: str, repo: str = "", licence: str = "unknown"
-) -> Admitted:
-    """Documents under `path`; `repo` is the folder's name unless given.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderSource:
+    """A folder and what lies below it; its options."""
 
-    Raises SourceError where `path` is no readable folder.
-    """
-    root = Path(path).expanduser()
-    if not root.is_dir():
-        raise SourceError(f"source folder: expected a folder at {path}, found none; correct `path`")
-    origin = Origin("folder", repo or root.resolve().name, "", licence)
-    listed = list(list_folder(root, origin, tuple(config.suffixes)))
-    yield from (entry for entry in listed if isinstance(entry, Skipped))
-    files = (entry for entry in listed if isinstance(entry, SourceFile))
-    yield from admit_files(origin, files, config)
+    path: str
+    repo: str = ""
+    """Empty for the folder's name."""
+    licence: str = "unknown"
+
+    def read(self, config: SourcesConfig) -> Admitted:
+        """The folder's documents; raises SourceError where `path` is no folder."""
+        root = Path(self.path).expanduser()
+        if not root.is_dir():
+            raise SourceError(
+                f"source folder: expected a folder at {self.path}, found none; correct `path`"
+            )
+        origin = Origin("folder", self.repo or root.resolve().name, "", self.licence)
+        return admit_files(origin, list_folder(root, origin, tuple(config.suffixes)), config)
 
 
 def list_folder(
     root: Path, origin: Origin, suffixes: tuple[str, ...]
 ) -> Iterator[SourceFile | Skipped]:
-    """Files under `root` that end in `suffixes`; links, folders that cannot be listed are skipped."""
+    """Files under `root` that end in `suffixes`; links and unreadable folders are skipped."""
     unlisted: list[OSError] = []
     for folder, subfolders, names in os.walk(root, onerror=unlisted.append, followlinks=False):
         kept = sorted(name for name in subfolders if name not in VENDORED)

@@ -1,6 +1,7 @@
-"""Source plugin `git`: takes repositories, bare ones too, gives a commit's files without a checkout."""
+"""Source plugin `git`: takes repositories, bare ones too, gives a commit's files, no checkout."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,30 +12,29 @@ from trainer.licences import LICENCE_FILES, detect_licence
 from trainer.source_files import Admitted, Origin, Skipped, SourceFile, admit_files, skip
 
 
-def read_git(
-    config: SourcesConfig,
-    *,
-    path: str = "",
-    list: str = "",
-    commit: str = "HEAD",
-    repo: str = "",
-    licence: str = "",
-) -> Admitted:
-    """Documents of one repository at `path`, or of every repository that the file `list` names.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GitSource:
+    """One repository at `path`, or each that the file `list` names; its options."""
 
-    `list` is a file of lines `owner/name<TAB>path[<TAB>commit]`. `repo` defaults to the folder's name,
-    `licence` to what the repository's licence file says. Raises SourceError for a repository, commit
-    or list that cannot be read.
-    """
-    if bool(path) == bool(list):
-        raise SourceError(
-            "source git: expected either `path` or `list`, found both or none; give one"
-        )
-    if path:
-        yield from read_repository(config, path, repo or repository_name(path), commit, licence)
-        return
-    for name, folder, at in read_list(Path(list), commit):
-        yield from read_repository(config, folder, name, at, licence)
+    path: str = ""
+    list: str = ""
+    """A file of lines `owner/name<TAB>path[<TAB>commit]`."""
+    commit: str = "HEAD"
+    repo: str = ""
+    """Name of the repository at `path`; empty for its folder's."""
+    licence: str = ""
+    """Empty for what the repository's licence file says."""
+
+    def read(self, config: SourcesConfig) -> Admitted:
+        """The repositories' documents; raises SourceError for what cannot be opened."""
+        if bool(self.path) == bool(self.list):
+            raise SourceError(
+                "source git: expected either `path` or `list`, found both or none; give one"
+            )
+        named = [(self.repo or repository_name(self.path), self.path, self.commit)]
+        rows = named if self.path else read_list(Path(self.list), self.commit)
+        for name, folder, commit in rows:
+            yield from read_repository(config, folder, name, commit, self.licence)
 
 
 def read_list(path: Path, commit: str) -> Iterator[tuple[str, str, str]]:
@@ -76,10 +76,8 @@ def read_repository(
         ) from exc
     licence = licence or repository_licence(repository, found.tree)
     origin = Origin("git", name, str(found.id), licence)
-    listed = [*list_tree(repository, found.tree, origin, tuple(config.suffixes))]
-    yield from (entry for entry in listed if isinstance(entry, Skipped))
-    files = (entry for entry in listed if isinstance(entry, SourceFile))
-    yield from admit_files(origin, files, config)
+    listed = list_tree(repository, found.tree, origin, tuple(config.suffixes))
+    yield from admit_files(origin, listed, config)
 
 
 def list_tree(

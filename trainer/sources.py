@@ -1,9 +1,10 @@
-"""Station 1: takes source plugins and their options, gives `documents/`, `skipped.parquet`, `report.json`.
+"""Station 1: takes source plugins with their options, gives `documents/` and what was skipped.
 
-A plugin of the entry point group `lory.sources` is called with the stage's settings and its own options,
-and yields Document and Skipped objects; it raises SourceError where it cannot be read at all.
+An entry point of the group `lory.sources` is called with the options of the recipe and gives a
+Source, whose `read` yields Document and Skipped objects.
 """
 
+import inspect
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -13,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from trainer.config import SourcesConfig, SourceSpec
-from trainer.document import Document, DocumentWriter
+from trainer.document import DocumentWriter
 from trainer.errors import CorpusError, SourceError
 from trainer.progress import watch
-from trainer.source_files import Admitted, Skipped
+from trainer.source_files import Admitted, Skipped, Source
 
 GROUP = "lory.sources"
 
 
 def run(config: SourcesConfig, inputs: Mapping[str, Path], out: Path) -> None:
-    """Read every source in the recipe's order.
+    """Read every source in the recipe's order; write `skipped.parquet` and `report.json` as well.
 
     Raises SourceError for a source that cannot be read, CorpusError where none gave a document.
     """
@@ -49,33 +50,23 @@ def run(config: SourcesConfig, inputs: Mapping[str, Path], out: Path) -> None:
 
 def read_sources(config: SourcesConfig) -> Admitted:
     """What every source gives, one source after the other."""
-    for spec in config.sources:
-        try:
-            yield from load_plugin(spec.plugin)(config, **spec.options)
-        except TypeError as exc:
-            if "unexpected keyword" in str(exc) or "required keyword" in str(exc):
-                raise SourceError(f"source {spec.plugin}: {exc}; {known_options(spec)}") from exc
-            raise
+    for source in [build_source(spec) for spec in config.sources]:
+        yield from source.read(config)
 
 
-def load_plugin(name: str) -> Callable[..., Admitted]:
-    """The plugin of that name; raises SourceError that names the known ones."""
+def build_source(spec: SourceSpec) -> Source:
+    """The plugin with its options; raises SourceError that names the known plugins or options."""
     found = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if name not in found:
-        raise SourceError(
-            f"unknown source plugin {name}; known: {', '.join(sorted(found)) or 'none installed'}"
-        )
-    plugin: Callable[..., Admitted] = found[name].load()
-    return plugin
-
-
-def known_options(spec: SourceSpec) -> str:
-    """The options of a source's plugin, for an error message."""
-    import inspect
-
-    parameters = inspect.signature(load_plugin(spec.plugin)).parameters.values()
-    names = [entry.name for entry in parameters if entry.kind is entry.KEYWORD_ONLY]
-    return f"known options: {', '.join(names)}"
+    if spec.plugin not in found:
+        known = ", ".join(sorted(found)) or "none is installed"
+        raise SourceError(f"unknown source plugin {spec.plugin}; known: {known}")
+    plugin: Callable[..., Source] = found[spec.plugin].load()
+    try:
+        inspect.signature(plugin).bind(**spec.options)
+    except TypeError as exc:
+        known = ", ".join(inspect.signature(plugin).parameters)
+        raise SourceError(f"source {spec.plugin}: {exc}; its options: {known}") from exc
+    return plugin(**spec.options)
 
 
 def write_skipped(skipped: list[Skipped], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Station 4: takes the training split, gives `tokenizer.json` and its bytes per token on held-out text."""
+"""Station 4: takes the training split, gives `tokenizer.json` and its held-out bytes per token."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ MARK = r"[^\s\p{L}\p{M}\p{N}_]"
 PATTERN = "|".join(
     (
         r"\r?\n[ \t]*",  # a line's end with the next line's indentation, and nothing else
-        rf"(?: |{MARK})?_*{LETTER}+",  # a word with what leads it: a space, a dot, a quote, underscores
+        rf"(?: |{MARK})?_*{LETTER}+",  # a word and what leads it: a space, a dot, underscores
         rf"(?: |{MARK})?_+",
         r" ?\p{N}{1,2}",
         rf" ?{MARK}+",  # `):`, ` ==`, `()`
@@ -34,8 +34,8 @@ PATTERN = "|".join(
         r"\r",
     )
 )
-"""Pieces that no merge crosses. Typing on extends the last piece or begins one, so that taking back the
-last piece at the cursor leaves the tokens of finished text."""
+"""Pieces that no merge crosses. Typing on extends the last piece or begins another, so that taking
+back the last piece at the cursor leaves the tokens of finished text."""
 
 HELDOUT_BYTES = 20_000_000
 """Held-out text that bytes per token are measured on."""
@@ -102,7 +102,7 @@ def measure(tokenizer: Tokenizer, texts: list[str]) -> float:
 
 
 def run(config: TokenizerConfig, inputs: Mapping[str, Path], out: Path) -> None:
-    """Write `tokenizer.json` and `report.json`; raises CorpusError where there is nothing to learn from."""
+    """Write `tokenizer.json` and `report.json`; raises CorpusError without a training text."""
     train, heldout = inputs["dedup"] / "train", inputs["dedup"] / "heldout"
     chosen = sample_ids(watch(read_documents(train), "sample"), config.sample_bytes, config.seed)
     if not chosen:
