@@ -1,0 +1,176 @@
+"""Station 7: takes the trained model, gives ONNX graphs that are proven to be the same model.
+
+model.fp32.onnx     the oracle: float32 throughout
+model.int8.onnx     what is served; one file for each precision of the settings
+parity.json         the gate's figures
+facts.json          architecture, parameters, context, vocabulary
+tokenizer.json      as the model was trained with
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from lsp_server.engines.decoder import OnnxDecoder, open_session
+from lsp_server.engines.onnx import open_engine
+from lsp_server.prompt import budget_for, build, load_tokenizer
+from trainer.config import ExportConfig
+from trainer.cursors import Cursor, sample_cursors
+from trainer.document import read_documents
+from trainer.errors import CorpusError, ExportError
+from trainer.line_match import LineMatch, match_line
+from trainer.parity import GreedyParity, QuantizedParity, compare_greedy, compare_quantized
+from trainer.progress import watch
+
+if TYPE_CHECKING:
+    from trainer.graph import Precision
+
+ORACLE: Final = "fp32"
+THREADS = os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What the bundle's manifest says of the network."""
+
+    architecture: str
+    parameters: int
+    """Those of the tied head counted once."""
+    context: int
+    vocabulary: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What both parts of the gate work on."""
+
+    config: ExportConfig
+    folder: Path
+    """Where the graphs are."""
+    context: int
+    cursors: list[Cursor]
+
+
+def run(config: ExportConfig, inputs: Mapping[str, Path], out: Path) -> None:
+    """Write the graphs and prove them.
+
+    Raises ExportError where the model has no exporter or a graph fails the gate, CorpusError where
+    there is no held-out document to prove it on.
+    """
+    from trainer.model import load
+
+    trained = inputs["pretrain"] / "model"
+    shutil.copyfile(trained / "tokenizer.json", out / "tokenizer.json")
+    model = load(trained).float().eval()
+    write_graphs(model, [ORACLE, *config.precisions], out)
+    facts = read_facts(model)
+    write_json(out / "facts.json", asdict(facts))
+    gate = Gate(config, out, facts.context, draw_cursors(config, inputs["dedup"] / "heldout"))
+    greedy = prove_oracle(gate, model)
+    quantized = prove_quantized(gate)
+    proven = {precision: asdict(figure) for precision, figure in quantized.items()}
+    write_json(out / "parity.json", {ORACLE: asdict(greedy), **proven})
+    check_gate(config, greedy, quantized)
+
+
+def write_graphs(model: Any, precisions: Sequence["Precision"], out: Path) -> None:
+    """One ONNX file for each precision."""
+    import onnx
+
+    from trainer.architectures import build_decoder
+
+    for precision in precisions:
+        onnx.save(build_decoder(model, precision), graph_path(out, precision))
+
+
+def graph_path(out: Path, precision: str) -> Path:
+    """File of one graph."""
+    return out / f"model.{precision}.onnx"
+
+
+def read_facts(model: Any) -> ModelFacts:
+    """What the manifest says of a transformers model."""
+    config = model.config
+    return ModelFacts(
+        architecture=config.model_type,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        context=config.max_position_embeddings,
+        vocabulary=config.vocab_size,
+    )
+
+
+def draw_cursors(config: ExportConfig, heldout: Path) -> list[Cursor]:
+    """Seeded cursors for both parts of the gate; CorpusError where held-out text has none."""
+    count = max(config.parity_prompts, config.exact_match_cursors)
+    cursors = sample_cursors(read_documents(heldout), count, config.seed)
+    if not cursors:
+        raise CorpusError(
+            f"expected held-out lines of code in {heldout}, found none; "
+            "hold out more repositories with dedup.heldout_share"
+        )
+    return cursors
+
+
+def prove_oracle(gate: Gate, model: Any) -> GreedyParity:
+    """PyTorch beside the fp32 graph, greedy from served prompts."""
+    config = gate.config
+    tokenizer = load_tokenizer(gate.folder / "tokenizer.json")
+    steps = min(config.parity_steps, gate.context // 2)
+    budget = replace(budget_for(gate.context), completion=steps)
+    prompts = [
+        build(tokenizer, cursor.path, cursor.prefix, cursor.suffix, budget).ids
+        for cursor in gate.cursors[: config.parity_prompts]
+    ]
+    session = open_session(graph_path(gate.folder, ORACLE), THREADS)
+    return compare_greedy(model, OnnxDecoder(session), prompts, steps)
+
+
+def prove_quantized(gate: Gate) -> dict[str, QuantizedParity]:
+    """Each quantized graph beside the fp32 one, at line completion."""
+    precisions = gate.config.precisions
+    reference = complete_lines(gate, ORACLE) if precisions else []
+    return {
+        precision: compare_quantized(reference, complete_lines(gate, precision))
+        for precision in precisions
+    }
+
+
+def complete_lines(gate: Gate, precision: str) -> list[LineMatch]:
+    """What one graph writes at the cursors, with their suffixes, as it is served."""
+    tokenizer = load_tokenizer(gate.folder / "tokenizer.json")
+    engine = open_engine(graph_path(gate.folder, precision), tokenizer, THREADS)
+    budget = budget_for(gate.context)
+    cursors = gate.cursors[: gate.config.exact_match_cursors]
+    return [
+        match_line(engine, tokenizer, cursor, with_suffix=True, budget=budget)
+        for cursor in watch(cursors, f"exact match {precision}", len(cursors))
+    ]
+
+
+def check_gate(
+    config: ExportConfig, greedy: GreedyParity, quantized: Mapping[str, QuantizedParity]
+) -> None:
+    """Raise ExportError where a graph is not the model."""
+    if greedy.mismatches:
+        raise ExportError(
+            f"expected the fp32 graph to choose PyTorch's token at all {greedy.steps} steps, found "
+            f"{greedy.mismatches} others (logits differ by up to {greedy.largest_difference:.2g}); "
+            "the exporter does not fit this model: report it"
+        )
+    for precision, figure in quantized.items():
+        if figure.lost_points > config.exact_match_tolerance:
+            raise ExportError(
+                f"expected the {precision} graph within {config.exact_match_tolerance} points of "
+                f"the fp32 graph's exact match, {figure.exact_match_fp32:.2f} %, found "
+                f"{figure.exact_match:.2f} % over {figure.cursors} cursors; leave {precision} out "
+                "of export.precisions, or raise export.exact_match_cursors to lower the noise"
+            )
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """One JSON object, indented."""
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
