@@ -5,21 +5,38 @@ from itertools import accumulate
 from math import exp
 
 from lsp_server.engines import Candidate, StopReason
+from lsp_server.engines.writer import cut
+
+FINISHED = frozenset((StopReason.END, StopReason.RULE))
+"""Stops after which the engine would not have gone on."""
 
 
 def truncate(candidate: Candidate, characters: int) -> Candidate:
     """The first `characters` of a candidate; a token that is cut in two keeps its probability."""
     if characters >= len(candidate.text):
         return candidate
-    tokens: list[str] = []
+    tokens = tuple(cut(candidate.tokens, characters))
+    return replace(
+        candidate,
+        tokens=tokens,
+        logprobs=candidate.logprobs[: len(tokens)],
+        stop=StopReason.RULE,
+    )
+
+
+def drop_typed(candidate: Candidate, characters: int) -> Candidate:
+    """What is left of a candidate whose first `characters` the user has typed.
+
+    Typed tokens are certain, so their probability goes; that of a token typed halfway stays whole,
+    which is too low rather than too high.
+    """
     left = characters
-    for token in candidate.tokens:
-        if left <= 0:
-            break
-        tokens.append(token[:left])
+    for index, token in enumerate(candidate.tokens):
+        if left < len(token):
+            tokens = (token[left:], *candidate.tokens[index + 1 :])
+            return replace(candidate, tokens=tokens, logprobs=candidate.logprobs[index:])
         left -= len(token)
-    logprobs = candidate.logprobs[: len(tokens)]
-    return replace(candidate, tokens=tuple(tokens), logprobs=logprobs, stop=StopReason.RULE)
+    return replace(candidate, tokens=(), logprobs=())
 
 
 def prefix_probabilities(candidate: Candidate) -> list[float]:

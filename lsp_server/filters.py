@@ -7,9 +7,9 @@ for a candidate that is not shown.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lsp_server.candidates import prefix_probabilities, truncate
-from lsp_server.engines import Candidate, StopReason
-from lsp_server.stopping import LINE_END, split
+from lsp_server.candidates import FINISHED, prefix_probabilities, truncate
+from lsp_server.engines import Candidate
+from lsp_server.stopping import LINE_END, next_line, split
 
 CLOSERS = frozenset(")]}\"'`,:;")
 """Characters that an editor or the user often has put behind the cursor already."""
@@ -42,7 +42,7 @@ def keep_likely_part(candidate: Candidate, context: FilterContext) -> Candidate 
     Only parts that are right with at least `min_probability` count, and that end where a word does;
     the model's own end counts as such, the token limit does not. None where there is no such part.
     """
-    finished = candidate.stop in (StopReason.END, StopReason.RULE)
+    finished = candidate.stop in FINISHED
     best, best_gain, characters = 0, 0.0, 0
     text = candidate.text
     for token, probability in zip(candidate.tokens, prefix_probabilities(candidate), strict=True):
@@ -91,12 +91,6 @@ def keep_before_next_line(text: str, context: FilterContext) -> int:
 def rest_of_line(suffix: str) -> str:
     """What stands between the cursor and the end of its line."""
     return LINE_END.split(suffix, maxsplit=1)[0]
-
-
-def next_line(suffix: str) -> str:
-    """The first line with text after the cursor's line, stripped; "" where there is none."""
-    lines = LINE_END.split(suffix)[1:]
-    return next((line.strip() for line in lines if line.strip()), "")
 
 
 def overlap_with_line(text: str, rest: str) -> int:

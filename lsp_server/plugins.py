@@ -8,7 +8,8 @@ from typing import Any
 from lsp_server.errors import PluginError
 
 DISTRIBUTION = "lory"
-GROUPS = ("lory.engines", "lory.contexts", "lory.filters", "lory.feedback")
+ENGINES, CONTEXTS, FILTERS = "lory.engines", "lory.contexts", "lory.filters"
+GROUPS = (ENGINES, CONTEXTS, FILTERS, "lory.feedback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,16 @@ class Plugin:
             return self.entry_point.load()
         except Exception as exc:  # whatever the import raises is the plugin's fault
             raise PluginError(
-                f"plugin {self.name!r} of {self.distribution} {self.version} cannot be loaded: "
-                f"{type(exc).__name__}: {exc}; reinstall or remove it"
+                f"plugin {self.name!r} of {self.distribution} {self.version}: expected "
+                f"{self.entry_point.value} to load, found {type(exc).__name__}: {exc}; "
+                "reinstall or remove it"
             ) from exc
 
 
 def list_plugins(groups: Sequence[str] = GROUPS) -> list[Plugin]:
     """Every installed plugin, by group, the built-in ones of a group first."""
-    found = [describe(point) for group in groups for point in entry_points(group=group)]
+    installed = entry_points()
+    found = [describe(point) for group in groups for point in installed.select(group=group)]
     return sorted(found, key=lambda plugin: (plugin.group, not plugin.built_in, plugin.name))
 
 
@@ -50,21 +53,17 @@ def describe(point: EntryPoint) -> Plugin:
     return Plugin(point.name, point.group, name, version, point)
 
 
-def find_plugins(group: str, names: Iterable[str], *, trusted: bool) -> list[Plugin]:
-    """The plugins of a group by name, in the order of `names`; a built-in one is never shadowed.
+def find_plugin(
+    installed: Iterable[Plugin], group: str, name: str, *, trusted: bool = True
+) -> Plugin:
+    """The plugin of a name; a built-in one is never shadowed, and alone is known if not `trusted`.
 
-    Raises PluginError for an unknown name. Where the workspace is not trusted, only built-in ones
-    are known.
+    Raises PluginError where there is none.
     """
-    known = {
-        plugin.name: plugin
-        for plugin in reversed(list_plugins([group]))
-        if trusted or plugin.built_in
-    }
-    missing = [name for name in names if name not in known]
-    if missing:
-        installed = ", ".join(sorted(known)) or "none"
-        raise PluginError(
-            f"{group}: expected one of {installed}, found {missing[0]!r}; see: lory plugins"
-        )
-    return [known[name] for name in names]
+    known = [plugin for plugin in installed if plugin.group == group]
+    known = [plugin for plugin in known if trusted or plugin.built_in]
+    for plugin in known:
+        if plugin.name == name:
+            return plugin
+    names = ", ".join(plugin.name for plugin in known) or "none: install lory itself with pip"
+    raise PluginError(f"{group}: expected one of {names}; found {name!r}; see: lory plugins")

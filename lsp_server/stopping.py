@@ -24,15 +24,14 @@ class Shape(StrEnum):
     """Lines up to where the indentation falls below that of the block."""
 
 
-def rule_for(shape: Shape, indent: int = 0, max_lines: int = 1, next_line: str = "") -> StopRule:
+def rule_for(shape: Shape, indent: int = 0, max_lines: int = 1, repeated: str = "") -> StopRule:
     """The stop rule of a shape.
 
     `indent`: columns below which a line ends a block. `max_lines`: lines of a block at most.
-    `next_line`: the first line with text after the cursor's line; a block ends before repeating it.
+    `repeated`: the `next_line` after the cursor's; a block ends before it repeats that.
     """
     if shape is Shape.LINE:
         return end_of_line
-    repeated = next_line.strip()
 
     def end(text: str) -> int | None:
         return end_of_block(text, indent, max_lines, repeated)
@@ -75,6 +74,12 @@ def ends_block(line: str, complete: bool, indent: int, repeated: str) -> bool:
     if columns(line) < indent:
         return True
     return complete and content == repeated
+
+
+def next_line(suffix: str) -> str:
+    """The first line with text after the cursor's line, stripped; "" where there is none."""
+    lines = LINE_END.split(suffix)[1:]
+    return next((line.strip() for line in lines if line.strip()), "")
 
 
 def split(text: str) -> list[tuple[str, int, int]]:

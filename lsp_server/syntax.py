@@ -57,7 +57,7 @@ def extent_at(language: str, prefix: str, suffix: str) -> Extent:
 
 
 def body_extent(header: int, line: str, below: list[str]) -> Extent:
-    """A block under a header `header` columns in, unless the lines `below` already have its body."""
+    """A block under a header `header` columns in, unless the lines `below` are its body."""
     following = next((text for text in below if text.strip()), "")
     if following and columns(following) > header:
         return ONE_LINE

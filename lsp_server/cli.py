@@ -1,0 +1,115 @@
+"""`lory`: takes a command line, runs the language server or one of its tools."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lsp_server import __version__
+from lsp_server.errors import LoryError, SettingsError
+
+app = typer.Typer(
+    help="Code completion by a model that you train, align and run yourself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+bundle_app = typer.Typer(help="Look into a bundle.", no_args_is_help=True)
+app.add_typer(bundle_app, name="bundle")
+
+
+@app.command("lsp")
+def lsp_command(
+    tcp: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Listen on this port of this machine.")
+    ] = None,
+    stdio: Annotated[bool, typer.Option("--stdio", help="The default; editors add it.")] = False,
+) -> None:
+    """Serve an editor over standard input and output."""
+    from lsp_server.serve import serve_standard_streams, serve_tcp
+
+    if stdio and tcp is not None:
+        raise LoryError("expected --stdio or --tcp, found both; leave one out")
+    raise typer.Exit(serve_standard_streams() if tcp is None else serve_tcp(tcp))
+
+
+@app.command("complete")
+def complete_command(
+    place: Annotated[str, typer.Argument(metavar="FILE:LINE:COLUMN", help="Both from 1 on.")],
+    bundle: Annotated[str, typer.Option(help="Folder of the bundle.")] = "",
+    settings: Annotated[str, typer.Option(help="Other settings, as a JSON object.")] = "{}",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show what would be suggested at a place of a file."""
+    from lsp_server.trial import complete_at, parse_place, show
+
+    try:
+        given: dict[str, Any] = json.loads(settings)
+    except ValueError as exc:
+        raise SettingsError(f"--settings: expected JSON, found {settings!r}: {exc}") from exc
+    if bundle:
+        given = {**given, "bundle": bundle}
+    trial = complete_at(parse_place(place), given)
+    sys.stdout.write(show(trial, as_json=as_json))
+
+
+@bundle_app.command("check")
+def check_command(folder: Path) -> None:
+    """Verify a bundle: its files, hashes, formats, and that its engine starts."""
+    from lsp_server.trial import load_quietly
+
+    model = load_quietly({"bundle": str(folder)})
+    typer.echo(f"{folder}: {model.title} is in order")
+
+
+@bundle_app.command("show")
+def show_command(folder: Path) -> None:
+    """Print what a bundle says of itself."""
+    from rich.console import Console
+
+    from lsp_server.bundle import load
+    from lsp_server.tables import bundle_tables
+
+    Console().print(*bundle_tables(load(folder)), sep="\n")
+
+
+@app.command("plugins")
+def plugins_command() -> None:
+    """List the installed plugins, the built-in ones too."""
+    from rich.console import Console
+
+    from lsp_server.plugins import list_plugins
+    from lsp_server.tables import plugin_table
+
+    Console().print(plugin_table(list_plugins()))
+
+
+def version_wanted(wanted: bool) -> None:
+    """Print the version and end, if asked."""
+    if wanted:
+        typer.echo(f"lory {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=version_wanted, is_eager=True, help="And end.")
+    ] = False,
+) -> None:
+    """Options of every command."""
+
+
+def main() -> None:
+    """Run the command line; what Lory can explain is one line on standard error and exit code 2."""
+    if sys.argv[1:2] != ["lsp"]:  # an editor waits for that one: import no more than it needs
+        from lsp_server.bench.cli import app as bench_app
+
+        app.add_typer(bench_app, name="bench")
+    try:
+        app()
+    except LoryError as exc:
+        sys.stderr.write(f"lory: {exc}\n")
+        sys.exit(2)

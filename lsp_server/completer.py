@@ -1,0 +1,183 @@
+"""Completes: takes a cursor, gives candidates to show; supersedes, cancels and remembers.
+
+All methods run on the event loop's thread; the engine works on the worker's thread. No lock is held
+while it does, so edits and other requests go on meanwhile.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from threading import Event
+from typing import Protocol
+
+from lsp_server.context import Cursor
+from lsp_server.engines import Candidate
+from lsp_server.errors import LoryError
+from lsp_server.loading import Model, load_model
+from lsp_server.plugin_guard import PluginGuard, one_line
+from lsp_server.settings import Settings
+from lsp_server.suggestion import generate, select, select_rest
+from lsp_server.suggestion_cache import SuggestionCache
+from lsp_server.worker import Worker
+
+PATIENCE_AT_END = 1.0
+"""Seconds that a running engine has to stop between two tokens."""
+
+log = logging.getLogger(__name__)
+
+Answer = asyncio.Future[list[Candidate] | None]
+
+
+class Status(Protocol):
+    """Who is told what the engine is doing; called on the event loop's thread."""
+
+    def show(self, state: str, percent: int, message: str) -> None:
+        """`state` is loading, ready, off or error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pending:
+    """A request without an answer."""
+
+    answer: Answer
+    cancelled: Event
+
+
+class Completer:
+    """The one place that knows which request of a document is the current one."""
+
+    def __init__(self, status: Status, guard: PluginGuard) -> None:
+        self._status = status
+        self._guard = guard
+        self._worker = Worker()
+        self._cache = SuggestionCache()
+        self._pending: dict[str, Pending] = {}
+        self._settings = Settings()
+        self._model: Model | None = None
+        self._loading = 0
+
+    def load(self, settings: Settings) -> None:
+        """Load the model of these settings in the background; requests wait for it."""
+        self._loading += 1
+        self.apply(settings)
+        self._status.show("loading", 0, "starting")
+        loop = asyncio.get_running_loop()
+        self._worker.submit_first(partial(self._load, settings, self._loading, loop))
+
+    def apply(self, settings: Settings) -> None:
+        """Take settings that need no other model."""
+        self._settings = settings
+        self._cache.clear()
+        self._cancel_all()
+
+    def unload(self) -> None:
+        """Forget the model."""
+        self._loading += 1
+        self._cancel_all()
+        self._cache.clear()
+        self._worker.submit_first(partial(setattr, self, "_model", None))
+        self._status.show("off", 100, "turned off")
+
+    async def complete(self, cursor: Cursor) -> list[Candidate] | None:
+        """Candidates to show; None where a later request for the document superseded this one.
+
+        Cancelling the task stops the engine between two tokens.
+        """
+        self.supersede(cursor.uri)
+        if (known := self._recall(cursor)) is not None:
+            return known
+        loop = asyncio.get_running_loop()
+        pending = Pending(loop.create_future(), Event())
+        self._pending[cursor.uri] = pending
+        self._worker.submit(partial(self._generate, self._settings, cursor, pending, loop))
+        try:
+            return await pending.answer
+        except asyncio.CancelledError:
+            pending.cancelled.set()
+            raise
+        finally:
+            if self._pending.get(cursor.uri) is pending:
+                del self._pending[cursor.uri]
+
+    def supersede(self, uri: str) -> None:
+        """Answer a document's earlier request with nothing, and stop its engine."""
+        if (older := self._pending.pop(uri, None)) is not None:
+            older.cancelled.set()
+            if not older.answer.done():
+                older.answer.set_result(None)
+
+    def forget(self, uri: str) -> None:
+        """A document was closed, or may not be read any more."""
+        self.supersede(uri)
+        self._cache.forget(uri)
+
+    def end(self) -> None:
+        """Stop the engine's thread."""
+        self._cancel_all()
+        self._worker.end(PATIENCE_AT_END)
+
+    def _cancel_all(self) -> None:
+        for uri in list(self._pending):
+            self.supersede(uri)
+
+    def _recall(self, cursor: Cursor) -> list[Candidate] | None:
+        """What remembered candidates offer at a cursor; None where the engine must be asked."""
+        if self._model is None:
+            return None
+        for rest in self._cache.find(cursor):
+            shown = select_rest(self._model, self._settings, self._guard, cursor, rest)
+            if shown or not rest.typed:
+                return shown
+        return None
+
+    def _load(self, settings: Settings, number: int, loop: asyncio.AbstractEventLoop) -> None:
+        """On the worker's thread: load, and say how it went."""
+        if number != self._loading:
+            return  # the settings changed again
+        self._model = None
+        try:
+            self._model = load_model(settings, self._guard, partial(post, loop, self._progress))
+        except Exception as exc:
+            log.error("cannot load: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
+            post(loop, self._status.show, "error", 100, one_line(exc))
+            return
+        post(loop, self._status.show, "ready", 100, self._model.title)
+
+    def _progress(self, percent: int, message: str) -> None:
+        self._status.show("loading", percent, message)
+
+    def _generate(
+        self, settings: Settings, cursor: Cursor, pending: Pending, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """On the worker's thread: ask the engine, and answer the request with what may be shown."""
+        if pending.cancelled.is_set():
+            return
+        found: list[Candidate] = []
+        shown: list[Candidate] = []
+        try:
+            if self._model is not None and self._model.serves(cursor.language):
+                found = generate(self._model, settings, self._guard, cursor, pending.cancelled)
+                shown = select(self._model, settings, self._guard, cursor, found)
+        except Exception as exc:
+            log.error("no completion: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
+            self._guard.report_once(one_line(exc))
+        post(loop, self._answer, cursor, pending, found, shown)
+
+    def _answer(
+        self, cursor: Cursor, pending: Pending, found: list[Candidate], shown: list[Candidate]
+    ) -> None:
+        if pending.answer.done():
+            return  # superseded or cancelled meanwhile
+        if found:
+            self._cache.remember(cursor, found)
+        pending.answer.set_result(shown)
+
+
+def post(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
+    """Call on the event loop's thread; not at all once the loop has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(call, *arguments)

@@ -1,0 +1,81 @@
+"""Loads what completes: takes settings, gives the engine with its tokenizer and plugins."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from tokenizers import Tokenizer
+
+from lsp_server.bundle import Bundle, load
+from lsp_server.engines import Engine
+from lsp_server.errors import EngineError, LoryError
+from lsp_server.plugin_guard import ActivePlugin, PluginGuard
+from lsp_server.plugins import CONTEXTS, ENGINES, FILTERS, Plugin, find_plugin, list_plugins
+from lsp_server.prompt import Budget, budget_for, load_tokenizer
+from lsp_server.settings import Settings
+
+Progress = Callable[[int, str], None]
+"""Takes per cent and what is being done; from any thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Everything that turns a cursor into suggestions."""
+
+    bundle: Bundle
+    tokenizer: Tokenizer
+    engine: Engine
+    budget: Budget
+    contexts: tuple[ActivePlugin, ...]
+    filters: tuple[ActivePlugin, ...]
+
+    @property
+    def title(self) -> str:
+        """The bundle and the engine, for people."""
+        manifest = self.bundle.manifest
+        return f"{manifest.name} {manifest.version}, engine {self.engine.name}"
+
+    def serves(self, language: str) -> bool:
+        """Whether the model was made for a language id."""
+        return language in self.bundle.manifest.languages
+
+
+def load_model(settings: Settings, guard: PluginGuard, progress: Progress) -> Model:
+    """Verify the bundle and start its engine. Raises LoryError where that cannot be."""
+    progress(0, "verifying the bundle")
+    bundle = load(settings.bundle_folder)
+    progress(30, "reading the tokenizer")
+    tokenizer = load_tokenizer(bundle.tokenizer_path)
+    progress(50, "starting the engine")
+    installed = list_plugins()
+    engine = start_engine(installed, bundle, settings)
+    trusted = settings.trusted
+    budget = budget_for(bundle.manifest.context)
+    completion = min(settings.max_tokens, bundle.manifest.context // 4)
+    return Model(
+        bundle=bundle,
+        tokenizer=tokenizer,
+        engine=engine,
+        budget=replace(budget, completion=completion),
+        contexts=guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
+        filters=guard.activate(installed, FILTERS, settings.filters, trusted=trusted),
+    )
+
+
+def start_engine(installed: list[Plugin], bundle: Bundle, settings: Settings) -> Engine:
+    """The engine of the settings' name; EngineError where its options or the machine do not do."""
+    create = find_plugin(installed, ENGINES, settings.engine, trusted=settings.trusted).load()
+    try:
+        engine: Engine = create(bundle, settings.threads, **settings.engine_options)
+    except LoryError:
+        raise
+    except TypeError as exc:
+        raise EngineError(
+            f"engine {settings.engine!r}: expected other engine_options, found "
+            f"{settings.engine_options}: {exc}; change them"
+        ) from exc
+    except Exception as exc:  # whatever a runtime raises while it starts
+        raise EngineError(
+            f"engine {settings.engine!r}: expected it to start, found {type(exc).__name__}: {exc}; "
+            "choose another engine or bundle"
+        ) from exc
+    return engine

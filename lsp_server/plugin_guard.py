@@ -1,0 +1,81 @@
+"""Runs plugins: takes a plugin's call, gives its result, or another once the plugin has raised."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from lsp_server.errors import LoryError, PluginError
+from lsp_server.plugins import Plugin, find_plugin
+
+Result = TypeVar("Result")
+Report = Callable[[str], None]
+"""Shows one line in the editor; from any thread."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ActivePlugin:
+    """A plugin and what its entry point names."""
+
+    plugin: Plugin
+    function: Callable[..., Any]
+
+
+class PluginGuard:
+    """Turns a plugin that raises off until restart, and reports it once."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._reported: set[str] = set()
+        self._off: set[tuple[str, str]] = set()
+
+    def activate(
+        self, installed: Sequence[Plugin], group: str, names: Iterable[str], *, trusted: bool
+    ) -> tuple[ActivePlugin, ...]:
+        """The plugins of `names`, in that order, without those that are missing or do not load."""
+        active: list[ActivePlugin] = []
+        for name in names:
+            try:
+                plugin = find_plugin(installed, group, name, trusted=trusted)
+                active.append(ActivePlugin(plugin, plugin.load()))
+            except PluginError as exc:
+                self.report_once(str(exc))
+        return tuple(active)
+
+    def run(self, active: ActivePlugin, kind: Any, otherwise: Result, *arguments: object) -> Result:
+        """What the plugin gives, an instance of `kind`; `otherwise` if it is off or fails."""
+        plugin = active.plugin
+        if (plugin.group, plugin.name) in self._off:
+            return otherwise
+        try:
+            result: Result = active.function(*arguments)
+            if not isinstance(result, kind):
+                raise TypeError(f"expected {kind}, found {result!r}")
+        except Exception as exc:
+            log.exception("plugin %s of %s", plugin.name, plugin.group)
+            self._off.add((plugin.group, plugin.name))
+            self.report_once(
+                f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version} raised "
+                f"{type(exc).__name__}: {exc}; it is off until restart"
+            )
+            return otherwise
+        return result
+
+    def report_once(self, message: str) -> None:
+        """Show a line in the editor, unless it has been shown."""
+        if message not in self._reported:
+            self._reported.add(message)
+            self._report(message)
+
+    def forget_reports(self) -> None:
+        """Let lines be shown again: something was changed to mend them."""
+        self._reported.clear()
+
+
+def one_line(error: BaseException) -> str:
+    """An error as one line: Lory's own message, or the kind and message of another."""
+    if isinstance(error, LoryError):
+        return str(error)
+    return f"{type(error).__name__}: {error}".splitlines()[0]

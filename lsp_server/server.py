@@ -1,0 +1,292 @@
+"""The language server: takes LSP messages, gives answers; the only file that knows LSP's types."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lsprotocol import types as lsp
+from pygls.exceptions import FeatureRequestError
+from pygls.lsp.server import LanguageServer
+from pygls.server import ServerErrors
+
+from lsp_server import __version__
+from lsp_server.documents import Edit, Encoding, Position
+from lsp_server.engines import Candidate
+from lsp_server.plugin_guard import one_line
+from lsp_server.protocol import LoryProtocol
+from lsp_server.session import Place, Selection, Session
+from lsp_server.settings import SECTION, MenuMode
+
+STATUS = "lory/status"
+STATUS_CAPABILITY = "loryStatus"
+"""Clients ask for `lory/status` with this key of the experimental capabilities."""
+
+PATIENCE_FOR_SETTINGS = 2.0
+"""Seconds; a client that does not answer must not keep the model from loading."""
+
+TRIGGERS = (".", "(", "[", "{", " ", "=", ",")
+PROGRESS = "lory-loading"
+
+log = logging.getLogger(__name__)
+
+
+class LoryServer(LanguageServer):
+    """pygls' server, with Lory's session and its line to the user."""
+
+    protocol: LoryProtocol
+
+    def __init__(self) -> None:
+        super().__init__("lory", __version__, protocol_cls=LoryProtocol)
+        self.session = Session(self, self.report)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._bar_shown = False
+
+    @property
+    def experimental(self) -> dict[str, Any]:
+        """What the client can do beyond the protocol."""
+        found = self.client_capabilities.experimental
+        return found if isinstance(found, dict) else {}
+
+    def show(self, state: str, percent: int, message: str) -> None:
+        """Tell what the engine is doing: as `lory/status`, as a progress bar, as an error."""
+        if self.experimental.get(STATUS_CAPABILITY):
+            status = {"state": state, "percent": percent, "message": message}
+            self.protocol.notify(STATUS, status)
+        self._show_bar(state, percent, message)
+        if state == "error":
+            self._show_error(message)
+
+    def report(self, message: str) -> None:
+        """Show an error; from any thread."""
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._show_error, message)
+
+    def _show_error(self, message: str) -> None:
+        text = f"Lory: {message}"
+        self.window_show_message(lsp.ShowMessageParams(type=lsp.MessageType.Error, message=text))
+
+    def _show_bar(self, state: str, percent: int, message: str) -> None:
+        window = self.client_capabilities.window
+        if window is None or not window.work_done_progress:
+            return
+        bar = self.work_done_progress
+        if state != "loading":
+            if self._bar_shown:
+                bar.end(PROGRESS, lsp.WorkDoneProgressEnd(message=message))
+            self._bar_shown = False
+        elif self._bar_shown:
+            bar.report(PROGRESS, lsp.WorkDoneProgressReport(message=message, percentage=percent))
+        elif PROGRESS in bar.tokens:
+            bar.begin(PROGRESS, lsp.WorkDoneProgressBegin(title="Lory", percentage=percent))
+            self._bar_shown = True
+
+    def report_server_error(self, error: Exception, source: ServerErrors) -> None:
+        """One line in the log for what pygls could not handle; the client has its own answer."""
+        if not self.protocol.refuse_unreadable(error):
+            log.error("%s", one_line(error), exc_info=error)
+            if source is not FeatureRequestError:
+                self._show_error(one_line(error))
+
+
+def initialize(ls: LoryServer, params: lsp.InitializeParams) -> None:
+    """Take the client's encoding, folders and options."""
+    session = ls.session
+    session.documents.encoding = Encoding(str(ls.workspace.position_encoding))
+    folders = [folder.uri for folder in params.workspace_folders or ()]
+    session.folders = folders or ([params.root_uri] if params.root_uri else [])
+    session.begin(params.initialization_options)
+
+
+async def initialized(ls: LoryServer, _: lsp.InitializedParams) -> None:
+    """Fetch the settings, and load the model in the background."""
+    ls.loop = asyncio.get_running_loop()
+    window, workspace = ls.client_capabilities.window, ls.client_capabilities.workspace
+    if window and window.work_done_progress:
+        ls.work_done_progress.create(PROGRESS)
+    watched = workspace and workspace.did_change_configuration
+    if watched and watched.dynamic_registration:
+        method, options = lsp.WORKSPACE_DID_CHANGE_CONFIGURATION, {"section": SECTION}
+        registration = lsp.Registration(id=method, method=method, register_options=options)
+        ls.client_register_capability(lsp.RegistrationParams([registration]))
+    await pull_settings(ls, None)
+
+
+async def pull_settings(ls: LoryServer, pushed: Any) -> None:
+    """Take the client's settings: what it answers when asked, or else what it has sent."""
+    workspace = ls.client_capabilities.workspace
+    configuration = pushed.get(SECTION) if isinstance(pushed, dict) else None
+    if workspace and workspace.configuration:
+        item = lsp.ConfigurationParams([lsp.ConfigurationItem(section=SECTION)])
+        asked = ls.workspace_configuration_async(item)
+        try:
+            configuration = next(iter(await asyncio.wait_for(asked, PATIENCE_FOR_SETTINGS)), None)
+        except Exception as exc:  # an error answer, or none in time
+            log.warning("the client gives no settings: %s", one_line(exc))
+    ls.session.configure(configuration)
+
+
+async def did_change_configuration(
+    ls: LoryServer, params: lsp.DidChangeConfigurationParams
+) -> None:
+    """Take changed settings, without a restart."""
+    await pull_settings(ls, params.settings)
+
+
+def did_change_folders(ls: LoryServer, params: lsp.DidChangeWorkspaceFoldersParams) -> None:
+    """Take the workspace's new folders."""
+    gone = {folder.uri for folder in params.event.removed}
+    kept = [uri for uri in ls.session.folders if uri not in gone]
+    ls.session.folders = [*kept, *(folder.uri for folder in params.event.added)]
+
+
+def did_open(ls: LoryServer, params: lsp.DidOpenTextDocumentParams) -> None:
+    """Read a document, if it may be read."""
+    document = params.text_document
+    ls.session.open(document.uri, document.language_id, document.text)
+
+
+def did_change(ls: LoryServer, params: lsp.DidChangeTextDocumentParams) -> None:
+    """Apply edits in their order."""
+    ls.session.edit(params.text_document.uri, map(edit_from, params.content_changes))
+
+
+def did_save(ls: LoryServer, params: lsp.DidSaveTextDocumentParams) -> None:
+    """Read a document that settings kept unread until now."""
+    ls.session.save(params.text_document.uri, params.text)
+
+
+def did_close(ls: LoryServer, params: lsp.DidCloseTextDocumentParams) -> None:
+    """Forget a document."""
+    ls.session.close(params.text_document.uri)
+
+
+async def inline_completion(
+    ls: LoryServer, params: lsp.InlineCompletionParams
+) -> lsp.InlineCompletionList | None:
+    """Ghost text; null only where a later request superseded this one."""
+    selected = params.context.selected_completion_info
+    place = ls.session.inline_place(  # before the first await: the text may change after it
+        params.text_document.uri, position_from(params.position), selection_from(selected)
+    )
+    if place is None:
+        return lsp.InlineCompletionList(items=[])
+    candidates = await ls.session.completer.complete(place.cursor)
+    return None if candidates is None else inline_list(candidates, place)
+
+
+async def completion(ls: LoryServer, params: lsp.CompletionParams) -> lsp.CompletionList | None:
+    """Entries for the completion menu, for clients without ghost text."""
+    if not menu_wanted(ls):
+        return lsp.CompletionList(is_incomplete=False, items=[])
+    position = position_from(params.position)
+    place = ls.session.menu_place(params.text_document.uri, position)  # before the first await
+    if place is None:
+        return lsp.CompletionList(is_incomplete=False, items=[])
+    candidates = await ls.session.completer.complete(place.cursor)
+    return None if candidates is None else menu_list(candidates, place)
+
+
+def shutdown(ls: LoryServer, _: None) -> None:
+    """Stop the engine; pygls cancels what is pending."""
+    ls.session.end()
+
+
+def menu_wanted(ls: LoryServer) -> bool:
+    """Whether suggestions enter the menu: by the setting, or where there is no ghost text."""
+    mode, document = ls.session.settings.menu, ls.client_capabilities.text_document
+    if mode is MenuMode.AUTO:
+        return document is None or document.inline_completion is None
+    return mode is MenuMode.ON
+
+
+def position_from(position: lsp.Position) -> Position:
+    """Lory's position."""
+    return Position(position.line, position.character)
+
+
+def edit_from(change: lsp.TextDocumentContentChangeEvent) -> Edit | str:
+    """Lory's edit; a change without a range is the whole text."""
+    if isinstance(change, lsp.TextDocumentContentChangeWholeDocument):
+        return change.text
+    span = change.range
+    return Edit(position_from(span.start), position_from(span.end), change.text)
+
+
+def selection_from(selected: lsp.SelectedCompletionInfo | None) -> Selection | None:
+    """Lory's selection."""
+    if selected is None:
+        return None
+    start, end = position_from(selected.range.start), position_from(selected.range.end)
+    return Selection(start, end, selected.text)
+
+
+def range_of(place: Place) -> lsp.Range:
+    """What an answer replaces."""
+    start, end = place.start, place.end
+    return lsp.Range(
+        lsp.Position(start.line, start.character), lsp.Position(end.line, end.character)
+    )
+
+
+def inline_list(candidates: Sequence[Candidate], place: Place) -> lsp.InlineCompletionList:
+    """The answer to a request for ghost text."""
+    span = range_of(place)
+    texts = [place.lead + candidate.text for candidate in candidates]
+    items = [lsp.InlineCompletionItem(insert_text=text, range=span) for text in texts]
+    return lsp.InlineCompletionList(items=items)
+
+
+def menu_list(candidates: Sequence[Candidate], place: Place) -> lsp.CompletionList:
+    """The answer to a request for the menu; the next key asks again."""
+    texts = [place.lead + candidate.text for candidate in candidates]
+    items = [menu_item(text, rank, place) for rank, text in enumerate(texts)]
+    return lsp.CompletionList(is_incomplete=True, items=items)
+
+
+def menu_item(text: str, rank: int, place: Place) -> lsp.CompletionItem:
+    """One entry, ahead of other servers' entries, its text taken as it is."""
+    return lsp.CompletionItem(
+        label=text.strip().splitlines()[0],
+        kind=lsp.CompletionItemKind.Text,
+        detail="Lory",
+        documentation=text if "\n" in text else None,
+        sort_text=f" {rank:02}",
+        filter_text=text,
+        preselect=rank == 0,
+        insert_text_format=lsp.InsertTextFormat.PlainText,
+        insert_text_mode=lsp.InsertTextMode.AsIs,
+        text_edit=lsp.TextEdit(range=range_of(place), new_text=text),
+    )
+
+
+FEATURES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
+    (lsp.INITIALIZE, initialize, None),
+    (lsp.INITIALIZED, initialized, None),
+    (lsp.SHUTDOWN, shutdown, None),
+    (lsp.WORKSPACE_DID_CHANGE_CONFIGURATION, did_change_configuration, None),
+    (lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, did_change_folders, None),
+    (lsp.TEXT_DOCUMENT_DID_OPEN, did_open, None),
+    (lsp.TEXT_DOCUMENT_DID_CHANGE, did_change, None),
+    (lsp.TEXT_DOCUMENT_DID_SAVE, did_save, lsp.SaveOptions(include_text=True)),
+    (lsp.TEXT_DOCUMENT_DID_CLOSE, did_close, None),
+    # pygls announces ghost text only where options are given
+    (lsp.TEXT_DOCUMENT_INLINE_COMPLETION, inline_completion, lsp.InlineCompletionOptions()),
+    (lsp.TEXT_DOCUMENT_COMPLETION, completion, lsp.CompletionOptions(trigger_characters=TRIGGERS)),
+)
+OWN_DOCUMENTS = (
+    *(lsp.TEXT_DOCUMENT_DID_OPEN, lsp.TEXT_DOCUMENT_DID_CHANGE, lsp.TEXT_DOCUMENT_DID_CLOSE),
+    *(lsp.NOTEBOOK_DOCUMENT_DID_OPEN, lsp.NOTEBOOK_DOCUMENT_DID_CHANGE),
+    lsp.NOTEBOOK_DOCUMENT_DID_CLOSE,
+)
+"""What pygls would keep too, also texts that may not be read."""
+
+
+def create_server() -> LoryServer:
+    """A server that has not begun to read."""
+    server = LoryServer()
+    for method in OWN_DOCUMENTS:
+        server.protocol.fm.builtin_features.pop(method, None)
+    for method, handler, options in FEATURES:
+        server.feature(method, options)(handler)
+    return server

@@ -1,0 +1,181 @@
+"""One editor's session: takes its settings and documents, gives the cursors to complete at.
+
+All methods run on the event loop's thread, and know nothing of the protocol's types.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from lsp_server.completer import Completer, Status
+from lsp_server.context import Cursor
+from lsp_server.documents import Documents, Edit, Position, TextDocument
+from lsp_server.errors import SettingsError
+from lsp_server.exclusions import is_excluded
+from lsp_server.filters import is_word
+from lsp_server.locations import path_in_workspace, path_of, real_path
+from lsp_server.plugin_guard import PluginGuard, Report
+from lsp_server.settings import Settings, read_settings
+
+LOADED_WITH = (
+    *("enabled", "bundle", "engine", "engine_options", "threads", "max_tokens"),
+    *("contexts", "filters", "trusted"),
+)
+"""Settings that a change of means loading the model again."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The entry of the editor's own menu that is selected, and what it would replace."""
+
+    start: Position
+    end: Position
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an answer goes: its text is `lead` and a candidate, in place of start to end."""
+
+    cursor: Cursor
+    start: Position
+    end: Position
+    lead: str = ""
+
+
+class Session:
+    """What lasts from `initialize` to `exit`."""
+
+    def __init__(self, status: Status, report: Report) -> None:
+        self.settings = Settings()
+        self.documents = Documents()
+        self.folders: list[str] = []
+        """URIs of the workspace's folders."""
+        self._status = status
+        self._guard = PluginGuard(report)
+        self.completer = Completer(status, self._guard)
+        self._options: Any = None
+        self._loaded_for: Settings | None = None
+
+    def begin(self, options: Any) -> None:
+        """Take `initializationOptions`; what is wrong with them `configure` will report."""
+        self._options = options
+        try:
+            self.settings = read_settings(options)
+        except SettingsError as exc:
+            log.warning("%s", exc)
+
+    def configure(self, configuration: Any = None) -> None:
+        """Take the section `lory` of the configuration; a faulty one leaves the settings alone."""
+        self._guard.forget_reports()
+        try:
+            self.settings = read_settings(self._options, configuration)
+        except SettingsError as exc:
+            self._guard.report_once(str(exc))
+        logging.getLogger("lsp_server").setLevel(self.settings.log_level.upper())
+        self._forget_what_may_not_be_read()
+        self._load()
+
+    def _load(self) -> None:
+        """Load, unload or keep the model, as the settings ask."""
+        settings, before = self.settings, self._loaded_for
+        self._loaded_for = settings
+        if not settings.enabled:
+            self.completer.unload()
+        elif before is None or any(
+            getattr(settings, name) != getattr(before, name) for name in LOADED_WITH
+        ):
+            self.completer.load(settings)
+        else:
+            self.completer.apply(settings)
+
+    def may_read(self, uri: str, language: str) -> bool:
+        """Whether the text of a document may be kept and completed."""
+        settings = self.settings
+        if not settings.enabled or not settings.languages.get(language, False):
+            return False
+        return not any(
+            is_excluded(path, settings.exclude) for path in {path_of(uri), real_path(uri)}
+        )
+
+    def open(self, uri: str, language: str, text: str) -> None:
+        """A document was opened."""
+        if self.may_read(uri, language):
+            self.documents.open(uri, language, text)
+        else:
+            self.documents.forget(uri, language)
+
+    def edit(self, uri: str, edits: Iterable[Edit | str]) -> None:
+        """A document was changed."""
+        self.documents.edit(uri, edits)
+
+    def save(self, uri: str, text: str | None) -> None:
+        """A document was saved: read it if only earlier settings forbade that."""
+        language = self.documents.unread_language(uri)
+        if language is not None and text is not None:
+            self.open(uri, language, text)
+
+    def close(self, uri: str) -> None:
+        """A document was closed."""
+        self.documents.close(uri)
+        self.completer.forget(uri)
+
+    def _forget_what_may_not_be_read(self) -> None:
+        for document in self.documents.read():
+            if not self.may_read(document.uri, document.language):
+                self.documents.forget(document.uri, document.language)
+                self.completer.forget(document.uri)
+
+    def inline_place(
+        self, uri: str, position: Position, selection: Selection | None = None
+    ) -> Place | None:
+        """Where ghost text goes; None in a document that is not read.
+
+        With an entry of the menu selected, the text goes on from that entry as if it were taken.
+        """
+        document = self.documents.get(uri)
+        if document is None:
+            return None
+        if selection is None:
+            line, column = document.locate(position)
+            at = document.position(line, column)
+            return Place(self._cursor(document, (line, column), (line, column)), at, at)
+        start, end = sorted((document.locate(selection.start), document.locate(selection.end)))
+        cursor = self._cursor(document, start, end)
+        cursor = replace(cursor, prefix=cursor.prefix + selection.text)
+        edges = document.position(*start), document.position(*end)
+        return Place(cursor, *edges, lead=selection.text)
+
+    def menu_place(self, uri: str, position: Position) -> Place | None:
+        """Where an entry of the completion menu goes: it replaces the word before the cursor.
+
+        Editors keep only entries that start with that word.
+        """
+        document = self.documents.get(uri)
+        if document is None:
+            return None
+        line, column = document.locate(position)
+        text, start = document.lines[line], column
+        while start and is_word(text[start - 1]):
+            start -= 1
+        cursor = self._cursor(document, (line, column), (line, column))
+        edges = document.position(line, start), document.position(line, column)
+        return Place(cursor, *edges, lead=text[start:column])
+
+    def _cursor(
+        self, document: TextDocument, start: tuple[int, int], end: tuple[int, int]
+    ) -> Cursor:
+        return Cursor(
+            uri=document.uri,
+            language=document.language,
+            path=path_in_workspace(document.uri, self.folders),
+            prefix=document.before(*start),
+            suffix=document.after(*end),
+        )
+
+    def end(self) -> None:
+        """The editor is going."""
+        self.completer.end()

@@ -1,0 +1,100 @@
+"""Suggestions: takes a cursor and the loaded model, gives candidates and which of them to show."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from threading import Event
+
+from lsp_server.candidates import FINISHED
+from lsp_server.context import Context, Cursor
+from lsp_server.engines import Candidate, Limits, StopRule
+from lsp_server.filters import FilterContext
+from lsp_server.loading import Model
+from lsp_server.plugin_guard import PluginGuard
+from lsp_server.prompt import build
+from lsp_server.settings import BlockMode, Settings
+from lsp_server.stopping import next_line, rule_for
+from lsp_server.suggestion_cache import Rest
+from lsp_server.syntax import ONE_LINE, extent_at
+
+FORESIGHT = 0.5
+"""The engine goes on until the text is this much less likely than what may be shown: once a user
+types along, the rest becomes likely enough to be shown without asking again."""
+
+log = logging.getLogger(__name__)
+
+
+def generate(
+    model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor, cancelled: Event
+) -> list[Candidate]:
+    """The engine's candidates at a cursor, before any filter."""
+    context = Context()
+    for active in model.contexts:
+        context = guard.run(active, Context, context, cursor, context)
+    prompt = build(model.tokenizer, context.path, context.prefix, context.suffix, model.budget)
+    limits = Limits(
+        max_tokens=model.budget.completion,
+        stop=stop_rule(settings, cursor),
+        min_probability=settings.min_probability * FORESIGHT,
+    )
+    return model.engine.complete(prompt, limits, cancelled)
+
+
+def stop_rule(settings: Settings, cursor: Cursor) -> StopRule:
+    """Where a completion at this cursor ends."""
+    extent = ONE_LINE
+    if settings.block is BlockMode.AUTO:
+        extent = extent_at(cursor.language, cursor.prefix, cursor.suffix)
+    return rule_for(extent.shape, extent.indent, settings.max_lines, next_line(cursor.suffix))
+
+
+def select(
+    model: Model,
+    settings: Settings,
+    guard: PluginGuard,
+    cursor: Cursor,
+    candidates: Iterable[Candidate],
+) -> list[Candidate]:
+    """What the filters leave of candidates, the same text once."""
+    context = FilterContext(
+        prefix=cursor.prefix,
+        suffix=cursor.suffix,
+        language=cursor.language,
+        min_probability=settings.min_probability,
+        min_characters=settings.min_characters,
+    )
+    kept = (apply_filters(model, guard, candidate, context) for candidate in candidates)
+    shown = {candidate.text: candidate for candidate in kept if candidate and candidate.text}
+    return list(shown.values())
+
+
+def select_rest(
+    model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor, rest: Rest
+) -> list[Candidate]:
+    """What may be shown of remembered candidates.
+
+    The end of a text that the user types along stays, however short; where the engine might go on,
+    a short rest is left out, so that it is asked again.
+    """
+    if not rest.typed:
+        return select(model, settings, guard, cursor, rest.candidates)
+    lenient = replace(settings, min_characters=1)
+    whole = {candidate.text for candidate in rest.candidates if candidate.stop in FINISHED}
+    shown = select(model, lenient, guard, cursor, rest.candidates)
+    enough = settings.min_characters
+    return [item for item in shown if item.text in whole or len(item.text.strip()) >= enough]
+
+
+def apply_filters(
+    model: Model, guard: PluginGuard, candidate: Candidate, context: FilterContext
+) -> Candidate | None:
+    """A candidate after every filter; None where one of them drops it, and the log says which."""
+    kept: Candidate | None = candidate
+    for active in model.filters:
+        if kept is None:
+            break
+        before = kept
+        kept = guard.run(active, Candidate | None, before, before, context)
+        if kept is None:
+            log.info("filter %s drops %r", active.plugin.name, before.text)
+    return kept

@@ -1,0 +1,144 @@
+"""A completion without an editor: takes a place in a file, gives what would be suggested."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import exp
+from pathlib import Path, PurePosixPath
+from threading import Event
+from time import perf_counter
+from typing import Any
+
+from lsp_server.context import Cursor
+from lsp_server.documents import Encoding, TextDocument
+from lsp_server.errors import LoryError
+from lsp_server.exclusions import is_excluded
+from lsp_server.loading import Model, load_model
+from lsp_server.locations import path_in_workspace
+from lsp_server.plugin_guard import PluginGuard
+from lsp_server.settings import Settings, read_settings
+from lsp_server.suggestion import generate, select
+
+PYTHON_SUFFIXES = frozenset((".py", ".pyi"))
+SHOWN_LINES = 3
+"""Lines before the cursor that are printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlace:
+    """A place in a file as editors show it: line and column start at 1, columns are characters."""
+
+    path: Path
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One suggestion."""
+
+    text: str
+    probability: float
+    """That all of it is right, as the model sees it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of it."""
+
+    prefix: str
+    """The last lines before the cursor."""
+    offers: tuple[Offer, ...]
+    milliseconds: float
+    """From the cursor to the suggestion, without loading the model."""
+
+
+def parse_place(text: str) -> FilePlace:
+    """A place from `FILE:LINE:COLUMN`; LoryError for anything else."""
+    path, *numbers = text.rsplit(":", 2)
+    if len(numbers) != 2 or not path or not all(number.isdecimal() for number in numbers):
+        raise LoryError(f"expected FILE:LINE:COLUMN, found {text!r}; such as app.py:12:5")
+    return FilePlace(Path(path), int(numbers[0]), int(numbers[1]))
+
+
+def complete_at(place: FilePlace, given: Mapping[str, Any]) -> Trial:
+    """The suggestions at a place, with these settings; LoryError where there cannot be any."""
+    settings, guard = read_settings(given), PluginGuard(complain)
+    cursor = read_cursor(place, settings)
+    model = load_model(settings, guard, lambda percent, message: None)
+    if not model.serves(cursor.language):
+        served = ", ".join(model.bundle.manifest.languages)
+        raise LoryError(f"expected a file in {served}, found {place.path}; use another bundle")
+    start = perf_counter()
+    found = generate(model, settings, guard, cursor, Event())
+    shown = select(model, settings, guard, cursor, found)
+    milliseconds = (perf_counter() - start) * 1e3
+    tail = "".join(cursor.prefix.splitlines(keepends=True)[-SHOWN_LINES:])
+    offers = tuple(Offer(item.text, exp(sum(item.logprobs))) for item in shown)
+    return Trial(tail, offers, milliseconds)
+
+
+def load_quietly(given: Mapping[str, Any]) -> Model:
+    """The model of these settings; LoryError where it or a plugin does not load."""
+    return load_model(read_settings(given), PluginGuard(complain), lambda percent, message: None)
+
+
+def complain(message: str) -> None:
+    """Make an error of what an editor would show and go on from."""
+    raise LoryError(message)
+
+
+def read_cursor(place: FilePlace, settings: Settings) -> Cursor:
+    """The cursor at a place; LoryError where there is no such place, or it may not be read."""
+    path = place.path.resolve()
+    if any(is_excluded(PurePosixPath(name), settings.exclude) for name in (path, place.path)):
+        raise LoryError(f"expected a file that may be read, found {place.path}; see 'exclude'")
+    document = read_document(path)
+    if not 1 <= place.line <= len(document.lines):
+        raise LoryError(
+            f"{place.path}: expected a line from 1 to {len(document.lines)}, found {place.line}"
+        )
+    line = document.lines[place.line - 1].rstrip("\r\n")
+    if not 1 <= place.column <= len(line) + 1:
+        raise LoryError(
+            f"{place.path}:{place.line}: expected a column from 1 to {len(line) + 1}, "
+            f"found {place.column}"
+        )
+    at = place.line - 1, place.column - 1
+    return Cursor(
+        uri=document.uri,
+        language=document.language,
+        path=path_in_workspace(document.uri, [Path.cwd().as_uri()]),
+        prefix=document.before(*at),
+        suffix=document.after(*at),
+    )
+
+
+def read_document(path: Path) -> TextDocument:
+    """A file as an editor would open it; LoryError where it is no text."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise LoryError(f"expected a UTF-8 text file, found {path}: {exc}") from exc
+    language = "python" if path.suffix in PYTHON_SUFFIXES else path.suffix.removeprefix(".")
+    document = TextDocument(path.as_uri(), language, Encoding.UTF32)
+    document.replace(text)
+    return document
+
+
+def show(trial: Trial, *, as_json: bool) -> str:
+    """A trial as text: for people, or as one line of JSON."""
+    if as_json:
+        offers = [{"text": offer.text, "probability": offer.probability} for offer in trial.offers]
+        record = {"prefix": trial.prefix, "offers": offers, "milliseconds": trial.milliseconds}
+        return json.dumps(record) + "\n"
+    rows = [f"prefix      {indent(trial.prefix)}"]
+    rows += [f"suggestion  {indent(offer.text)}" for offer in trial.offers]
+    rows += [] if trial.offers else ["suggestion  none that is likely enough to be shown"]
+    rows += [f"time        {trial.milliseconds:.0f} ms"]
+    return "\n".join(rows) + "\n"
+
+
+def indent(text: str) -> str:
+    """Text whose further lines stand below the first, behind a label."""
+    return text.replace("\n", "\n" + " " * 12)
