@@ -24,7 +24,7 @@ from lsp_server.bundle import (
     record_files,
     sentinel_ids,
 )
-from lsp_server.engines.decoder import LOGITS, PRESENT, graph_tensors, open_session
+from lsp_server.engines.decoder import describe_tensors, open_session
 from lsp_server.engines.onnx import create
 from lsp_server.manifest import (
     FORMAT,
@@ -100,14 +100,11 @@ def make_manifest(facts: CardFacts, folder: Path) -> Manifest:
 def read_needs(model: Path) -> EngineNeeds:
     """Opsets and tensors of a graph, as onnxruntime states them."""
     session = open_session(model, threads=1)
-    tensors = graph_tensors(session)
-    is_output = [tensor.name.startswith((LOGITS, PRESENT)) for tensor in tensors]
-    first = is_output.index(True)
     return EngineNeeds(
         opsets=read_summary(model).opsets,
         providers=(session.get_providers()[0],),
-        inputs=tuple(tensors[:first]),
-        outputs=tuple(tensors[first:]),
+        inputs=describe_tensors(session.get_inputs()),
+        outputs=describe_tensors(session.get_outputs()),
     )
 
 

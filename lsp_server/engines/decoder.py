@@ -107,12 +107,12 @@ def open_session(model: Path, threads: int) -> onnxruntime.InferenceSession:
         ) from exc
 
 
-def graph_tensors(session: onnxruntime.InferenceSession) -> list[TensorSpec]:
-    """Inputs, then outputs, as the session states them."""
-    return [
+def describe_tensors(tensors: Sequence[Any]) -> tuple[TensorSpec, ...]:
+    """A session's inputs or outputs, as it states them."""
+    return tuple(
         TensorSpec(name=tensor.name, type=tensor.type, shape=tuple(tensor.shape))
-        for tensor in (*session.get_inputs(), *session.get_outputs())
-    ]
+        for tensor in tensors
+    )
 
 
 def check_format(session: onnxruntime.InferenceSession) -> None:

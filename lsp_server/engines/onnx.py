@@ -1,9 +1,9 @@
 """The built-in engine: takes a prompt, gives the completion of a bundle's graph in onnxruntime."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,12 @@ from tokenizers import Tokenizer
 
 from lsp_server.bundle import Bundle
 from lsp_server.engines import Candidate, Limits, StopReason
-from lsp_server.engines.decoder import OnnxDecoder, graph_tensors, open_session
+from lsp_server.engines.decoder import OnnxDecoder, describe_tensors, open_session
 from lsp_server.engines.sampling import Sampler, make_sampler
 from lsp_server.engines.vocabulary import Vocabulary, read_vocabulary
 from lsp_server.engines.writer import CandidateWriter
 from lsp_server.errors import EngineError
-from lsp_server.manifest import REBUILD, fault
+from lsp_server.manifest import REBUILD, TensorSpec, fault
 from lsp_server.prompt import Prompt, Sentinel, load_tokenizer
 
 PREFILL_TOKENS = 128
@@ -132,17 +132,18 @@ def create(bundle: Bundle | None, threads: int) -> OnnxEngine:
     if bundle is None:
         raise EngineError("engine onnx: expected a bundle, found none; set the bundle's folder")
     session = open_session(bundle.model_path, threads)
-    check_tensors(bundle, session)
+    needs = bundle.manifest.engine
+    check_tensors(bundle, needs.inputs, describe_tensors(session.get_inputs()))
+    check_tensors(bundle, needs.outputs, describe_tensors(session.get_outputs()))
     vocabulary = read_vocabulary(load_tokenizer(bundle.tokenizer_path))
     return OnnxEngine(OnnxDecoder(session), vocabulary)
 
 
-def check_tensors(bundle: Bundle, session: Any) -> None:
-    """Raise BundleError unless the graph's inputs and outputs are those of the manifest."""
-    needs = bundle.manifest.engine
-    stated = {tensor.name: tensor for tensor in (*needs.inputs, *needs.outputs)}
-    found = {tensor.name: tensor for tensor in graph_tensors(session)}
-    for name in sorted(stated.keys() | found.keys()):
-        if stated.get(name) != found.get(name):
-            subject = f"bundle {bundle.folder}, tensor {name}"
-            raise fault(subject, stated.get(name), found.get(name), REBUILD)
+def check_tensors(
+    bundle: Bundle, stated: Sequence[TensorSpec], found: Sequence[TensorSpec]
+) -> None:
+    """Raise BundleError unless the graph has just the tensors that the manifest states."""
+    for expected, actual in zip_longest(stated, found):
+        if expected != actual:
+            name = (expected or actual).name
+            raise fault(f"bundle {bundle.folder}, tensor {name}", expected, actual, REBUILD)
