@@ -72,7 +72,7 @@ def is_code(line: str) -> bool:
 def choose_blocks(text: str, lines: int, random: Random) -> list[Block]:
     """Blocks of a file that do not overlap, in random order; each starts with a line not blank and
     holds code."""
-    rows = text.split("\n")
+    rows = text.removesuffix("\n").split("\n")
     starts = [
         first
         for first in range(len(rows) - lines + 1)

@@ -132,4 +132,4 @@ def show(report: Report, json_file: Path | None) -> None:
     console.print(f"{MARKDOWN_HEADER}\n{markdown_row(report)}", markup=False, soft_wrap=True)
     if json_file is not None:
         json_file.write_text(json.dumps(as_json(report), indent=1) + "\n", encoding="utf-8")
-        console.print(f"all figures: {json_file}")
+        console.print(f"all figures: {json_file}", soft_wrap=True)

@@ -169,11 +169,9 @@ class LspClient:
     def close(self) -> int:
         """Shuts the server down, by force where it does not go; gives its exit code."""
         if self.process.poll() is None and self._failure is None:
-            try:
-                self.wait(self.start_request("shutdown", None), PATIENCE_AT_END)
-                self.notify("exit", None)
-            except BenchError:
-                pass  # it ended while it was asked to
+            self._ask_to_go()
+        elif self.process.poll() is None:
+            self.process.terminate()  # it no longer speaks the protocol
         code = end_process(self.process)
         self._outbox.put(None)
         for thread in self._threads:
@@ -183,6 +181,15 @@ class LspClient:
             if stream is not None and not thread.is_alive():
                 close_quietly(stream)
         return code
+
+    def _ask_to_go(self) -> None:
+        try:
+            answer = self.wait(self.start_request("shutdown", None), PATIENCE_AT_END)
+            self.notify("exit", None)
+        except BenchError:
+            return  # it ended while it was asked to
+        if answer is None:
+            self.process.terminate()
 
     def _send(self, message: Message) -> None:
         self._raise_failure()

@@ -19,6 +19,8 @@ class Workspace:
     root: Path
     options: Mapping[str, Any] = field(default_factory=dict)
     """initializationOptions."""
+    inline: bool = True
+    """Announce inline completion; some servers fill the menu only where it is missing."""
     encodings: Sequence[Encoding] = (Encoding.UTF16, Encoding.UTF8, Encoding.UTF32)
     """Position encodings, the preferred one first."""
 
@@ -58,7 +60,7 @@ def initialize(client: Requester, workspace: Workspace, timeout: float) -> Serve
         "clientInfo": {"name": "lory bench"},
         "rootUri": uri,
         "workspaceFolders": [{"uri": uri, "name": workspace.root.name}],
-        "capabilities": capabilities(workspace.encodings),
+        "capabilities": capabilities(workspace),
         "initializationOptions": dict(workspace.options),
     }
     response = client.request("initialize", params, timeout)
@@ -93,17 +95,17 @@ def read_facts(result: Any) -> ServerFacts:
     return facts
 
 
-def capabilities(encodings: Sequence[Encoding]) -> dict[str, Any]:
+def capabilities(workspace: Workspace) -> dict[str, Any]:
     """What the replay can do as an editor: plain-text items only, no snippets."""
     item = {"snippetSupport": False, "insertReplaceSupport": False}
     return {
-        "general": {"positionEncodings": [str(encoding) for encoding in encodings]},
+        "general": {"positionEncodings": [str(encoding) for encoding in workspace.encodings]},
         "window": {"workDoneProgress": True},
         "workspace": {"configuration": True, "workspaceFolders": True},
         "textDocument": {
             "synchronization": {"didSave": True},
             "completion": {"completionItem": item, "contextSupport": True},
-            "inlineCompletion": {},
+            **({"inlineCompletion": {}} if workspace.inline else {}),
         },
     }
 

@@ -32,7 +32,8 @@ def wait_until_ready(session: EditorSession, files: Sequence[SourceFile]) -> Non
         wait_while_loading(session, deadline)
         answer = warm_up(session, file, random)
         answered = answered or answer.outcome is not Outcome.TIMEOUT
-        if answer.offers or status_of(session) == "ready":
+        state = status_of(session)
+        if state == "ready" or (answer.offers and not state):
             return
         if monotonic() > deadline:
             break

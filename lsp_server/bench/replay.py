@@ -112,7 +112,7 @@ def replay(
     facts: ServerFacts | None = None
     for root, group in groupby(ordered, key=lambda plan: plan.file.root):
         with LspClient(config.command, cwd, configuration=config.options) as client:
-            workspace = Workspace(root=root, options=config.options)
+            workspace = Workspace(root=root, options=config.options, inline=not config.menu)
             facts = initialize(client, workspace, config.ready_timeout)
             session = EditorSession(client, facts, config)
             workspace_plans = list(group)

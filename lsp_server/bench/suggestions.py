@@ -39,10 +39,9 @@ def inline_offers(result: Any, cursor: Cursor) -> list[Offer]:
     """Offers of a textDocument/inlineCompletion result, in its order, without doubles."""
     try:
         items = result.get("items") or [] if isinstance(result, dict) else result or []
-        edits = [inline_edit(item, cursor) for item in items]
+        return distinct(offer_of(inline_edit(item, cursor), cursor) for item in items)
     except (AttributeError, KeyError, TypeError) as exc:
         raise malformed("inline completion", result) from exc
-    return distinct(offer_of(edit, cursor) for edit in edits)
 
 
 def menu_offers(result: Any, cursor: Cursor) -> list[Offer]:
@@ -56,9 +55,9 @@ def menu_offers(result: Any, cursor: Cursor) -> list[Offer]:
         listed = sorted(items, key=lambda item: item.get("sortText") or item["label"])
         pairs = [(item, menu_edit(item, cursor)) for item in listed]
         edits = [edit for item, edit in pairs if is_listed(item, edit, cursor)]
+        return distinct(offer_of(edit, cursor) for edit in edits)
     except (AttributeError, KeyError, TypeError) as exc:
         raise malformed("completion", result) from exc
-    return distinct(offer_of(edit, cursor) for edit in edits)
 
 
 def malformed(kind: str, result: Any) -> BenchError:

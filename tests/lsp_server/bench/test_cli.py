@@ -1,0 +1,79 @@
+"""`lory bench` from its command line to its report, with a small real server."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from lsp_server.bench.cli import app
+from lsp_server.bench.report import processor_name
+from lsp_server.errors import BenchError
+
+SMALL_SERVER = Path(__file__).parent / "small_server.py"
+CODE = "".join(f"value_{i} = compute({i})\n" for i in range(12))
+
+
+def run(*words: str) -> str:
+    """The command's output; its own exceptions come through."""
+    result = CliRunner().invoke(app, list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_a_replay_prints_a_table_and_a_row_and_writes_every_figure(tmp_path: Path) -> None:
+    workspace = tmp_path / "my code"
+    workspace.mkdir()
+    (workspace / "m.py").write_text(CODE)
+    server = shlex.join([sys.executable, str(SMALL_SERVER), "truth", str(workspace / "m.py")])
+    figures = tmp_path / "figures.json"
+    options = ["--blocks", "1", "--points", "3", "--seed", "5", "--json", str(figures)]
+    options += ["--option", "a.b=1"]
+    output = run("replay", "--files", str(workspace), "--server", server, *options)
+    assert "acceptance" in output
+    assert "| small 1.2 | 95.7% [95.7%, 95.7%] | 100.0% [100.0%, 100.0%] | 100.0%" in output
+    written: dict[str, Any] = json.loads(figures.read_text())
+    assert written["server"] == {"name": "small", "version": "1.2", "encoding": "utf-16"}
+    assert written["config"]["seed"] == 5
+    assert written["config"]["options"] == {"a": {"b": 1}}
+    assert written["config"]["command"] == shlex.split(server)
+    assert written["machine"]["cores"] >= 1
+    assert len(written["files"]) == 1
+    assert len(written["points"]) == 3
+    assert written["blocks"][0]["taken"] == written["blocks"][0]["requests"] == 12
+    assert written["figures"]["typing"]["saved"]["value"] == pytest.approx(1 - 11 / (len(CODE) - 1))
+
+
+def test_a_mode_left_out_leaves_its_cells_empty(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(CODE)
+    server = shlex.join([sys.executable, str(SMALL_SERVER), "truth", str(tmp_path / "m.py")])
+    common = ["replay", "--files", str(tmp_path), "--server", server]
+    assert "| small 1.2 | - | - | 100.0%" in run(*common, "--blocks", "0", "--points", "1")
+    assert "| - | - | - |" in run(*common, "--blocks", "1", "--points", "0")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--files", "a", "--list", "b", "--root", "c"],
+        ["--list", "b"],
+        ["--files", "a", "--root", "c"],
+        ["--files", "no such folder"],
+        ["--files", ".", "--blocks", "0", "--points", "0"],
+        ["--files", ".", "--option", "x"],
+    ],
+)
+def test_a_command_line_that_makes_no_sense_is_one_clear_error(words: list[str]) -> None:
+    with pytest.raises(BenchError, match="expected"):
+        run("replay", *words)
+
+
+def test_the_processor_is_read_from_linuxs_facts_where_there_are_any(tmp_path: Path) -> None:
+    facts = tmp_path / "cpuinfo"
+    facts.write_text("processor\t: 0\nmodel name\t: Some CPU @ 3 GHz\n")
+    assert processor_name(facts) == "Some CPU @ 3 GHz"
+    assert processor_name(tmp_path / "none")
