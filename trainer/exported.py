@@ -8,11 +8,10 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from lsp_server.engines import Engine
-from lsp_server.engines.decoder import OnnxDecoder, open_session
-from lsp_server.engines.onnx import OnnxEngine
-from lsp_server.engines.vocabulary import read_vocabulary
+from lsp_server.engines.onnx import open_engine
 from lsp_server.prompt import Budget, budget_for, load_tokenizer
 from trainer.errors import StageError
+from trainer.export import ORACLE, graph_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,9 @@ def find_graphs(export: Path) -> list[Graph]:
     One graph where nothing was quantized. Raises StageError where one of them is missing.
     """
     precisions = json.loads((export / "done.json").read_text())["config"]["precisions"]
-    shipped = precisions[0] if precisions else "fp32"
-    names = dict.fromkeys((shipped, "fp32"))
-    graphs = [Graph(name, export / f"model.{name}.onnx", name == shipped) for name in names]
+    shipped = precisions[0] if precisions else ORACLE
+    names = dict.fromkeys((shipped, ORACLE))
+    graphs = [Graph(name, graph_path(export, name), name == shipped) for name in names]
     for graph in graphs:
         if not graph.path.exists():
             raise StageError(
@@ -55,10 +54,10 @@ def find_graphs(export: Path) -> list[Graph]:
 
 def open_subject(graph: Graph, threads: int) -> Subject:
     """An engine on the graph, with the tokenizer beside it and the prompt budget of its context."""
-    tokenizer = load_tokenizer(graph.path.parent / "tokenizer.json")
-    decoder = OnnxDecoder(open_session(graph.path, threads))
-    engine = OnnxEngine(decoder, read_vocabulary(tokenizer))
-    return Subject(engine, tokenizer, budget_for(decoder.context))
+    folder = graph.path.parent
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    context = json.loads((folder / "facts.json").read_text())["context"]
+    return Subject(open_engine(graph.path, tokenizer, threads), tokenizer, budget_for(context))
 
 
 def hash_files(export: Path) -> dict[str, str]:

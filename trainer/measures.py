@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lsp_server.manifest import Measurement
 from trainer.config import EvaluateConfig
-from trainer.cursors import sample_cursors
+from trainer.cursors import Cursor, sample_cursors
 from trainer.document import read_documents
 from trainer.errors import CorpusError
 from trainer.exported import Graph, open_subject
@@ -31,6 +31,9 @@ from trainer.solving import (
 
 PASS_AT = (1, 10, 100)
 """The k of HumanEval's pass@k."""
+
+FEWEST_REPOSITORIES = 8
+"""Fewer say nothing reliable about how repositories differ: intervals are then drawn over files."""
 
 GREEDY = Sampling(samples=1, temperature=0.0, top_p=1.0, seed=0)
 
@@ -100,15 +103,23 @@ def measure_lines(
     ]
     samples = zip(places, map(asdict, matches), strict=True)
     write_samples(folder, [place | match for place, match in samples])
-    repos = [cursor.repo for cursor in cursors]
-    exact = share_figure([match.exact for match in matches], repos)
-    similarity = mean_figure([match.similarity for match in matches], repos, config.seed)
+    groups, unit = group_cursors(cursors)
+    exact = share_figure([match.exact for match in matches], groups)
+    similarity = mean_figure([match.similarity for match in matches], groups, config.seed)
     kind = "suffix" if with_suffix else "left_to_right"
-    note = f"{graph}; rest of the line, greedy, {len(set(repos))} held-out repositories"
+    note = f"{graph}; rest of the line, greedy, held-out; interval over {len(set(groups))} {unit}"
     return [
         percent(f"line_exact_match/{kind}/{graph.precision}", exact, note),
         percent(f"line_similarity/{kind}/{graph.precision}", similarity, note),
     ]
+
+
+def group_cursors(cursors: Sequence[Cursor]) -> tuple[list[str], str]:
+    """What each cursor's interval is drawn over, and its name: repositories, or files if few."""
+    repositories = [cursor.repo for cursor in cursors]
+    if len(set(repositories)) >= FEWEST_REPOSITORIES:
+        return repositories, "repositories"
+    return [f"{cursor.repo}/{cursor.path}" for cursor in cursors], "files"
 
 
 def measure_infilling(
