@@ -1,7 +1,8 @@
 """Completes: takes a cursor, gives candidates to show; supersedes, cancels and remembers.
 
 All methods run on the event loop's thread; the engine works on the worker's thread. No lock is held
-while it does, so edits and other requests go on meanwhile.
+while it does, so edits and other requests go on meanwhile. What runs the model is imported when it
+is loaded: an editor waits for the answer to `initialize`.
 """
 
 import asyncio
@@ -11,17 +12,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from threading import Event
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lsp_server.context import Cursor
 from lsp_server.engines import Candidate
 from lsp_server.errors import LoryError
-from lsp_server.loading import Model, load_model
 from lsp_server.plugin_guard import PluginGuard, one_line
 from lsp_server.settings import Settings
-from lsp_server.suggestion import generate, select, select_rest
 from lsp_server.suggestion_cache import SuggestionCache
 from lsp_server.worker import Worker
+
+if TYPE_CHECKING:
+    from lsp_server.loading import Model
 
 PATIENCE_AT_END = 1.0
 """Seconds that a running engine has to stop between two tokens."""
@@ -128,6 +130,8 @@ class Completer:
         """What remembered candidates offer at a cursor; None where the engine must be asked."""
         if self._model is None:
             return None
+        from lsp_server.suggestion import select_rest
+
         for rest in self._cache.find(cursor):
             shown = select_rest(self._model, self._settings, self._guard, cursor, rest)
             if shown or not rest.typed:
@@ -140,6 +144,8 @@ class Completer:
             return  # the settings changed again
         self._model = None
         try:
+            from lsp_server.loading import load_model
+
             self._model = load_model(settings, self._guard, partial(post, loop, self._progress))
         except Exception as exc:
             log.error("cannot load: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
@@ -156,6 +162,8 @@ class Completer:
         """On the worker's thread: ask the engine, and answer the request with what may be shown."""
         if pending.cancelled.is_set():
             return
+        from lsp_server.suggestion import generate, select
+
         found: list[Candidate] = []
         shown: list[Candidate] = []
         try:

@@ -41,7 +41,7 @@ class Model:
 
 def load_model(settings: Settings, guard: PluginGuard, progress: Progress) -> Model:
     """Verify the bundle and start its engine. Raises LoryError where that cannot be."""
-    progress(0, "verifying the bundle")
+    progress(10, "verifying the bundle")
     bundle = load(settings.bundle_folder)
     progress(30, "reading the tokenizer")
     tokenizer = load_tokenizer(bundle.tokenizer_path)

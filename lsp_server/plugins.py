@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lsp_server.errors import PluginError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 DISTRIBUTION = "lory"
 ENGINES, CONTEXTS, FILTERS = "lory.engines", "lory.contexts", "lory.filters"
@@ -20,7 +22,7 @@ class Plugin:
     group: str
     distribution: str
     version: str
-    entry_point: EntryPoint
+    entry_point: "EntryPoint"
 
     @property
     def built_in(self) -> bool:
@@ -41,12 +43,14 @@ class Plugin:
 
 def list_plugins(groups: Sequence[str] = GROUPS) -> list[Plugin]:
     """Every installed plugin, by group, the built-in ones of a group first."""
+    from importlib.metadata import entry_points  # slow to import, and an editor waits for us
+
     installed = entry_points()
     found = [describe(point) for group in groups for point in installed.select(group=group)]
     return sorted(found, key=lambda plugin: (plugin.group, not plugin.built_in, plugin.name))
 
 
-def describe(point: EntryPoint) -> Plugin:
+def describe(point: "EntryPoint") -> Plugin:
     """An entry point with the distribution that brings it."""
     name = point.dist.name if point.dist else "?"
     version = point.dist.version if point.dist else "?"

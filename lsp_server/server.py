@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
+from uuid import uuid4
 
 from lsprotocol import types as lsp
 from pygls.exceptions import FeatureRequestError
 from pygls.lsp.server import LanguageServer
-from pygls.server import ServerErrors
 
 from lsp_server import __version__
 from lsp_server.documents import Edit, Encoding, Position
@@ -26,7 +27,6 @@ PATIENCE_FOR_SETTINGS = 2.0
 """Seconds; a client that does not answer must not keep the model from loading."""
 
 TRIGGERS = (".", "(", "[", "{", " ", "=", ",")
-PROGRESS = "lory-loading"
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class LoryServer(LanguageServer):
         super().__init__("lory", __version__, protocol_cls=LoryProtocol)
         self.session = Session(self, self.report)
         self.loop: asyncio.AbstractEventLoop | None = None
-        self._bar_shown = False
+        self._bar = ""
 
     @property
     def experimental(self) -> dict[str, Any]:
@@ -67,21 +67,24 @@ class LoryServer(LanguageServer):
         self.window_show_message(lsp.ShowMessageParams(type=lsp.MessageType.Error, message=text))
 
     def _show_bar(self, state: str, percent: int, message: str) -> None:
+        bar, token = self.work_done_progress, self._bar
         window = self.client_capabilities.window
-        if window is None or not window.work_done_progress:
-            return
-        bar = self.work_done_progress
-        if state != "loading":
-            if self._bar_shown:
-                bar.end(PROGRESS, lsp.WorkDoneProgressEnd(message=message))
-            self._bar_shown = False
-        elif self._bar_shown:
-            bar.report(PROGRESS, lsp.WorkDoneProgressReport(message=message, percentage=percent))
-        elif PROGRESS in bar.tokens:
-            bar.begin(PROGRESS, lsp.WorkDoneProgressBegin(title="Lory", percentage=percent))
-            self._bar_shown = True
+        if window and window.work_done_progress and state == "loading" and not percent:
+            self._bar = str(uuid4())
+            bar.create(self._bar, partial(self._begin_bar, self._bar))
+        elif state != "loading":
+            self._bar = ""
+            if token in bar.tokens:
+                bar.end(token, lsp.WorkDoneProgressEnd(message=message))
+        elif token in bar.tokens:
+            bar.report(token, lsp.WorkDoneProgressReport(message=message, percentage=percent))
 
-    def report_server_error(self, error: Exception, source: ServerErrors) -> None:
+    def _begin_bar(self, token: str, _: None) -> None:
+        if token == self._bar:  # still loading
+            begin = lsp.WorkDoneProgressBegin(title="Lory", percentage=0)
+            self.work_done_progress.begin(token, begin)
+
+    def report_server_error(self, error: Exception, source: type[Exception]) -> None:
         """One line in the log for what pygls could not handle; the client has its own answer."""
         if not self.protocol.refuse_unreadable(error):
             log.error("%s", one_line(error), exc_info=error)
@@ -92,7 +95,9 @@ class LoryServer(LanguageServer):
 def initialize(ls: LoryServer, params: lsp.InitializeParams) -> None:
     """Take the client's encoding, folders and options."""
     session = ls.session
-    session.documents.encoding = Encoding(str(ls.workspace.position_encoding))
+    session.documents.encoding = Encoding(
+        lsp.PositionEncodingKind(ls.workspace.position_encoding).value
+    )
     folders = [folder.uri for folder in params.workspace_folders or ()]
     session.folders = folders or ([params.root_uri] if params.root_uri else [])
     session.begin(params.initialization_options)
@@ -101,9 +106,7 @@ def initialize(ls: LoryServer, params: lsp.InitializeParams) -> None:
 async def initialized(ls: LoryServer, _: lsp.InitializedParams) -> None:
     """Fetch the settings, and load the model in the background."""
     ls.loop = asyncio.get_running_loop()
-    window, workspace = ls.client_capabilities.window, ls.client_capabilities.workspace
-    if window and window.work_done_progress:
-        ls.work_done_progress.create(PROGRESS)
+    workspace = ls.client_capabilities.workspace
     watched = workspace and workspace.did_change_configuration
     if watched and watched.dynamic_registration:
         method, options = lsp.WORKSPACE_DID_CHANGE_CONFIGURATION, {"section": SECTION}

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, get_origin
 
-from cattrs import Converter
+import cattrs
 
 from lsp_server.errors import SettingsError
+from lsp_server.manifest import strict_converter
 
 SECTION = "lory"
 NEVER_READ = (
@@ -165,11 +166,18 @@ def structure(given: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {}
     for name, value in given.items():
         try:
-            values[name] = converter().structure(value, cast(type[Any], known[name]))
-        except (TypeError, ValueError) as exc:
+            values[name] = structure_value(value, known[name])
+        except (cattrs.BaseValidationError, TypeError, ValueError) as exc:
             message = f"setting {name!r}: expected {describe(known[name])}, found {value!r}"
             raise SettingsError(f"{message}; change it") from exc
     return Settings(**values)
+
+
+def structure_value(value: Any, kind: Any) -> Any:
+    """A field's value from a JSON value of just its type."""
+    if get_origin(kind) is tuple and not isinstance(value, list | tuple):
+        raise TypeError("expected a list")
+    return strict_converter().structure(value, kind)
 
 
 def describe(kind: Any) -> str:
@@ -177,34 +185,3 @@ def describe(kind: Any) -> str:
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return "one of " + ", ".join(kind)
     return getattr(kind, "__name__", str(kind)) if isinstance(kind, type) else str(kind)
-
-
-def converter() -> Converter:
-    """A converter that takes `"3"` for no number and `"no"` for no truth value."""
-    strict = Converter(detailed_validation=False)
-    for kind in (bool, int, str):
-        strict.register_structure_hook(kind, exact)
-    strict.register_structure_hook(float, exact_float)
-    strict.register_structure_hook(tuple[str, ...], exact_names)
-    return strict
-
-
-def exact(value: Any, kind: type) -> Any:
-    """The value, if it is of just that type."""
-    if type(value) is not kind:
-        raise TypeError(f"expected {kind.__name__}")
-    return value
-
-
-def exact_float(value: Any, _: type) -> float:
-    """A number, whole or not."""
-    if type(value) not in (int, float):
-        raise TypeError("expected a number")
-    return float(value)
-
-
-def exact_names(value: Any, _: type) -> tuple[str, ...]:
-    """A list of strings."""
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise TypeError("expected a list of strings")
-    return tuple(value)
