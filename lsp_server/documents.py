@@ -66,7 +66,9 @@ class TextDocument:
 
     def apply(self, edit: Edit) -> None:
         """Put the edit's text in place of its range; a range that leaves the text is cut to it."""
-        start, end = sorted((self.locate(edit.start), self.locate(edit.end)))
+        start = end = self.locate(edit.start)
+        if edit.end != edit.start:
+            start, end = sorted((start, self.locate(edit.end)))
         first, last = start[0], end[0]
         text = self.lines[first][: start[1]] + edit.text + self.lines[last][end[1] :]
         if (
@@ -191,6 +193,8 @@ def column_of(line: str, units: int, encoding: Encoding) -> int:
         return min(units, len(line))
     if encoding is Encoding.UTF8:
         return column_of_utf8(line, units)
+    if not count_astral(line[:units]):
+        return min(units, len(line))
     for before, pair in enumerate(ASTRAL.finditer(line)):
         if pair.start() + before + 2 > units:
             return min(units - before, pair.start())
@@ -216,4 +220,4 @@ def units_of(text: str, encoding: Encoding) -> int:
 
 def count_astral(text: str) -> int:
     """Characters that UTF-16 writes as a surrogate pair."""
-    return sum(1 for _ in ASTRAL.finditer(text))
+    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2 - len(text)

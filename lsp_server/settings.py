@@ -175,8 +175,13 @@ def structure(given: Mapping[str, Any]) -> Settings:
 
 def structure_value(value: Any, kind: Any) -> Any:
     """A field's value from a JSON value of just its type."""
-    if get_origin(kind) is tuple and not isinstance(value, list | tuple):
+    origin = get_origin(kind)
+    if origin is tuple and not isinstance(value, list | tuple):
         raise TypeError("expected a list")
+    if origin is dict and not isinstance(value, Mapping):
+        raise TypeError("expected an object")
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return kind(value)
     return strict_converter().structure(value, kind)
 
 

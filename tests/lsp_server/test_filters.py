@@ -1,0 +1,90 @@
+"""Filters on candidates written by hand."""
+
+from dataclasses import replace
+from math import log
+
+import pytest
+
+from lsp_server.engines import Candidate, StopReason
+from lsp_server.filters import (
+    FilterContext,
+    drop_blank,
+    drop_repeat_of_suffix,
+    keep_likely_part,
+)
+
+CONTEXT = FilterContext(
+    prefix="", suffix="", language="python", min_probability=0.5, min_characters=3
+)
+
+
+def candidate_of(*tokens: tuple[str, float], stop: StopReason = StopReason.END) -> Candidate:
+    """A candidate of tokens with their probabilities."""
+    texts = tuple(text for text, _ in tokens)
+    return Candidate(texts, tuple(log(probability) for _, probability in tokens), stop)
+
+
+def text_of(candidate: Candidate | None) -> str | None:
+    """What is left of a candidate."""
+    return candidate.text if candidate else None
+
+
+@pytest.mark.parametrize(
+    ("tokens", "stop", "expected"),
+    [
+        ([("self", 0.9), (".", 0.9), ("name", 0.9)], StopReason.END, "self.name"),
+        ([("self", 0.9), (".", 0.9), ("name", 0.5)], StopReason.END, "self."),
+        ([("self", 0.4), (".", 1.0)], StopReason.END, None),
+        # 0.9 * 4 characters beat 0.55 * 6
+        ([("self", 0.9), (".x", 0.61)], StopReason.END, "self"),
+        # the token limit may have cut a name in two, the model's own end has not
+        ([("self.", 1.0), ("na", 0.9)], StopReason.LENGTH, "self."),
+        ([("self.", 1.0), ("na", 0.9)], StopReason.END, "self.na"),
+        # a name is not cut in two where its second half is unlikely
+        ([("x = ", 0.9), ("re", 0.9), ("sult", 0.5)], StopReason.END, "x = "),
+        ([], StopReason.END, None),
+    ],
+)
+def test_the_part_with_most_expected_characters_is_kept(
+    tokens: list[tuple[str, float]], stop: StopReason, expected: str | None
+) -> None:
+    assert text_of(keep_likely_part(candidate_of(*tokens, stop=stop), CONTEXT)) == expected
+
+
+def test_no_text_is_shown_that_is_wrong_more_often_than_the_setting_allows() -> None:
+    candidate = candidate_of(("abc", 0.3))
+    assert keep_likely_part(candidate, CONTEXT) is None
+    assert keep_likely_part(candidate, replace(CONTEXT, min_probability=0.3 - 1e-9)) == candidate
+
+
+@pytest.mark.parametrize(
+    ("prefix", "text", "suffix", "expected"),
+    [
+        ("f(", "x, y)", ")\n", "x, y"),
+        ("f(", "g(x), y", ")\n", "g(x), y"),
+        ("f(", "g(x))", ")\n", "g(x)"),
+        ("f(", "x):", ")\n", "x"),
+        ("x = '", "name'", "'\n", "name"),
+        ("d[", "'key']", "]", "'key'"),
+        ("if ", "not x:", ":", "not x"),
+        ("", "return value", " value", "return"),
+        ("", "elif e", "else", "elif e"),
+        ("f(", ")", ")", None),
+        ("    ", "x = 1\n    return x", "\n    return x\n", "x = 1"),
+        ("    ", "return x", "\n\n    return x\n", None),
+        ("    ret", "urn x", "\n    return x\n", None),
+        ("    ", "return x", "\n    return y\n", "return x"),
+        ("f(", "a,\n    b", ")\n    b\n", "a,\n    b"),
+    ],
+)
+def test_what_stands_behind_the_cursor_is_not_repeated(
+    prefix: str, text: str, suffix: str, expected: str | None
+) -> None:
+    context = replace(CONTEXT, prefix=prefix, suffix=suffix)
+    candidate = candidate_of(*((character, 1.0) for character in text))
+    assert text_of(drop_repeat_of_suffix(candidate, context)) == expected
+
+
+@pytest.mark.parametrize(("text", "shown"), [("", 0), ("  \n ", 0), (" ab ", 0), (" abc", 1)])
+def test_white_space_and_very_short_texts_are_not_shown(text: str, shown: int) -> None:
+    assert bool(drop_blank(candidate_of((text, 1.0)), CONTEXT)) == shown

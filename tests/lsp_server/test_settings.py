@@ -1,0 +1,94 @@
+"""Settings: nothing that an editor sends is ignored or converted."""
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from lsp_server.errors import SettingsError
+from lsp_server.settings import BlockMode, MenuMode, Settings, read_settings
+
+
+@pytest.mark.parametrize("nothing", [None, {}])
+def test_an_editor_that_sets_nothing_gets_the_defaults(nothing: Any) -> None:
+    assert read_settings(nothing, nothing) == Settings()
+
+
+def test_the_configuration_wins_over_the_options() -> None:
+    settings = read_settings({"threads": 2, "max_tokens": 8}, {"threads": 3, "block": "never"})
+    assert (settings.threads, settings.max_tokens) == (3, 8)
+    assert settings.block is BlockMode.NEVER
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"thread": 1}, "unknown setting 'thread'; known are: enabled, bundle,"),
+        ({"threads": "1"}, "'threads': expected int, found '1'"),
+        ({"threads": True}, "'threads': expected int, found True"),
+        ({"threads": 0}, "'threads': expected 1 to 64, found 0"),
+        ({"enabled": "no"}, "'enabled': expected bool, found 'no'"),
+        ({"enabled": 0}, "'enabled': expected bool, found 0"),
+        ({"min_probability": 1.5}, "'min_probability': expected 0.0 to 1.0, found 1.5"),
+        ({"block": "always"}, "'block': expected one of auto, never, found 'always'"),
+        ({"menu": None}, "'menu': expected one of auto, on, off, found None"),
+        ({"exclude": "*.py"}, "'exclude': expected tuple[str, ...], found '*.py'"),
+        ({"exclude": [1]}, "'exclude': expected tuple[str, ...], found [1]"),
+        ({"languages": ["python"]}, "'languages': expected dict[str, bool], found ['python']"),
+        ({"languages": {"python": 1}}, "'languages': expected dict[str, bool]"),
+        ("fast", "expected a JSON object, found 'fast'"),
+        ([], "expected a JSON object, found []"),
+    ],
+)
+def test_a_faulty_setting_is_one_clear_error(given: Any, expected: str) -> None:
+    for sent in ((given, None), (None, given)):
+        with pytest.raises(SettingsError) as raised:
+            read_settings(*sent)
+        assert expected in str(raised.value)
+
+
+def test_every_setting_can_be_sent_and_comes_back() -> None:
+    given = {
+        "enabled": False,
+        "bundle": "b",
+        "engine": "scripted",
+        "engine_options": {"script": "s.json"},
+        "threads": 2,
+        "max_tokens": 32,
+        "min_probability": 1,
+        "min_characters": 1,
+        "block": "never",
+        "max_lines": 3,
+        "languages": {"lua": True},
+        "exclude": ["*.txt"],
+        "contexts": ["file", "other"],
+        "filters": [],
+        "menu": "on",
+        "trusted": True,
+        "log_level": "debug",
+    }
+    settings = read_settings(given)
+    assert given.keys() == {field.name for field in fields(Settings)}
+    for name, value in given.items():
+        found = getattr(settings, name)
+        assert found == (tuple(value) if isinstance(value, list) else value)
+    assert settings.menu is MenuMode.ON
+
+
+def test_an_untrusted_workspace_chooses_neither_bundle_nor_code_nor_reads_more_files() -> None:
+    chosen = {
+        "bundle": "/evil",
+        "engine": "evil",
+        "engine_options": {"a": 1},
+        "contexts": ["evil"],
+        "filters": ["evil"],
+        "exclude": ["*.txt"],
+    }
+    for sent in ({**chosen, "trusted": False}, None), ({"trusted": False}, chosen):
+        settings = read_settings(*sent)
+        assert settings == Settings(trusted=False, exclude=(*Settings().exclude, "*.txt"))
+
+
+def test_a_workspace_cannot_trust_itself() -> None:
+    with pytest.raises(SettingsError, match="in initializationOptions only"):
+        read_settings({"trusted": False}, {"trusted": True})
