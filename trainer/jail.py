@@ -3,7 +3,8 @@
 `sandbox.py` starts this file as a script, in an interpreter of its own with an empty environment,
 so it imports the standard library alone. Three processes: the outermost holds the namespaces and
 waits; the second is the first process of the new process space, and with its end all others end;
-the third gives up its rights, takes its limits and runs the program.
+the third gives up its rights, takes its limits and runs the program. Each dies with its parent,
+the outermost with the process that started it. Linux only: it speaks to the kernel.
 
 Standard input brings the job and, once the program runs, a word; standard error is the report. Both
 are moved out of the program's sight before it starts; its own errors go to its output.
@@ -66,6 +67,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
         enter_namespaces(job)
+        call("prctl", PR_SET_PDEATHSIG, SIGKILL)
     except OSError as exc:
         tell(error=f"{exc.strerror}: {exc.filename}")
         os._exit(1)
@@ -171,6 +173,7 @@ def give_up_rights(job: Job) -> None:
     call("prctl", PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     call("capset", header, (ctypes.c_uint32 * 6)())
+    call("prctl", PR_SET_PDEATHSIG, SIGKILL)
     os.environ.clear()
     os.environ.update(HOME=job.folder, TMPDIR=job.folder, PATH="/usr/bin:/bin", LANG="C.UTF-8")
     for kind, limit in (

@@ -2,8 +2,10 @@
 
 import os
 import socket
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from trainer.sandbox import (
     run_programs,
 )
 
+ROOT = Path(__file__).parents[2]
 LIMITS = SandboxLimits(wall_seconds=20, memory_bytes=256 * 1024 * 1024)
 SHORT = SandboxLimits(wall_seconds=1)
 
@@ -118,13 +121,13 @@ def test_files_are_bounded(isolation: Isolation) -> None:
 
 def test_a_fork_bomb_is_bounded_and_leaves_nothing_behind(isolation: Isolation) -> None:
     program = (
-        "import os\n"
+        "import os, time\n"
         "children = 0\n"
         "try:\n"
         "    while True:\n"
         "        if os.fork() == 0:\n"
         "            os.setsid()\n"
-        "            while True: pass\n"
+        "            time.sleep(10)\n"
         "        children += 1\n"
         "except BlockingIOError:\n"
         "    assert children < 100, children\n"
@@ -132,10 +135,7 @@ def test_a_fork_bomb_is_bounded_and_leaves_nothing_behind(isolation: Isolation) 
     before = processes()
     assert run(program, isolation).passed
     if isolation.processes:
-        deadline = time.monotonic() + 10
-        while processes() - before and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not processes() - before
+        wait_until(lambda: not processes() - before)
 
 
 def processes() -> set[str]:
@@ -149,6 +149,29 @@ def processes() -> set[str]:
         if b"trainer/jail.py" in command:
             found.add(entry.name)
     return found
+
+
+def test_a_killed_evaluation_leaves_no_program_behind(isolation: Isolation) -> None:
+    needs(isolation, "processes")
+    program = (
+        "from trainer.sandbox import *\n"
+        "run_program('import time; time.sleep(600)', SandboxLimits(wall_seconds=600), "
+        f"Isolation(network={isolation.network}, processes=True, files={isolation.files}))"
+    )
+    before = processes()
+    evaluation = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
+    wait_until(lambda: len(processes() - before) >= 3)
+    evaluation.kill()
+    evaluation.wait()
+    wait_until(lambda: not processes() - before)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Return once `holds`; fail after half a minute."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_the_environments_secrets_are_not_there(
