@@ -151,7 +151,7 @@ def processes() -> set[str]:
     return found
 
 
-def test_a_killed_evaluation_leaves_no_program_behind(isolation: Isolation) -> None:
+def test_a_killed_evaluation_leaves_no_program_behind(isolation: Isolation, tmp_path: Path) -> None:
     needs(isolation, "processes")
     program = (
         "from trainer.sandbox import *\n"
@@ -159,7 +159,8 @@ def test_a_killed_evaluation_leaves_no_program_behind(isolation: Isolation) -> N
         f"Isolation(network={isolation.network}, processes=True, files={isolation.files}))"
     )
     before = processes()
-    evaluation = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    evaluation = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, env=environment)
     wait_until(lambda: len(processes() - before) >= 3)
     evaluation.kill()
     evaluation.wait()
