@@ -13,6 +13,7 @@ GATE = re.compile(
     r"A3T[A-Z0-9]|ABIA|ACCA|AKIA|ASIA|BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key|gh[pousr]_"
     r"|xox[abpors]-|hooks\.slack\.com/services|k_live_|gl(?:pat|dt|ft|soat|rt|cbt|imt|ptt|agent|oas)-"
     r"|GR1348941|pypi-Ag|SG\.|T3BlbkFJ|:_authToken|AccountKey=|sq0csp-|-us[0-9]{1,2}\b"
+    r"|(?i:aws)[^\n]{0,60}[\"'][0-9a-zA-Z/+]{40}[\"']"
 )
 """Literal parts of the tokens that the detectors below look for."""
 

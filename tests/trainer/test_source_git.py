@@ -1,0 +1,133 @@
+"""Repositories are read from their objects: bare, at a commit, links and submodules left out."""
+
+from pathlib import Path
+from typing import Any
+
+import pygit2
+import pytest
+from pygit2.enums import FileMode
+
+from trainer.config import SourcesConfig
+from trainer.document import Document
+from trainer.errors import SourceError
+from trainer.source_files import Skipped
+from trainer.source_git import GitSource
+
+AUTHOR = pygit2.Signature("A", "a@example.org", 0, 0)
+MIT = "MIT License\n\nPermission is hereby granted, free of charge, to any person\nobtaining a copy"
+
+
+def commit(repository: Any, files: dict[str, bytes], extra: dict[str, tuple[Any, int]]) -> str:
+    """Commit exactly these files, and tree entries of other modes; gives the commit's hash."""
+    index = pygit2.Index()
+    for path, data in files.items():
+        index.add(pygit2.IndexEntry(path, repository.create_blob(data), FileMode.BLOB))
+    for path, (target, mode) in extra.items():
+        index.add(pygit2.IndexEntry(path, target, mode))
+    tree = index.write_tree(repository)
+    parents = [] if repository.head_is_unborn else [repository.head.target]
+    return str(repository.create_commit("HEAD", AUTHOR, AUTHOR, "m", tree, parents))
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Any:
+    return pygit2.init_repository(tmp_path / "thing.git", bare=True)
+
+
+def read(
+    source: GitSource, config: SourcesConfig | None = None
+) -> tuple[list[Document], list[Skipped]]:
+    items = list(source.read(config or SourcesConfig()))
+    documents = [item for item in items if isinstance(item, Document)]
+    return documents, [item for item in items if isinstance(item, Skipped)]
+
+
+def test_a_bare_repository_gives_the_files_of_a_commit_without_a_checkout(bare: Any) -> None:
+    first = commit(bare, {"a.py": b"a = 1\n", "LICENSE": MIT.encode()}, {})
+    second = commit(bare, {"pkg/b.py": b"b = 2\n", "b.txt": b"no"}, {})
+    (newest,), _ = read(GitSource(path=bare.path))
+    (oldest,), _ = read(GitSource(path=bare.path, commit=first))
+    assert (newest.path, newest.text, newest.commit) == ("pkg/b.py", "b = 2\n", second)
+    assert (oldest.path, oldest.text, oldest.commit) == ("a.py", "a = 1\n", first)
+    assert (newest.repo, newest.licence, oldest.licence) == ("thing", "unknown", "mit")
+    assert not list(Path(bare.path).rglob("*.py"))
+
+
+def test_links_and_submodules_are_not_followed(bare: Any) -> None:
+    link = bare.create_blob(b"../../etc/passwd")
+    extra = {
+        "link.py": (link, FileMode.LINK),
+        "sub": (pygit2.Oid(hex="1" * 40), FileMode.COMMIT),
+    }
+    commit(bare, {"a.py": b"a = 1\n"}, extra)
+    documents, skipped = read(GitSource(path=bare.path))
+    assert [document.path for document in documents] == ["a.py"]
+    assert [(entry.path, entry.reason) for entry in skipped] == [("link.py", "link")]
+
+
+def test_bad_blobs_are_skipped_with_their_reason(bare: Any) -> None:
+    files = {"bin.py": b"\0", "latin.py": b"\xe4", "large.py": b"#" * 101, "good.py": b"x = 1\n"}
+    commit(bare, files, {})
+    documents, skipped = read(GitSource(path=bare.path), SourcesConfig(max_file_bytes=100))
+    assert [document.path for document in documents] == ["good.py"]
+    assert {entry.path: entry.reason for entry in skipped} == {
+        "bin.py": "binary",
+        "latin.py": "not UTF-8",
+        "large.py": "too large",
+    }
+
+
+def test_an_object_that_a_partial_clone_lacks_is_skipped(bare: Any) -> None:
+    commit(bare, {"a.py": b"a = 1\n", "b.py": b"b = 1\n"}, {})
+    lost = str(bare.head.peel().tree["b.py"].id)
+    (Path(bare.path) / "objects" / lost[:2] / lost[2:]).unlink()
+    documents, skipped = read(GitSource(path=bare.path))
+    assert [document.path for document in documents] == ["a.py"]
+    assert [entry.reason for entry in skipped] == [f"unreadable: object {lost} is missing"]
+
+
+def test_a_list_names_repositories_and_their_commits(tmp_path: Path) -> None:
+    rows = []
+    for name in ("one", "two"):
+        repository = pygit2.init_repository(tmp_path / name)
+        first = commit(repository, {"a.py": f"{name} = 1\n".encode()}, {})
+        commit(repository, {"a.py": b"newer = 1\n"}, {})
+        rows.append(f"owner/{name}\t{tmp_path / name}" + (f"\t{first}" if name == "two" else ""))
+    listing = tmp_path / "list.tsv"
+    listing.write_text("\n".join(rows) + "\n\n")
+    documents, _ = read(GitSource(list=str(listing)))
+    found = [(document.repo, document.text) for document in documents]
+    assert found == [("owner/one", "newer = 1\n"), ("owner/two", "two = 1\n")]
+
+
+def test_a_git_folder_is_named_after_the_folder_that_holds_it(tmp_path: Path) -> None:
+    repository = pygit2.init_repository(tmp_path / "project")
+    commit(repository, {"a.py": b"a = 1\n"}, {})
+    (document,), _ = read(GitSource(path=str(tmp_path / "project/.git")))
+    assert document.repo == "project"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"path": "nowhere"}, "expected a repository with commit HEAD at"),
+        ({"path": "empty"}, "expected a repository with commit HEAD at"),
+        ({"path": "thing.git", "commit": "feedbeef"}, "with commit feedbeef"),
+        ({"list": "nowhere.tsv"}, "cannot read the list"),
+        ({"list": "bad.tsv"}, "bad.tsv:1: expected owner/name<TAB>path"),
+        ({}, "either `path` or `list`, found both or none"),
+    ],
+)
+def test_what_cannot_be_opened_is_one_line_that_says_what(
+    tmp_path: Path, bare: Any, options: dict[str, str], message: str
+) -> None:
+    commit(bare, {"a.py": b"a = 1\n"}, {})
+    pygit2.init_repository(tmp_path / "empty")
+    (tmp_path / "bad.tsv").write_text("only one column\n")
+    located = {
+        name: str(tmp_path / value) if name in ("path", "list") else value
+        for name, value in options.items()
+    }
+    with pytest.raises(SourceError, match=message) as caught:
+        read(GitSource(**located))
+    assert "\n" not in str(caught.value)
