@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lsp_server.candidates import FINISHED, prefix_probabilities, truncate
 from lsp_server.engines import Candidate
-from lsp_server.stopping import LINE_END, next_line, split
+from lsp_server.stopping import LINE_END, last_line, next_line, split
 
 CLOSERS = frozenset(")]}\"'`,:;")
 """Characters that an editor or the user often has put behind the cursor already."""
@@ -80,7 +80,7 @@ def keep_before_next_line(text: str, context: FilterContext) -> int:
     repeated = next_line(context.suffix)
     if not repeated or rest_of_line(context.suffix).strip():
         return len(text)
-    cursor_line = LINE_END.split(context.prefix)[-1] if context.prefix else ""
+    cursor_line = last_line(context.prefix)
     for line, start, _ in split(text):
         whole = line if start else cursor_line + line
         if whole.strip() == repeated:

@@ -76,6 +76,11 @@ def ends_block(line: str, complete: bool, indent: int, repeated: str) -> bool:
     return complete and content == repeated
 
 
+def last_line(prefix: str) -> str:
+    """The cursor's line up to the cursor."""
+    return prefix[max(prefix.rfind("\n"), prefix.rfind("\r")) + 1 :]
+
+
 def next_line(suffix: str) -> str:
     """The first line with text after the cursor's line, stripped; "" where there is none."""
     lines = LINE_END.split(suffix)[1:]

@@ -12,7 +12,7 @@ from functools import cache
 import tree_sitter
 import tree_sitter_python
 
-from lsp_server.stopping import LINE_END, Shape, columns
+from lsp_server.stopping import LINE_END, Shape, columns, last_line
 
 WINDOW_LINES = 200
 TOP_LEVEL = re.compile(r"^(?:def|class|async|import|from|if|for|while|with|try|@)", re.MULTILINE)
@@ -41,7 +41,7 @@ def extent_at(language: str, prefix: str, suffix: str) -> Extent:
     A cursor inside a string, a comment or a line gets one line, and so does a language without a
     grammar here.
     """
-    line = LINE_END.split(prefix)[-1] if prefix else ""
+    line = last_line(prefix)
     rest, *below = LINE_END.split(suffix)
     if language != "python" or rest.strip():
         return ONE_LINE

@@ -1,0 +1,91 @@
+"""Type-through: an earlier candidate's rest is right exactly where nothing else changed."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lsp_server.context import Cursor
+from lsp_server.documents import PREFIX_CHARACTERS
+from lsp_server.engines import Candidate, StopReason
+from lsp_server.suggestion_cache import CURSORS, DOCUMENTS, Rest, SuggestionCache
+
+TEXTS = st.text(alphabet="ab\n", max_size=8)
+CURSOR = Cursor(uri="u", language="python", path="a.py", prefix="x = ", suffix="\ny\n")
+
+
+def candidate_of(text: str) -> Candidate:
+    """A candidate of one token per character."""
+    return Candidate(tuple(text), (-0.1,) * len(text), StopReason.END)
+
+
+def texts_of(rests: list[Rest]) -> list[list[str]]:
+    """The texts that are left."""
+    return [[candidate.text for candidate in rest.candidates] for rest in rests]
+
+
+@given(TEXTS, TEXTS, TEXTS, TEXTS)
+def test_a_rest_is_found_exactly_where_the_text_is_the_old_one_with_a_part_typed(
+    prefix: str, text: str, new_prefix: str, suffix: str
+) -> None:
+    cache = SuggestionCache()
+    cache.remember(replace(CURSOR, prefix=prefix, suffix=suffix), [candidate_of(text)])
+    found = cache.find(replace(CURSOR, prefix=new_prefix, suffix=suffix))
+    typed = new_prefix.removeprefix(prefix)
+    along = new_prefix.startswith(prefix) and text.startswith(typed)
+    assert bool(found) == along
+    if along:
+        assert texts_of(found) == [[text.removeprefix(typed)]]
+        assert found[0].typed == len(typed)
+
+
+def test_a_change_behind_the_cursor_or_in_the_path_makes_earlier_candidates_worthless() -> None:
+    cache = SuggestionCache()
+    cache.remember(CURSOR, [candidate_of("value")])
+    typed = replace(CURSOR, prefix="x = va")
+    assert texts_of(cache.find(typed)) == [["lue"]]
+    for other in (
+        replace(typed, suffix="\nz\n"),
+        replace(typed, path="b.py"),
+        replace(typed, uri="v"),
+        replace(typed, prefix="x = vb"),
+        replace(typed, prefix="z = va"),
+    ):
+        assert not cache.find(other)
+
+
+def test_all_candidates_that_agree_with_what_is_typed_go_on() -> None:
+    cache = SuggestionCache()
+    cache.remember(CURSOR, [candidate_of(text) for text in ("value", "valid", "other")])
+    assert texts_of(cache.find(replace(CURSOR, prefix="x = val"))) == [["ue", "id"]]
+
+
+def test_nothing_is_remembered_as_nothing_only_where_it_was_asked() -> None:
+    cache = SuggestionCache()
+    cache.remember(CURSOR, [])
+    assert cache.find(CURSOR) == [Rest(0, ())]
+    assert not cache.find(replace(CURSOR, prefix="x = v"))
+
+
+@given(st.integers(0, 9), st.integers(0, 5_000))
+def test_a_long_documents_window_may_start_elsewhere(typed: int, moved: int) -> None:
+    text = "line of text\n" * (PREFIX_CHARACTERS // 6)
+    cache = SuggestionCache()
+    cache.remember(replace(CURSOR, prefix=text), [candidate_of("suggested")])
+    found = cache.find(replace(CURSOR, prefix=text[moved:] + "suggested"[:typed]))
+    assert texts_of(found) == [["suggested"[typed:]]]
+
+
+def test_what_was_asked_long_ago_is_forgotten() -> None:
+    cache = SuggestionCache()
+    for number in range(DOCUMENTS + 1):
+        cache.remember(replace(CURSOR, uri=str(number)), [])
+    assert not cache.find(replace(CURSOR, uri="0"))
+    assert cache.find(replace(CURSOR, uri="1"))
+    for number in range(CURSORS):
+        cache.remember(replace(CURSOR, uri="1", prefix=str(number)), [])
+    assert not cache.find(replace(CURSOR, uri="1"))
+    cache.forget("2")
+    assert not cache.find(replace(CURSOR, uri="2"))
+    cache.clear()
+    assert not cache.find(replace(CURSOR, uri="3"))
