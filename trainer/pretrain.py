@@ -31,6 +31,7 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
     import torch
     from accelerate import Accelerator
 
+    from trainer.attention import use_chunked_attention
     from trainer.model import build
     from trainer.training_loop import TrainingLoop
 
@@ -38,6 +39,8 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
     torch.manual_seed(config.seed)
     data, vocabulary = read_data(config, inputs)
     model = build(config.model, vocabulary)
+    if accelerator.device.type == "cpu":
+        use_chunked_attention(model)
     loop = TrainingLoop(config, data, model, accelerator, out)
     bits = loop.train()
     if accelerator.is_main_process:
