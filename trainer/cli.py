@@ -58,15 +58,16 @@ def parse(arguments: Sequence[str]) -> tuple[str, Recipe, Path]:
     try:
         namespace = parser.parse_args(resolve_recipes(arguments))
     except ArgumentError as exc:
-        raise RecipeError(explain(str(exc))) from exc
+        files = [word for word in arguments if word.endswith((".yaml", ".yml"))]
+        raise RecipeError(": ".join([*files, explain(str(exc))])) from exc
     command: str = namespace.command
     chosen: Namespace = namespace[command]
     run = Path(chosen.pop("run"))
     chosen.pop("recipe", None)
-    recipe = Recipe(**vars(subparsers[command].instantiate_classes(chosen)))
+    recipe = Recipe(**vars(subparsers[command].instantiate(chosen)))
     if process_rank() == 0:
         run.mkdir(parents=True, exist_ok=True)
-        (run / "recipe.yaml").write_text(subparsers[command].dump(chosen, skip_none=False))
+        (run / "recipe.yaml").write_text(subparsers[command].dump(chosen, skip_unset=False))
     return command, recipe, run
 
 
@@ -80,7 +81,9 @@ def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
     commands = parser.add_subcommands(required=True, dest="command")
     subparsers: dict[str, ArgumentParser] = {}
     for name in ("all", *(stage.name for stage in STAGES)):
-        sub = ArgumentParser(exit_on_error=False, description=f"Stage: {name}")
+        sub = ArgumentParser(
+            exit_on_error=False, print_config="--print_config", description=f"Stage: {name}"
+        )
         sub.add_argument(
             "--recipe", action=ActionConfigFile, help="a recipe's name, or a YAML file"
         )
