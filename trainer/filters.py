@@ -9,6 +9,7 @@ import ast
 import hashlib
 import json
 import re
+import signal
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -160,6 +161,13 @@ def judge(documents: list[Document], config: FiltersConfig) -> list[str | None]:
     return [first_reason(document, config) for document in documents]
 
 
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """Processes to judge in; Ctrl-C is for the process that started them."""
+    return ProcessPoolExecutor(
+        workers, get_context("spawn"), signal.signal, (signal.SIGINT, signal.SIG_IGN)
+    )
+
+
 def judge_all(
     documents: Iterable[Document], config: FiltersConfig
 ) -> Iterator[tuple[Document, str | None]]:
@@ -170,7 +178,7 @@ def judge_all(
             yield from zip(batch, judge(batch, config), strict=True)
         return
     pending: deque[tuple[list[Document], Future[list[str | None]]]] = deque()
-    with ProcessPoolExecutor(config.workers, mp_context=get_context("spawn")) as pool:
+    with worker_pool(config.workers) as pool:
         for batch in batches:
             pending.append((batch, pool.submit(judge, batch, config)))
             if len(pending) > 4 * config.workers:

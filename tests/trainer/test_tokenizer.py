@@ -1,4 +1,4 @@
-"""The tokenizer gives text back exactly, never a sentinel for it, and keeps its pieces in typing."""
+"""The tokenizer gives text back exactly, never gives a sentinel, and keeps its pieces in typing."""
 
 import json
 from pathlib import Path
