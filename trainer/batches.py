@@ -1,6 +1,6 @@
 """Training batches: takes packed epochs, gives the blocks of any optimizer step.
 
-Which blocks a step sees is a function of its number alone, so a run that resumes needs no more than that.
+Which blocks a step sees is a function of its number alone: a run that resumes needs no more.
 """
 
 import json
@@ -17,7 +17,7 @@ from trainer.errors import CorpusError
 
 
 def read_report(packing: Path) -> dict[str, Any]:
-    """What the packing stage says about its files; raises CorpusError where it is missing or damaged."""
+    """What the packing stage says about its files; CorpusError where that is missing or damaged."""
     try:
         report: dict[str, Any] = json.loads((packing / "packing.json").read_text())
     except (OSError, ValueError) as exc:
@@ -41,7 +41,7 @@ class Batches:
         self.ends = np.cumsum([len(rows) for rows in self.epochs])
 
     def at(self, step: int) -> Rows:
-        """Blocks of step `step` (from 0), `[batch_rows, block_tokens]`; after the last epoch the first returns."""
+        """Blocks of a step (from 0), `[batch_rows, block_tokens]`; epochs start over at the end."""
         numbers = np.arange(step * self.batch_rows, (step + 1) * self.batch_rows) % self.ends[-1]
         return np.stack([self._row(int(number)) for number in numbers])
 
@@ -68,7 +68,7 @@ def accumulation(config: PretrainConfig, block_tokens: int, processes: int) -> i
 
 
 def block_weights(rows: Rows, key_ids: list[int], weight: float) -> NDArray[np.float32]:
-    """Weight of each block's summed loss, `[R]`, so that the sum over all blocks is the batch's loss.
+    """Weight of each block's summed loss, `[R]`, so that their sum is the batch's loss.
 
     Without key tokens that is the mean over all targets. With them a block counts in proportion to
     1 + `weight` * (its key tokens), normalised to a mean of 1 over the batch (the source article's

@@ -29,7 +29,7 @@ SHUFFLE_ROWS = 4096
 
 
 class BlockWriter:
-    """Puts each segment into the open block that it fills best, and writes blocks as they fill up."""
+    """Puts each segment into the open block that it fills best, and writes full blocks."""
 
     def __init__(self, file: BinaryIO, block_tokens: int) -> None:
         self.file = file
@@ -82,7 +82,7 @@ def shuffle_rows(source: Path, target: Path, block_tokens: int, order: NDArray[n
 
 
 def open_rows(path: Path, block_tokens: int) -> Rows:
-    """The blocks of a file, memory-mapped; raises CorpusError where it holds no whole number of them."""
+    """The blocks of a file, memory-mapped; CorpusError where it holds no whole number of them."""
     size = path.stat().st_size if path.exists() else 0
     if size == 0 or size % (block_tokens * TOKEN.itemsize):
         raise CorpusError(

@@ -1,7 +1,7 @@
-"""Checkpoints: takes a training state, gives a file that is there whole or not at all, and the newest one back.
+"""Checkpoints: takes a training state, gives a folder that is there whole or not at all.
 
-A checkpoint is a folder `step-00000100` with `state.pt`, tensors and plain values only: it is loaded
-without executing anything.
+A checkpoint is a folder `step-00000100` with `state.pt`, tensors and plain values only: loading it
+executes nothing.
 """
 
 import os
@@ -17,7 +17,7 @@ FILE_NAME = "state.pt"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingState:
-    """All that an interrupted run needs; everything else is a function of these and of the settings."""
+    """All that an interrupted run needs; the rest is a function of these and of the settings."""
 
     step: int
     """Optimizer steps taken."""

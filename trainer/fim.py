@@ -1,4 +1,4 @@
-"""Fill-in-the-middle cuts: takes the text of a segment and a generator, gives the bounds of its middle.
+"""Fill-in-the-middle cuts: takes a text and a random generator, gives the bounds of its middle.
 
 Half of the cuts follow Bavarian et al. 2022 (two uniform places); the others run from a cursor in a
 line to the end of that line or of one of the lines after it, which is what an editor asks for.
@@ -25,10 +25,10 @@ def random_span(text: str, rng: np.random.Generator) -> tuple[int, int]:
 
 
 def line_span(text: str, rng: np.random.Generator) -> tuple[int, int] | None:
-    """A cursor between the first character and the end of a non-blank line, and the end of what follows it.
+    """A cursor in a non-blank line, not before its first character, and where its middle ends.
 
-    The end is that of the cursor's line or of the one to five lines after. None where no line of those
-    drawn has anything but blanks.
+    That is the end of the cursor's line or of one of the five lines after. None where no line of
+    those drawn has anything but blanks.
     """
     for _ in range(LINE_TRIES):
         place = int(rng.integers(0, len(text)))
@@ -48,7 +48,7 @@ def lines_after(rng: np.random.Generator) -> int:
 
 
 def end_after(text: str, end: int, lines: int) -> int:
-    """End of the line that stands `lines` lines below the one that ends at `end`, or the text's end."""
+    """End of the line that is `lines` lines below the one that ends at `end`, or the text's end."""
     for _ in range(lines):
         if end == len(text):
             break
@@ -63,6 +63,6 @@ def line_end(text: str, place: int) -> int:
 
 
 def heal(span: tuple[int, int], text: str, piece: Callable[[str], str]) -> tuple[int, int]:
-    """The span with its cursor moved back over the unfinished piece before it, as served prompts have it."""
+    """The span with its cursor moved back over the unfinished piece before it, as it is served."""
     cursor, end = span
     return cursor - len(piece(text[:cursor])), end

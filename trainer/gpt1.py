@@ -1,7 +1,7 @@
-"""GPT-1's block order: takes a GPT-2 model, gives it with layer norm after each sub-block and none at the end.
+"""GPT-1's block order: takes a GPT-2 model, gives it with layer norm after each sub-block.
 
 GPT-2 (Radford et al. 2019) moved layer norm to the input of each sub-block and added one after the
-last block; undoing both gives the order of GPT-1 (Radford et al. 2018) with the same parameters.
+last block. Undoing both gives the order of GPT-1 (Radford et al. 2018).
 """
 
 from typing import Any

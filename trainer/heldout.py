@@ -1,4 +1,4 @@
-"""Held-out evaluation: takes a model's objective and held-out blocks, gives bits per byte of source text."""
+"""Held-out evaluation: takes an objective and held-out blocks, gives bits per byte of text."""
 
 import math
 from dataclasses import dataclass
@@ -29,15 +29,16 @@ def read_heldout(packing: Path, block_tokens: int, blocks: int) -> HeldOut:
 
 
 def counted_targets(rows: Rows) -> NDArray[np.bool_]:
-    """`[R, T]`, true where the next token is text or the end token; paths and their sentinels are not."""
+    """`[R, T]`, true where the next token is text or the end token; paths are not counted."""
     is_prefix, is_file = rows == Sentinel.PREFIX, rows == Sentinel.FILE
     places = np.arange(rows.shape[1])
     last_prefix = np.maximum.accumulate(np.where(is_prefix, places, -1), axis=1)
     last_file = np.maximum.accumulate(np.where(is_file, places, -1), axis=1)
     after = np.full_like(rows, int(Sentinel.PAD))
     after[:, :-1] = rows[:, 1:]
-    in_text: NDArray[np.bool_] = last_prefix > last_file
-    return in_text & (after != Sentinel.PAD) & (after != Sentinel.FILE)
+    has_target = (after != Sentinel.PAD) & (after != Sentinel.FILE)
+    counted: NDArray[np.bool_] = (last_prefix > last_file) & has_target
+    return counted
 
 
 def bits_per_byte(nats: float, text_bytes: int) -> float:

@@ -1,4 +1,4 @@
-"""Orderly stops: takes Ctrl-C and SIGTERM, gives a flag that a training loop looks at between two steps."""
+"""Orderly stops: takes Ctrl-C and SIGTERM, gives a flag to look at between two steps."""
 
 import signal
 import time
@@ -8,7 +8,7 @@ from typing import Any
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 INSIST_SECONDS = 1.0
-"""A second signal within this time is the same one, passed on by the launcher of several processes."""
+"""A second signal within this time is the same one, passed on by a launcher of processes."""
 
 
 class StopRequest:

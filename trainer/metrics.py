@@ -30,7 +30,7 @@ class StepMetrics:
 
 
 class MetricsLog:
-    """Writes `metrics.jsonl` and `tensorboard/` in one folder; what a resumed run repeats replaces the old."""
+    """Writes `metrics.jsonl` and `tensorboard/`; steps that a resumed run repeats are replaced."""
 
     def __init__(self, folder: Path, first_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -56,14 +56,14 @@ class MetricsLog:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Whole lines of a JSON-lines file; a last line that a killed writer left unfinished is not one."""
+    """Whole lines of a JSON-lines file; one that a killed writer left unfinished is not."""
     if not path.exists():
         return []
     return [line for line in path.read_text().splitlines(keepends=False) if line.endswith("}")]
 
 
 def flops_per_token(parameters: int, layers: int, width: int, tokens: int) -> float:
-    """Operations of one trained token: 6 for each parameter and 12 for each layer, place and channel.
+    """Operations of one trained token: 6 a parameter and 12 a layer, place and channel.
 
     Formula of Chowdhery et al. 2022 (PaLM), appendix B; `parameters` counts the tied head once.
     """

@@ -1,4 +1,4 @@
-"""Networks: takes a preset and a vocabulary size, gives a freshly initialised transformers model."""
+"""Networks: takes a preset and a vocabulary size, gives a fresh transformers model."""
 
 import math
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ LLAMA_SHAPES = {
 
 
 def build(config: ModelConfig, vocabulary: int) -> Any:
-    """A PreTrainedModel with random weights (torch's generator decides them), fp32, attention by sdpa.
+    """A PreTrainedModel with random fp32 weights, drawn by torch's generator; attention by sdpa.
 
     Raises RecipeError where GPT-1's block order is asked for with a llama-style preset.
     """
@@ -88,7 +88,7 @@ def build_gpt2(config: ModelConfig, vocabulary: int) -> Any:
 
 
 def load(folder: Path) -> Any:
-    """The model that `save_pretrained` wrote to `folder`, in the block order it was trained with."""
+    """The model that `save_pretrained` wrote to `folder`, in the block order of its training."""
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="sdpa")

@@ -1,7 +1,7 @@
-"""The training objective: takes blocks of token ids, gives next-token losses that respect segments.
+"""The training objective: takes blocks of token ids, gives next-token losses within segments.
 
-Shapes: B blocks, T tokens in a block, V vocabulary. A segment begins with `<|file|>`; so its bounds,
-the attention mask and the position ids are all read off the ids.
+Shapes: B blocks, T tokens in a block, V vocabulary. A segment begins with `<|file|>`; so its
+bounds, the attention mask and the position ids are all read off the ids.
 """
 
 from typing import Any
@@ -42,14 +42,14 @@ def position_ids(ids_BT: Tensor) -> Tensor:
 
 
 def next_tokens(ids_BT: Tensor) -> Tensor:
-    """`[B, T]`, the token after each one; IGNORED where that is padding, a new segment, or nothing."""
+    """`[B, T]`, the token after each one; IGNORED where that is padding or a new segment."""
     after_BT = functional.pad(ids_BT[:, 1:], (0, 1), value=PAD)
     lossless = (after_BT == PAD) | (after_BT == FILE)
     return after_BT.masked_fill(lossless, IGNORED)
 
 
 class Objective(nn.Module):
-    """A language model with its loss, so that one call is what gets compiled and run in parallel."""
+    """A language model with its loss: the one call that is compiled and run in parallel."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()

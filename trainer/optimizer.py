@@ -1,4 +1,4 @@
-"""Optimizers: takes a model and the recipe's rates, gives AdamW alone or Muon on the blocks beside AdamW."""
+"""Optimizers: takes a model and its settings, gives AdamW, alone or beside Muon."""
 
 from __future__ import annotations
 

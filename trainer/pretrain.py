@@ -1,18 +1,18 @@
-"""Station 6: takes packed blocks and the tokenizer, gives a trained model in `model/`, resumable on the way.
+"""Station 6: takes packed blocks and the tokenizer, gives a trained model, resumable on the way.
 
     checkpoints/     the newest training states
     metrics.jsonl    one line an optimizer step; tensorboard/ has the same as curves
-    model/           weights and configuration, as transformers saves them
-    tokenizer.json   the tokenizer that it was trained with
-    training.json    steps, tokens, seconds, held-out bits per byte, size
+    model/           weights and configuration, as transformers saves them, and tokenizer.json
+    training.json    steps, tokens, seconds, held-out bits per byte, size, hardware
 
-Runs alone, or in every process that `torchrun` or `accelerate launch` starts. OMP_NUM_THREADS sets the
-threads; OMP_WAIT_POLICY is set to passive unless given, since waiting threads that spin cost several
-times the speed as soon as anything else uses a core.
+Runs alone, or in every process that `torchrun` or `accelerate launch` starts. OMP_NUM_THREADS sets
+the threads; OMP_WAIT_POLICY is set to passive unless given, since waiting threads that spin cost
+several times the speed as soon as anything else uses a core.
 """
 
 import json
 import os
+import platform
 import shutil
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from trainer.pipeline import Inputs
 def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
     """Train to the end of the schedule, from the newest checkpoint in `out` where there is one.
 
-    Raises StageError after an orderly stop, CheckpointError where a checkpoint cannot be written or read.
+    Raises StageError after an orderly stop, CheckpointError where one cannot be written or read.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads its threads
     import torch
@@ -44,8 +44,8 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
     loop = TrainingLoop(config, data, model, accelerator, out)
     bits = loop.train()
     if accelerator.is_main_process:
-        shutil.copyfile(inputs["tokenizer"] / "tokenizer.json", out / "tokenizer.json")
         model.save_pretrained(out / "model")
+        shutil.copyfile(inputs["tokenizer"] / "tokenizer.json", out / "model" / "tokenizer.json")
         write_summary(loop, bits)
     accelerator.wait_for_everyone()
 
@@ -113,7 +113,9 @@ def write_summary(loop: Any, bits: float) -> None:
         loop.data.batches.block_tokens,
     )
     on_gpu = loop.accelerator.device.type == "cuda"
-    peak = peak_flops(torch.cuda.get_device_name()) if on_gpu else None
+    processor = f"{torch.get_num_threads()} threads on a processor ({platform.machine()})"
+    hardware = torch.cuda.get_device_name() if on_gpu else processor
+    peak = peak_flops(hardware)
     summary = {
         "steps": loop.step,
         "tokens": tokens,
@@ -121,6 +123,7 @@ def write_summary(loop: Any, bits: float) -> None:
         "bits_per_byte": bits,
         "parameters": parameters,
         "flops": work,
+        "hardware": f"{loop.accelerator.num_processes} x {hardware}",
         "mfu": work / loop.elapsed / peak / loop.accelerator.num_processes if peak else None,
     }
     (loop.out / "training.json").write_text(json.dumps(summary, indent=1) + "\n")

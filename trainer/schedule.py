@@ -1,7 +1,9 @@
-"""Learning-rate schedules: takes a step and the run's progress, gives the factor on the peak rate."""
+"""Learning-rate schedules: takes step and progress of a run, gives the factor on the peak rate."""
 
 import math
 from typing import Literal
+
+from trainer.errors import RecipeError
 
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 """Units of a budget."""
@@ -49,14 +51,14 @@ def run_progress(step: int, steps: int, elapsed: float, budget: float) -> float:
 def parse_budget(text: str) -> float:
     """Seconds of a budget such as `90s`, `25m` or `1.5h`; 0 for an empty one.
 
-    Raises ValueError where the text is no positive number followed by s, m or h.
+    Raises RecipeError where the text is no positive number followed by s, m or h.
     """
     if not text:
         return 0.0
-    number, unit = text[:-1], text[-1]
-    if unit not in SECONDS:
-        raise ValueError(f"expected a time such as 90s, 25m or 2h, found {text!r}")
-    seconds = float(number) * SECONDS[unit]
+    try:
+        seconds = float(text[:-1]) * SECONDS[text[-1]]
+    except (ValueError, KeyError):
+        seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise ValueError(f"expected a time above zero, found {text!r}")
+        raise RecipeError(f"pretrain.budget: expected a time such as 90s, 25m or 2h, found {text}")
     return seconds

@@ -1,7 +1,8 @@
-"""Segments: takes documents, gives token ids that fit a block, plain or laid out for filling in the middle.
+"""Segments: takes documents, gives token ids that fit a block, in plain or infilling layout.
 
-A document that is too long for a block is cut, at line starts where it has lines. A segment that ends
-where its document ends, or in a middle, ends with `<|end|>`; a plain one that was cut off does not.
+A document that is too long for a block is cut, at line starts where it has lines. A segment that
+ends where its document ends, or in a middle, ends with `<|end|>`; a plain one that was cut off does
+not, since nothing ends there.
 """
 
 from bisect import bisect_left
@@ -109,7 +110,7 @@ class Segmenter:
         return sources
 
     def surely_fits(self, text: str) -> bool:
-        """Whether a block holds `text` whatever its tokens are: a token stands for at least one byte."""
+        """Whether a block holds `text` whatever its tokens: each stands for at least one byte."""
         return len(text.encode()) <= self.room("spm", self.config.max_path_tokens)
 
     def room(self, order: Order, path_tokens: int) -> int:
@@ -164,7 +165,7 @@ class Segmenter:
         return last_piece(self.tokenizer, prefix)
 
     def fitting(self, piece: Piece, ids: list[int]) -> list[Segment]:
-        """The piece as one segment or, where a cut cost more tokens than were spared, as several plain ones."""
+        """The piece as one segment; as several plain ones where its cuts cost more than spared."""
         if len(ids) <= self.config.block_tokens:
             return [Segment(ids, piece.order, len(piece.text.encode()))]
         half = len(piece.text) // 2
@@ -179,7 +180,7 @@ class Segmenter:
 
 
 def cut_place(source: Source, start: int, reach: int) -> int:
-    """Where a piece from character `start` ends, before token `reach`: at a line start unless lines are too long."""
+    """End of the piece from character `start`, before token `reach`; a line start if near."""
     limit = source.starts[reach]
     if limit <= start:
         return start + 1

@@ -1,4 +1,4 @@
-"""Random access to a split: takes a folder of documents, gives path and text of any of them by number.
+"""Random access to a split: takes a folder of documents, gives path and text of any of them.
 
 The texts go once into a scratch file that is then memory-mapped, so that every epoch can draw its
 own order of all documents while memory stays bounded.
@@ -12,7 +12,7 @@ from trainer.document import read_documents
 
 
 class TextStore:
-    """The documents of one folder, numbered as they were read; a context manager that removes its file."""
+    """The documents of one folder, numbered as read; a context that removes its file in the end."""
 
     def __init__(self, documents: Path, scratch: Path) -> None:
         self._scratch = scratch

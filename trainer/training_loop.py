@@ -1,7 +1,8 @@
-"""The pretraining loop: takes a model, batches and settings, gives the trained model, resumable at any step.
+"""The pretraining loop: takes a model, batches and settings, gives the model trained.
 
-Everything random is a function of seed, step and process, and so is the data's place; a checkpoint holds
-weights, optimizer states, step and elapsed time, and a resumed run repeats the same bits on a CPU.
+Everything random is a function of seed, step and process, and so is the data's place. A checkpoint
+holds weights, optimizer states, step and elapsed time, and a resumed run repeats the same bits on a
+processor.
 """
 
 import time
