@@ -34,8 +34,10 @@ class ReplayConfig:
     """More files than this are thinned out by the seed."""
     timeout: float = 5.0
     """Seconds; an answer that takes longer counts as not shown, with this latency."""
+    start_timeout: float = 30.0
+    """Seconds for the server to answer initialize."""
     ready_timeout: float = 60.0
-    """Seconds for the server to initialize and to give its first suggestion."""
+    """Seconds after that to load its model, or to give its first suggestion."""
     hung_after: int = 10
     """Requests in a row without an answer after which the server is taken to hang."""
     resamples: int = 2_000
@@ -55,10 +57,9 @@ class ReplayConfig:
             )
         if self.top is not None and self.top < 1:
             raise BenchError(f"expected top of at least 1, found {self.top}")
-        if min(self.timeout, self.ready_timeout) <= 0:
-            raise BenchError(
-                f"expected timeouts above 0 s, found {self.timeout} and {self.ready_timeout}"
-            )
+        timeouts = (self.timeout, self.start_timeout, self.ready_timeout)
+        if min(timeouts) <= 0:
+            raise BenchError(f"expected timeouts above 0 s, found {min(timeouts)}")
 
     @property
     def offered(self) -> int | None:

@@ -107,6 +107,7 @@ def capabilities(workspace: Workspace) -> dict[str, Any]:
             "completion": {"completionItem": item, "contextSupport": True},
             **({"inlineCompletion": {}} if workspace.inline else {}),
         },
+        "experimental": {"loryStatus": True},
     }
 
 

@@ -1,4 +1,4 @@
-"""Waiting for a server: takes a session and files, returns once the server can be measured.
+"""Waiting for a server: takes a session and files, gives what the server has loaded, once it has.
 
 A server that sends `lory/status` is ready when it says so. Any other is ready with its first
 suggestion at the files' own cursors, or when the time for that is over: one that starts to load
@@ -20,9 +20,10 @@ PAUSE = 0.1
 """Seconds between two warm-up requests."""
 
 
-def wait_until_ready(session: EditorSession, files: Sequence[SourceFile]) -> None:
-    """Asks until the server suggests something or says that it is ready.
+def wait_until_ready(session: EditorSession, files: Sequence[SourceFile]) -> str:
+    """Asks until the server suggests something or says that it is ready, and with what model.
 
+    Gives the model's name, "" for a server that tells none.
     Raises BenchError where it reports an error, stays loading, or answers no request at all.
     """
     deadline = monotonic() + session.config.ready_timeout
@@ -33,13 +34,17 @@ def wait_until_ready(session: EditorSession, files: Sequence[SourceFile]) -> Non
         answer = warm_up(session, file, random)
         answered = answered or answer.outcome is not Outcome.TIMEOUT
         state = status_of(session)
-        if state == "ready" or (answer.offers and not state):
-            return
+        if state == "ready":
+            return status_message(session)
+        if answer.offers and not state:
+            return ""
         if monotonic() > deadline:
             break
         sleep(PAUSE)
+    wait_while_loading(session, deadline)
     if not answered:
         raise not_ready(session, "no answer to any request")
+    return ""
 
 
 def wait_while_loading(session: EditorSession, deadline: float) -> None:

@@ -57,6 +57,8 @@ class Records:
     """Everything that was measured."""
 
     server: ServerFacts
+    model: str
+    """What the server says that it has loaded; "" where it says nothing."""
     points: tuple[PointRecord, ...]
     blocks: tuple[BlockRecord, ...]
 
@@ -110,13 +112,14 @@ def replay(
     points: list[PointRecord] = []
     blocks: list[BlockRecord] = []
     facts: ServerFacts | None = None
+    model = ""
     for root, group in groupby(ordered, key=lambda plan: plan.file.root):
         with LspClient(config.command, cwd, configuration=config.options) as client:
             workspace = Workspace(root=root, options=config.options, inline=not config.menu)
-            facts = initialize(client, workspace, config.ready_timeout)
+            facts = initialize(client, workspace, config.start_timeout)
             session = EditorSession(client, facts, config)
             workspace_plans = list(group)
-            wait_until_ready(session, [plan.file for plan in workspace_plans])
+            model = wait_until_ready(session, [plan.file for plan in workspace_plans])
             for plan in workspace_plans:
                 session.open(plan.file)
                 points += replay_points(session, plan, watch)
@@ -124,7 +127,7 @@ def replay(
                 session.close()
     if facts is None:
         raise BenchError("expected files to replay, found none; name other folders")
-    return Records(facts, tuple(points), tuple(blocks))
+    return Records(facts, model, tuple(points), tuple(blocks))
 
 
 def replay_points(session: EditorSession, plan: FilePlan, watch: Watch) -> list[PointRecord]:

@@ -40,7 +40,12 @@ class Report:
 def as_json(report: Report) -> dict[str, Any]:
     """Everything, in plain values."""
     facts = report.records.server
-    server = {"name": facts.name, "version": facts.version, "encoding": facts.encoding}
+    server = {
+        "name": facts.name,
+        "version": facts.version,
+        "encoding": facts.encoding,
+        "model": report.records.model,
+    }
     return {
         "command": list(report.command),
         "config": asdict(report.config),

@@ -38,15 +38,13 @@ def answer(before: str) -> str:
         os.write(1, b"loaded 3 modules\n")
     if behaviour == "slow" and len(asked) > 1:
         time.sleep(float(argument))
+    if behaviour == "silent":
+        time.sleep(60)
     if behaviour == "fails":
         raise ValueError("no luck")
-    texts = {"truth": rest_of_line, "empty": lambda before: "", "first": first_then_empty}
-    return texts.get(behaviour, lambda before: "lie")(before)
-
-
-def first_then_empty(before: str) -> str:
-    """Something for the warm-up, nothing after it."""
-    return "lie" if len(asked) == 1 else ""
+    if behaviour == "truth":
+        return rest_of_line(before)
+    return "" if behaviour == "empty" else "lie"
 
 
 if behaviour == "menu":
@@ -73,7 +71,7 @@ else:
 @server.feature(lsp.INITIALIZED)
 def initialized(params: lsp.InitializedParams) -> None:
     """Tells a state where the behaviour is one."""
-    if behaviour == "status":
+    if behaviour == "status" and (server.client_capabilities.experimental or {})["loryStatus"]:
         states = argument.split(",")
         for state in states:
             server.protocol.notify("lory/status", {"state": state, "message": f"is {state}"})

@@ -30,13 +30,29 @@ def test_a_replay_prints_a_table_and_a_row_and_writes_every_figure(tmp_path: Pat
     (workspace / "m.py").write_text(CODE)
     server = shlex.join([sys.executable, str(SMALL_SERVER), "truth", str(workspace / "m.py")])
     figures = tmp_path / "figures.json"
-    options = ["--blocks", "1", "--points", "3", "--seed", "5", "--json", str(figures)]
+    options = [
+        "--blocks",
+        "1",
+        "--points",
+        "3",
+        "--seed",
+        "5",
+        "--timeout",
+        "60",
+        "--json",
+        str(figures),
+    ]
     options += ["--option", "a.b=1"]
     output = run("replay", "--files", str(workspace), "--server", server, *options)
     assert "acceptance" in output
     assert "| small 1.2 | 95.7% [95.7%, 95.7%] | 100.0% [100.0%, 100.0%] | 100.0%" in output
     written: dict[str, Any] = json.loads(figures.read_text())
-    assert written["server"] == {"name": "small", "version": "1.2", "encoding": "utf-16"}
+    assert written["server"] == {
+        "name": "small",
+        "version": "1.2",
+        "encoding": "utf-16",
+        "model": "",
+    }
     assert written["config"]["seed"] == 5
     assert written["config"]["options"] == {"a": {"b": 1}}
     assert written["config"]["command"] == shlex.split(server)
@@ -50,7 +66,7 @@ def test_a_replay_prints_a_table_and_a_row_and_writes_every_figure(tmp_path: Pat
 def test_a_mode_left_out_leaves_its_cells_empty(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(CODE)
     server = shlex.join([sys.executable, str(SMALL_SERVER), "truth", str(tmp_path / "m.py")])
-    common = ["replay", "--files", str(tmp_path), "--server", server]
+    common = ["replay", "--files", str(tmp_path), "--server", server, "--timeout", "60"]
     assert "| small 1.2 | - | - | 100.0%" in run(*common, "--blocks", "0", "--points", "1")
     assert "| - | - | - |" in run(*common, "--blocks", "1", "--points", "0")
 

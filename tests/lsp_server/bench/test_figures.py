@@ -68,7 +68,7 @@ def test_point_figures_count_every_point() -> None:
     none = PointScore(shown=False, exact=False, similarity=0.0)
     pairs = [(right, SHOWN), (wrong, SHOWN), (none, LATE), (none, FAILED)]
     records = tuple(PointRecord("f", i, score, answer) for i, (score, answer) in enumerate(pairs))
-    figures = compute_figures(Records(FACTS, records, ()), 0, 100)
+    figures = compute_figures(Records(FACTS, "", records, ()), 0, 100)
     assert figures.typing is None
     assert figures.points is not None
     assert figures.points.exact.value == 0.25
@@ -81,7 +81,7 @@ def test_point_figures_count_every_point() -> None:
 def test_typing_figures_sum_over_blocks_and_latencies_over_answers() -> None:
     first = BlockRecord("f", 1, TypingTally(100, 30, 8, 2), (SHOWN, EMPTY, SHOWN))
     second = BlockRecord("g", 1, TypingTally(50, 15, 2, 1), (EMPTY,))
-    figures = compute_figures(Records(FACTS, (), (first, second)), 0, 100)
+    figures = compute_figures(Records(FACTS, "", (), (first, second)), 0, 100)
     assert figures.points is None
     assert figures.typing is not None
     assert figures.typing.saved.value == pytest.approx(0.3)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.bench.blocks import Block, block_at
@@ -133,6 +133,7 @@ def test_a_text_that_runs_past_the_block_is_not_taken() -> None:
     assert typed_with(line_block("abcd"), lambda typed: offers("abcde"[len(typed) :])).taken == 0
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_the_block_is_always_typed_out_and_no_figure_passes_its_bound(data: st.DataObject) -> None:
     lines = data.draw(

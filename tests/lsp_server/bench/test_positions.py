@@ -1,7 +1,7 @@
 """Positions in the three encodings, on numbers worked by hand and on any text."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.bench.positions import Encoding, offset_at, position_at
@@ -35,6 +35,7 @@ def test_a_column_inside_a_character_is_the_place_before_it() -> None:
     assert offset_at("x🎉y", {"line": 0, "character": 2}, Encoding.UTF16) == 1
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(0, 200), st.sampled_from(Encoding))
 def test_every_offset_comes_back_from_its_position(
     text: str, offset: int, encoding: Encoding

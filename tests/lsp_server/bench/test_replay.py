@@ -31,7 +31,7 @@ def replayed(path: Path, behaviour: str, argument: str | None = None, **more: An
     """All blocks of three lines and two points of the file's workspace, with a small server."""
     given = str(path) if argument is None else argument
     command = (sys.executable, str(SMALL_SERVER), behaviour, given)
-    settings = {"blocks": 1, "points": 2, "lines": 3, "timeout": 20.0, "ready_timeout": 20.0}
+    settings = {"blocks": 1, "points": 2, "lines": 3, "timeout": 60.0, "ready_timeout": 60.0}
     config = ReplayConfig(command=command, **{**settings, **more})
     return replay(config, plan_replay(config, read_folders([path.parent])), path.parent)
 
@@ -87,10 +87,10 @@ def test_asking_for_what_the_server_does_not_have_says_what_to_do(tmp_path: Path
 
 def test_late_answers_count_as_not_shown_with_the_timeout_as_latency(tmp_path: Path) -> None:
     records = replayed(
-        write_workspace(tmp_path), "slow", "0.6", timeout=0.2, blocks=0, hung_after=9
+        write_workspace(tmp_path), "slow", "2.5", timeout=1.0, blocks=0, hung_after=9
     )
     assert [record.answer.outcome for record in records.points] == [Outcome.TIMEOUT] * 2
-    assert [record.answer.seconds for record in records.points] == [0.2] * 2
+    assert [record.answer.seconds for record in records.points] == [1.0] * 2
     assert not any(record.score.shown for record in records.points)
 
 
@@ -100,10 +100,8 @@ def test_a_server_that_hangs_ends_the_replay(tmp_path: Path) -> None:
 
 
 def test_a_server_that_answers_nothing_at_all_is_not_ready(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match="in a row|no answer to any request"):
-        replayed(
-            write_workspace(tmp_path), "slow", "30", timeout=0.2, ready_timeout=5, hung_after=1
-        )
+    with pytest.raises(BenchError, match="no answer to any request"):
+        replayed(write_workspace(tmp_path), "silent", timeout=0.3, ready_timeout=1, hung_after=99)
 
 
 def test_errors_for_answers_are_counted_and_show_nothing(tmp_path: Path) -> None:
@@ -143,12 +141,13 @@ def test_a_server_that_stays_loading_is_not_measured(tmp_path: Path) -> None:
 def test_a_server_that_says_it_is_ready_is_measured(tmp_path: Path) -> None:
     records = replayed(write_workspace(tmp_path), "status", "loading,ready")
     assert len(records.points) == 2
+    assert records.model == "is ready"
 
 
 def test_each_workspace_has_a_server_of_its_own(tmp_path: Path) -> None:
     first, second = (write_workspace(tmp_path / name) for name in ("one", "two"))
     command = (sys.executable, str(SMALL_SERVER), "truth", str(first))
-    config = ReplayConfig(command=command, blocks=2, points=0, lines=3)
+    config = ReplayConfig(command=command, blocks=2, points=0, lines=3, timeout=60.0)
     plans = plan_replay(config, read_folders([first.parent, second.parent]))
     seen: list[str] = []
     records = replay(config, plans, tmp_path, seen.append)

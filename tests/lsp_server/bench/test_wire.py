@@ -3,7 +3,7 @@
 from io import BytesIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.bench.wire import frame, parse, read_body
@@ -14,6 +14,7 @@ def test_the_header_counts_bytes_not_characters() -> None:
     assert frame({"a": "é"}) == b'Content-Length: 10\r\n\r\n{"a":"\xc3\xa9"}'
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(), st.text() | st.integers()), max_size=4))
 def test_messages_written_one_after_another_are_read_back(
     messages: list[dict[str, object]],
