@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trainer.errors import RecipeError
+from trainer.schedule import parse_budget
 
 
 def require(holds: bool, key: str, expected: str, found: object) -> None:
@@ -198,6 +199,7 @@ class PretrainConfig:
     def __post_init__(self) -> None:
         require(self.steps > 0, "pretrain.steps", "more than 0", self.steps)
         require(self.micro_batch > 0, "pretrain.micro_batch", "more than 0", self.micro_batch)
+        parse_budget(self.budget)
         require(0 <= self.decay_share <= 1, "pretrain.decay_share", "0..1", self.decay_share)
 
 

@@ -1,0 +1,70 @@
+"""Which blocks a step sees, and what each of them weighs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lsp_server.prompt import Sentinel
+from trainer.batches import Batches, accumulation, block_weights, read_report
+from trainer.config import PretrainConfig
+from trainer.errors import CorpusError, RecipeError
+
+PAD, FILE = int(Sentinel.PAD), int(Sentinel.FILE)
+
+
+@pytest.fixture
+def packing(tmp_path: Path) -> Path:
+    """Two epochs of 5 and 4 blocks of 4 tokens; a block's tokens are 100 * epoch + its row."""
+    for epoch, rows in enumerate((5, 4)):
+        blocks = np.repeat(100 * epoch + np.arange(rows), 4).astype("<u2")
+        (tmp_path / f"epoch-{epoch:03d}.u16").write_bytes(blocks.tobytes())
+    report = {"block_tokens": 4, "epochs": [{"rows": 5}, {"rows": 4}]}
+    (tmp_path / "packing.json").write_text(json.dumps(report))
+    return tmp_path
+
+
+def test_steps_walk_through_the_epochs_in_order_and_start_over_after_the_last(
+    packing: Path,
+) -> None:
+    batches = Batches(packing, batch_rows=2)
+    seen = [row[0] for step in range(6) for row in batches.at(step)]
+    assert seen == [0, 1, 2, 3, 4, 100, 101, 102, 103, 0, 1, 2]
+    assert batches.at(1).shape == (2, 4)
+
+
+def test_a_missing_report_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="run again: lory-train packing"):
+        read_report(tmp_path)
+
+
+def test_a_batch_is_divided_over_processes_and_micro_batches() -> None:
+    config = PretrainConfig(batch_tokens=16_384, micro_batch=4)
+    assert accumulation(config, block_tokens=1024, processes=1) == 4
+    assert accumulation(config, block_tokens=1024, processes=2) == 2
+    with pytest.raises(RecipeError, match="a multiple of 12288"):
+        accumulation(config, block_tokens=1024, processes=3)
+
+
+ROWS = np.array(
+    [[FILE, 2, 50, 51, 52, 5], [FILE, 2, 50, FILE, 2, 53], [FILE, 2, 54, 5, PAD, PAD]],
+    dtype=np.uint16,
+)
+TARGETS = 5 + 4 + 3
+
+
+def test_without_key_tokens_every_target_of_the_batch_weighs_the_same() -> None:
+    assert block_weights(ROWS, [], 1.0) == pytest.approx([1 / TARGETS] * 3)
+
+
+def test_blocks_weigh_as_one_plus_their_key_tokens_with_a_mean_of_one() -> None:
+    # Key tokens 51 and 50: 2, 1 and 0 of them, so 1 + count is 3, 2, 1, whose mean is 2.
+    weights = block_weights(ROWS, [50, 51], 1.0) * TARGETS
+    assert weights == pytest.approx([1.5, 1.0, 0.5])
+    assert weights.mean() == pytest.approx(1.0)
+
+
+def test_the_key_token_weight_scales_what_each_one_adds() -> None:
+    weights = block_weights(ROWS, [50, 51], 2.0) * TARGETS
+    assert weights == pytest.approx([5 / 3, 1.0, 1 / 3])
