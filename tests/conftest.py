@@ -20,7 +20,7 @@ from lsp_server.prompt import SENTINELS, Sentinel, encode, guard_sentinels
 
 VOCABULARY = 640
 CONTEXT = 256
-TRAINED_STEPS = 60
+TRAINED_STEPS = 100
 
 
 @pytest.fixture(scope="session")
@@ -89,31 +89,36 @@ def make_model() -> Callable[[str], Any]:
 def train_model(
     make_model: Callable[[str], Any], small_corpus: list[str], small_tokenizer: Tokenizer
 ) -> Callable[[str], Any]:
-    """Gives a model that has learned what Python looks like, though little more."""
+    """Gives a model that knows a passage of the first module."""
     trained: dict[str, Any] = {}
 
     def train(kind: str) -> Any:
         if kind not in trained:
-            trained[kind] = fit(make_model(kind), small_corpus, small_tokenizer)
+            trained[kind] = fit(make_model(kind), small_corpus[0][6000:9500], small_tokenizer)
         return trained[kind]
 
     return train
 
 
-def fit(model: Any, corpus: list[str], tokenizer: Tokenizer) -> Any:
-    """Train on random windows of the corpus, documents laid out plainly."""
+def fit(model: Any, passage: str, tokenizer: Tokenizer) -> Any:
+    """Train on random windows of one passage until much of it is known by heart.
+
+    A model that has learned less writes one token over and over, on which any two models agree.
+    """
     import torch
 
-    ids = [
-        token
-        for text in corpus
-        for token in [Sentinel.FILE, Sentinel.PREFIX, *encode(tokenizer, text), Sentinel.END]
-    ]
-    stream = torch.tensor(ids)
+    stream = torch.tensor([*encode(tokenizer, passage), Sentinel.END])
     generator = torch.Generator().manual_seed(3)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=4e-3)
+    named = list(model.named_parameters())
+    in_block = [".h." in name or ".layers." in name for name, _ in named]
+    matrices = [p for (_, p), inside in zip(named, in_block, strict=True) if inside and p.ndim == 2]
+    others = [p for _, p in named if not any(p is matrix for matrix in matrices)]
+    muon = torch.optim.Muon(matrices, lr=0.03, momentum=0.95, weight_decay=0.0)
+    adamw = torch.optim.AdamW(others, lr=1e-2)
     model.train()
-    for _ in range(TRAINED_STEPS):
+    for step in range(TRAINED_STEPS):
+        rate = min(1.0, 2 - 2 * step / TRAINED_STEPS)
+        muon.param_groups[0]["lr"], adamw.param_groups[0]["lr"] = 0.03 * rate, 1e-2 * rate
         starts = torch.randint(len(stream) - 97, (8,), generator=generator)
         windows_BT = torch.stack([stream[start : start + 97] for start in starts])
         logits_BTV = model(input_ids=windows_BT[:, :-1]).logits
@@ -121,8 +126,10 @@ def fit(model: Any, corpus: list[str], tokenizer: Tokenizer) -> Any:
             logits_BTV.flatten(0, 1), windows_BT[:, 1:].flatten()
         )
         torch.autograd.backward(loss)
-        optimizer.step()
-        optimizer.zero_grad()
+        optimizers: tuple[Any, ...] = (muon, adamw)
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
     return model.eval()
 
 

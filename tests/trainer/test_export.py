@@ -1,0 +1,71 @@
+"""The export stage: what it leaves, and that a failed gate is an error without a finished stage."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+
+from lsp_server.engines.onnx import open_engine
+from trainer.config import ExportConfig
+from trainer.document import DocumentWriter
+from trainer.errors import CorpusError, ExportError
+from trainer.export import check_gate, run
+from trainer.parity import GreedyParity, QuantizedParity
+
+GREEDY = GreedyParity(
+    prompts=50, steps=3200, mismatches=0, ties=1, tie_gap=1e-4, largest_difference=1e-5
+)
+QUANTIZED = QuantizedParity(
+    cursors=400, exact_match_fp32=30.0, exact_match=29.75, lost_points=0.25, same_text=99.0
+)
+
+
+def test_the_stage_leaves_graphs_figures_facts_and_the_tokenizer(
+    exported_run: dict[str, Path], small_tokenizer: Tokenizer
+) -> None:
+    out = exported_run["export"]
+    assert {path.name for path in out.iterdir()} == {
+        "model.fp32.onnx",
+        "model.int8.onnx",
+        "parity.json",
+        "facts.json",
+        "tokenizer.json",
+        "done.json",
+    }
+    facts = json.loads((out / "facts.json").read_text())
+    assert facts["architecture"] == "llama"
+    assert (facts["context"], facts["vocabulary"]) == (256, 640)
+    assert facts["parameters"] == 640 * 64 + 2 * (64 * 128 + 64 * 64 + 3 * 64 * 160 + 128) + 64
+    parity = json.loads((out / "parity.json").read_text())
+    assert parity["fp32"]["mismatches"] == 0
+    assert parity["fp32"]["steps"] == 6 * 24
+    assert parity["int8"]["cursors"] == 9
+    assert open_engine(out / "model.int8.onnx", small_tokenizer, 1).provider
+
+
+def test_the_gate_passes_ties_and_small_losses() -> None:
+    check_gate(ExportConfig(), GREEDY, {"int8": QUANTIZED})
+
+
+def test_one_mismatch_is_an_error() -> None:
+    with pytest.raises(ExportError, match="all 3200 steps, found 1 others"):
+        check_gate(ExportConfig(), replace(GREEDY, mismatches=1), {})
+
+
+def test_a_quantized_graph_that_loses_too_much_is_an_error() -> None:
+    worse = replace(QUANTIZED, exact_match=29.5, lost_points=0.5)
+    with pytest.raises(ExportError, match="int8 graph within 0.3 points.*29.50 % over 400"):
+        check_gate(ExportConfig(), GREEDY, {"int8": worse})
+
+
+def test_held_out_text_without_lines_of_code_is_an_error(
+    small_run: dict[str, Path], tmp_path: Path
+) -> None:
+    with DocumentWriter(tmp_path / "dedup" / "heldout"):
+        pass
+    out = tmp_path / "export"
+    out.mkdir()
+    with pytest.raises(CorpusError):
+        run(ExportConfig(), {**small_run, "dedup": tmp_path / "dedup"}, out)

@@ -1,0 +1,74 @@
+"""The parity gate's arithmetic, and that it sees graphs that are not the model."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from tokenizers import Tokenizer
+
+from lsp_server.engines.decoder import OnnxDecoder, open_session
+from lsp_server.prompt import encode
+from trainer.architectures import build_decoder
+from trainer.line_match import LineMatch
+from trainer.parity import (
+    TIE_GAP,
+    choice_gaps,
+    compare_greedy,
+    compare_quantized,
+    continue_greedily,
+)
+
+Make = Callable[[str], Any]
+
+
+def open_fp32(model: Any, folder: Path) -> OnnxDecoder:
+    """The model's float graph, opened."""
+    path = folder / "model.onnx"
+    onnx.save(build_decoder(model, "fp32"), path)
+    return OnnxDecoder(open_session(path, threads=1))
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_a_trained_model_and_its_graph_write_the_same_tokens(
+    kind: str,
+    train_model: Make,
+    small_tokenizer: Tokenizer,
+    small_corpus: list[str],
+    tmp_path: Path,
+) -> None:
+    model = train_model(kind)
+    prompts = [encode(small_tokenizer, small_corpus[0][at : at + 200]) for at in (6000, 7000, 9000)]
+    decoder = open_fp32(model, tmp_path)
+    written = [token for ids in prompts for token in continue_greedily(decoder, ids, 64)[0]]
+    assert len(set(written)) > 20, "models that repeat themselves agree whatever they are"
+    parity = compare_greedy(model, decoder, prompts, 64)
+    assert (parity.mismatches, parity.ties) == (0, 0)
+    assert (parity.prompts, parity.steps) == (3, 192)
+    assert parity.largest_difference < TIE_GAP
+
+
+def test_another_model_s_graph_is_found_out(
+    make_model: Make, train_model: Make, small_tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    prompts = [encode(small_tokenizer, "import os\n")]
+    decoder = open_fp32(make_model("llama"), tmp_path)
+    assert compare_greedy(train_model("llama"), decoder, prompts, 16).mismatches > 0
+
+
+def test_gaps_are_zero_for_the_best_token_and_positive_for_others() -> None:
+    logits_TV = np.array([[1.0, 3.0], [2.0, 0.5]], np.float32)
+    assert choice_gaps(logits_TV, [1, 1]).tolist() == [0.0, 1.5]
+
+
+def test_lost_points_are_the_difference_of_exact_matches() -> None:
+    def match(text: str, exact: bool) -> LineMatch:
+        return LineMatch(text, exact, 1.0)
+
+    reference = [match("a", True), match("b", True), match("c", False), match("d", False)]
+    quantized = [match("a", True), match("x", False), match("c", False), match("y", False)]
+    parity = compare_quantized(reference, quantized)
+    assert (parity.exact_match_fp32, parity.exact_match) == (50.0, 25.0)
+    assert (parity.lost_points, parity.same_text, parity.cursors) == (25.0, 50.0, 4)
