@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import TracebackType
 
 PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
 """Dense bf16 operations a second, by a part of the device's name; makers' data sheets."""
@@ -30,11 +31,15 @@ class StepMetrics:
 
 
 class MetricsLog:
-    """Writes `metrics.jsonl` and `tensorboard/`; steps that a resumed run repeats are replaced."""
+    """Writes `metrics.jsonl` and `tensorboard/`; a resumed run replaces the steps it repeats.
+
+    A context manager, which closes both.
+    """
 
     def __init__(self, folder: Path, first_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
+        folder.mkdir(parents=True, exist_ok=True)
         path = folder / "metrics.jsonl"
         kept = [line for line in read_lines(path) if json.loads(line)["step"] <= first_step]
         path.write_text("".join(f"{line}\n" for line in kept))
@@ -49,8 +54,15 @@ class MetricsLog:
         for name in record.keys() - {"step", "tokens", "seconds"}:
             self._curves.add_scalar(name, record[name], metrics.step)
 
-    def close(self) -> None:
-        """Flush both."""
+    def __enter__(self) -> "MetricsLog":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._file.close()
         self._curves.close()
 

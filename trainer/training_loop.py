@@ -90,9 +90,10 @@ class TrainingLoop:
 
         Raises StageError after a stop by signal; the checkpoint is written before.
         """
-        log = MetricsLog(self.out, self.step) if self.accelerator.is_main_process else None
+        main = self.accelerator.is_main_process
+        metrics_log = MetricsLog(self.out, self.step) if main else nullcontext()
         self.objective.train()
-        with StopRequest() as stop, progress_bar(shown=log is not None) as bar:
+        with metrics_log as log, StopRequest() as stop, progress_bar(shown=main) as bar:
             task = bar.add_task("pretrain", total=1.0, note="")
             before, started = self.elapsed, time.monotonic()
             while True:
@@ -110,8 +111,6 @@ class TrainingLoop:
                 if self.step % self.config.checkpoint_every == 0:
                     self.save()
         self.save()
-        if log:
-            log.close()
         return self.evaluate()
 
     def take_step(self, progress: float, elapsed: float) -> StepMetrics:

@@ -24,25 +24,22 @@ def steps_in(path: Path) -> list[int]:
 
 
 def test_a_resumed_run_replaces_the_steps_that_it_repeats(tmp_path: Path) -> None:
-    log = MetricsLog(tmp_path, first_step=0)
-    for step in (1, 2, 3, 4):
-        log.write(metrics(step))
-    log.close()
+    with MetricsLog(tmp_path, first_step=0) as log:
+        for step in (1, 2, 3, 4):
+            log.write(metrics(step))
     path = tmp_path / "metrics.jsonl"
     path.write_text(path.read_text() + '{"step": 5, "los')
-    log = MetricsLog(tmp_path, first_step=2)
-    assert steps_in(path) == [1, 2]
-    log.write(metrics(3))
-    log.close()
+    with MetricsLog(tmp_path, first_step=2) as log:
+        assert steps_in(path) == [1, 2]
+        log.write(metrics(3))
     assert steps_in(path) == [1, 2, 3]
     assert list((tmp_path / "tensorboard").iterdir())
 
 
 def test_bits_per_byte_is_there_only_where_it_was_measured(tmp_path: Path) -> None:
-    log = MetricsLog(tmp_path, first_step=0)
-    log.write(metrics(1))
-    log.write(metrics(2, bits_per_byte=1.25))
-    log.close()
+    with MetricsLog(tmp_path, first_step=0) as log:
+        log.write(metrics(1))
+        log.write(metrics(2, bits_per_byte=1.25))
     first, second = (json.loads(line) for line in read_lines(tmp_path / "metrics.jsonl"))
     assert "bits_per_byte" not in first
     assert second["bits_per_byte"] == 1.25

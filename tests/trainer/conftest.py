@@ -1,0 +1,30 @@
+"""A small packed corpus that the training tests share."""
+
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+
+from trainer.config import PackingConfig
+from trainer.document import Document, DocumentWriter, document_id
+from trainer.packing import run as pack
+
+PACKED_BLOCK = 64
+
+
+@pytest.fixture(scope="session")
+def packed_inputs(
+    tmp_path_factory: pytest.TempPathFactory, small_corpus: list[str], small_tokenizer: Tokenizer
+) -> dict[str, Path]:
+    """Folders of the stages tokenizer and packing, with blocks of PACKED_BLOCK tokens."""
+    run = tmp_path_factory.mktemp("packed")
+    for split, texts in (("train", small_corpus[:2]), ("heldout", small_corpus[2:])):
+        with DocumentWriter(run / "dedup" / split) as writer:
+            for text in texts:
+                writer.write(Document(document_id(text), "tests", "r", "a.py", "", "psf", text))
+    inputs = {name: run / name for name in ("dedup", "tokenizer", "packing")}
+    for name in ("tokenizer", "packing"):
+        inputs[name].mkdir()
+    small_tokenizer.save(str(inputs["tokenizer"] / "tokenizer.json"))
+    pack(PackingConfig(block_tokens=PACKED_BLOCK, heldout_tokens=4000), inputs, inputs["packing"])
+    return inputs
