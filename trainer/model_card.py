@@ -137,7 +137,7 @@ def reproduction_section(facts: CardFacts) -> str:
         "```\n"
         f"lory-train all --recipe {recipe} --run runs/again\n"
         "lory bundle check runs/again/bundle/bundle\n"
-        "lory bench replay --files FOLDER --bundle runs/again/bundle/bundle\n"
+        "lory bench replay --files FOLDER --option bundle=runs/again/bundle/bundle\n"
         "```\n\n"
         "Sources that changed since give another ledger, so compare its hash first. A training "
         "budget in minutes gives as many steps as the machine is fast."
