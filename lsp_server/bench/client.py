@@ -75,6 +75,7 @@ class LspClient:
         self._responses: dict[int, Response] = {}
         self._notifications: deque[Notification] = deque(maxlen=KEPT_NOTIFICATIONS)
         self._failure: str | None = None
+        self._heard_at = perf_counter()
         self._last_id = 0
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         self._error_lines: deque[str] = deque(maxlen=KEPT_ERROR_LINES)
@@ -102,6 +103,11 @@ class LspClient:
         """What the server has notified so far, oldest first."""
         with self._changed:
             return tuple(self._notifications)
+
+    @property
+    def heard_at(self) -> float:
+        """`time.perf_counter()` of the server's last message, or of its start."""
+        return self._heard_at
 
     @property
     def error_output(self) -> str:
@@ -217,8 +223,8 @@ class LspClient:
         assert self.process.stdout is not None
         try:
             while (body := read_body(self.process.stdout)) is not None:
-                received_at = perf_counter()
-                self._receive(parse(body), received_at)
+                self._heard_at = perf_counter()
+                self._receive(parse(body), self._heard_at)
         except BenchError as exc:
             self._fail(str(exc))
         except (AttributeError, KeyError, TypeError) as exc:

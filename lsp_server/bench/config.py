@@ -38,15 +38,14 @@ class ReplayConfig:
     """Seconds for the server to answer initialize."""
     ready_timeout: float = 60.0
     """Seconds after that to load its model, or to give its first suggestion."""
-    hung_after: int = 10
-    """Requests in a row without an answer after which the server is taken to hang."""
+    hung_after: float = 120.0
+    """Seconds without any message, while requests wait, after which the server is taken to hang."""
     resamples: int = 2_000
     """Bootstrap samples over files for the 95 % intervals."""
 
     def __post_init__(self) -> None:
         counts = {
-            name: getattr(self, name)
-            for name in ("lines", "shortest", "max_files", "hung_after", "resamples")
+            name: getattr(self, name) for name in ("lines", "shortest", "max_files", "resamples")
         }
         for name, value in counts.items():
             if value < 1:
@@ -57,7 +56,7 @@ class ReplayConfig:
             )
         if self.top is not None and self.top < 1:
             raise BenchError(f"expected top of at least 1, found {self.top}")
-        timeouts = (self.timeout, self.start_timeout, self.ready_timeout)
+        timeouts = (self.timeout, self.start_timeout, self.ready_timeout, self.hung_after)
         if min(timeouts) <= 0:
             raise BenchError(f"expected timeouts above 0 s, found {min(timeouts)}")
 

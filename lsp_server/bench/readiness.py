@@ -54,7 +54,10 @@ def wait_while_loading(session: EditorSession, deadline: float) -> None:
             raise not_ready(session, "that it is still loading")
         sleep(PAUSE)
     if state in ("error", "off"):
-        raise not_ready(session, f"that it is in the state {state!r}: {status_message(session)}")
+        raise BenchError(
+            f"expected {session.facts.name} to be ready, found its state {state!r}: "
+            f"{status_message(session)}"
+        )
 
 
 def warm_up(session: EditorSession, file: SourceFile, random: Random) -> Answer:

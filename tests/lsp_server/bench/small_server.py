@@ -36,7 +36,7 @@ def answer(before: str) -> str:
         os._exit(7)
     if behaviour == "prints":
         os.write(1, b"loaded 3 modules\n")
-    if behaviour == "slow" and len(asked) > 1:
+    if behaviour == "slow":
         time.sleep(float(argument))
     if behaviour == "silent":
         time.sleep(60)
@@ -70,10 +70,12 @@ else:
 
 @server.feature(lsp.INITIALIZED)
 def initialized(params: lsp.InitializedParams) -> None:
-    """Tells a state where the behaviour is one."""
-    if behaviour == "status" and (server.client_capabilities.experimental or {})["loryStatus"]:
-        states = argument.split(",")
-        for state in states:
+    """Tells its states, where the behaviour has any; a slow server is ready nevertheless."""
+    if (
+        behaviour in ("status", "slow")
+        and (server.client_capabilities.experimental or {})["loryStatus"]
+    ):
+        for state in argument.split(",") if behaviour == "status" else ["ready"]:
             server.protocol.notify("lory/status", {"state": state, "message": f"is {state}"})
 
 
