@@ -37,10 +37,11 @@ def quantize_blocks(matrix_NK: NDArray[np.float32], bits: Bits, block: int) -> B
     values_NBK = padded_NK.reshape(rows, -1, block)
     middle = 1 << (bits - 1)
     scales_NB = block_scales(values_NBK, bits)
-    inverse_NB1 = np.divide(1, scales_NB, where=scales_NB != 0, out=np.zeros_like(scales_NB))[
-        ..., None
-    ]
-    codes_NBK = np.clip(np.rint(values_NBK * inverse_NB1) + middle, 0, 2 * middle - 1)
+    steps_NB1 = scales_NB[..., None]
+    steps_NBK = np.divide(
+        values_NBK, steps_NB1, where=steps_NB1 != 0, out=np.zeros_like(values_NBK)
+    )
+    codes_NBK = np.clip(np.rint(steps_NBK) + middle, 0, 2 * middle - 1)
     return BlockQuantized(pack(codes_NBK.astype(np.uint8), bits), scales_NB, bits, block, columns)
 
 

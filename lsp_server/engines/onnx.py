@@ -135,8 +135,12 @@ def create(bundle: Bundle | None, threads: int) -> OnnxEngine:
     needs = bundle.manifest.engine
     check_tensors(bundle, needs.inputs, describe_tensors(session.get_inputs()))
     check_tensors(bundle, needs.outputs, describe_tensors(session.get_outputs()))
-    vocabulary = read_vocabulary(load_tokenizer(bundle.tokenizer_path))
-    return OnnxEngine(OnnxDecoder(session), vocabulary)
+    decoder = OnnxDecoder(session)
+    stated = (bundle.manifest.context, bundle.manifest.vocabulary)
+    found = (decoder.context, decoder.vocabulary)
+    if stated != found:
+        raise fault(f"bundle {bundle.folder}, context and vocabulary", stated, found, REBUILD)
+    return OnnxEngine(decoder, read_vocabulary(load_tokenizer(bundle.tokenizer_path)))
 
 
 def check_tensors(

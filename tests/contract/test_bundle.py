@@ -192,6 +192,16 @@ def test_a_graph_with_tensors_other_than_stated_is_refused_when_it_is_opened(
         create(bundle, threads=1)
 
 
+@pytest.mark.parametrize("key", ["context", "vocabulary"])
+def test_a_graph_of_another_size_than_stated_is_refused_when_it_is_opened(
+    key: str, folder: Path
+) -> None:
+    edit(folder, lambda record: record.update({key: record[key] + 1}))
+    bundle = load(folder)
+    with pytest.raises(BundleError, match="context and vocabulary: expected .* found"):
+        create(bundle, threads=1)
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_value_of_another_type_passes_for_a_manifest(folder: Path, data: st.DataObject) -> None:

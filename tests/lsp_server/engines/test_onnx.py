@@ -1,4 +1,4 @@
-"""The engine on small trained models: cache reuse, healing, stopping, cancelling."""
+"""The engine on a small trained model: cache reuse, limits, stopping, cancelling."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,6 @@ from lsp_server.bundle import load
 from lsp_server.engines import Candidate, Limits, StopReason
 from lsp_server.engines.decoder import OnnxDecoder, open_session
 from lsp_server.engines.onnx import PREFILL_TOKENS, OnnxEngine, create, open_engine
-from lsp_server.engines.vocabulary import read_vocabulary
 from lsp_server.errors import EngineError
 from lsp_server.prompt import Prompt, Sentinel, encode, spm
 
@@ -29,44 +28,6 @@ def never(_: str) -> None:
 
 NO_FIXTURE_CHECK = HealthCheck.function_scoped_fixture
 GREEDY = Limits(max_tokens=24, stop=never)
-
-
-@pytest.fixture(scope="session")
-def graphs(
-    make_model: Callable[[str], Any],
-    train_model: Callable[[str], Any],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Graphs:
-    """Gives the graph of a model kind in a precision; only the llama is trained."""
-    folder = tmp_path_factory.mktemp("graphs")
-
-    def graph(kind: str, precision: Any) -> Path:
-        import onnx
-
-        from trainer.architectures import build_decoder
-
-        path = folder / f"{kind}.{precision}.onnx"
-        if not path.exists():
-            model = train_model(kind) if kind == "llama" else make_model(kind)
-            onnx.save(build_decoder(model, precision), path)
-        return path
-
-    return graph
-
-
-@pytest.fixture(scope="session")
-def engine(graphs: Graphs, small_tokenizer: Tokenizer) -> OnnxEngine:
-    """The llama's engine; its cache holds whatever the test before left.
-
-    In fp32: where activations are rounded to int8, float noise can move a logit by a whole step.
-    """
-    return open_engine(graphs("llama", "fp32"), small_tokenizer, threads=1)
-
-
-@pytest.fixture(scope="session")
-def fresh(graphs: Graphs, small_tokenizer: Tokenizer) -> Callable[[], OnnxEngine]:
-    """Gives an engine on the same graph that has read nothing yet."""
-    return lambda: open_engine(graphs("llama", "fp32"), small_tokenizer, threads=1)
 
 
 def prompt_of(tokenizer: Tokenizer, prefix: str, heal: str = "", suffix: str = "") -> Prompt:
@@ -167,63 +128,6 @@ def test_a_graph_gives_the_same_logits_in_one_call_in_chunks_and_token_by_token(
     allowed = noise * float(np.ptp(whole_TV))
     assert np.abs(chunks_TV - whole_TV).max() < allowed
     assert np.abs(single_TV - whole_TV).max() < allowed
-
-
-def constrained_greedy(
-    decoder: OnnxDecoder, pieces: tuple[bytes, ...], prompt: Prompt, steps: int
-) -> bytes:
-    """Bytes of the greedy continuation that begins with the text to heal, every token tried."""
-    ids, written = list(prompt.ids), b""
-    for _ in range(steps):
-        logits_V = decoder.forward(ids, 0).reshape(-1)
-        rest = prompt.heal.encode()[len(written) :]
-        allowed = [
-            token
-            for token, piece in enumerate(pieces)
-            if (piece or token == Sentinel.END and not rest)
-            and (piece.startswith(rest) or rest.startswith(piece))
-        ]
-        token = max(allowed, key=lambda token: float(logits_V[token]))
-        if token == Sentinel.END:
-            break
-        ids.append(token)
-        written += pieces[token]
-    return written
-
-
-@settings(deadline=None, max_examples=25, suppress_health_check=[NO_FIXTURE_CHECK])
-@given(st.data())
-def test_healed_text_and_candidate_are_the_constrained_greedy_continuation(
-    graphs: Graphs,
-    engine: OnnxEngine,
-    small_tokenizer: Tokenizer,
-    small_corpus: list[str],
-    data: st.DataObject,
-) -> None:
-    text = small_corpus[data.draw(st.integers(0, 2))]
-    at = data.draw(st.integers(60, len(text)))
-    length = data.draw(st.integers(0, 6))
-    heal = text[at - length : at] if data.draw(st.booleans()) else data.draw(st.text(max_size=4))
-    prompt = prompt_of(small_tokenizer, text[at - 60 : at - length], heal)
-    decoder = OnnxDecoder(open_session(graphs("llama", "fp32"), threads=1))
-    pieces = read_vocabulary(small_tokenizer).pieces
-    limits = replace(GREEDY, max_tokens=12)
-    expected = constrained_greedy(decoder, pieces, prompt, limits.max_tokens)
-    candidate = complete(engine, prompt, limits)
-    written = (heal + candidate.text).encode()
-    assert expected.startswith(written) or written.startswith(expected)
-    if len(expected) > len(heal.encode()):
-        assert expected.decode(errors="ignore") == heal + candidate.text
-
-
-def test_typed_text_that_leaves_no_choice_costs_no_probability(
-    engine: OnnxEngine, small_tokenizer: Tokenizer
-) -> None:
-    pieces = read_vocabulary(small_tokenizer).pieces
-    assert sum(piece.startswith(b"\x00") for piece in pieces) == 1
-    prompt = prompt_of(small_tokenizer, "import os\n", heal="\x00")
-    candidate = complete(engine, prompt, replace(GREEDY, max_tokens=1))
-    assert candidate == Candidate(("",), (0.0,), StopReason.LENGTH)
 
 
 def test_cancelling_stops_before_the_next_token(
