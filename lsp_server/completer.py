@@ -47,6 +47,7 @@ class Pending:
 
     answer: Answer
     cancelled: Event
+    epoch: int
 
 
 class Completer:
@@ -60,27 +61,30 @@ class Completer:
         self._pending: dict[str, Pending] = {}
         self._settings = Settings()
         self._model: Model | None = None
-        self._loading = 0
+        self._epoch = 0
+        """Counts changes of settings: what was begun before the last one is not remembered."""
+        self._loads = 0
+        """The epoch that the latest load belongs to."""
 
     def load(self, settings: Settings) -> None:
         """Load the model of these settings in the background; requests wait for it."""
-        self._loading += 1
         self.apply(settings)
         self._status.show("loading", 0, "starting")
         loop = asyncio.get_running_loop()
-        self._worker.submit_first(partial(self._load, settings, self._loading, loop))
+        self._loads = self._epoch
+        self._worker.submit_first(partial(self._load, settings, self._epoch, loop))
 
     def apply(self, settings: Settings) -> None:
         """Take settings that need no other model."""
         self._settings = settings
+        self._epoch += 1
         self._cache.clear()
-        self._cancel_all()
 
-    def unload(self) -> None:
+    def unload(self, settings: Settings) -> None:
         """Forget the model."""
-        self._loading += 1
+        self.apply(settings)
+        self._loads = self._epoch
         self._cancel_all()
-        self._cache.clear()
         self._worker.submit_first(partial(setattr, self, "_model", None))
         self._status.show("off", 100, "turned off")
 
@@ -93,7 +97,7 @@ class Completer:
         if (known := self._recall(cursor)) is not None:
             return known
         loop = asyncio.get_running_loop()
-        pending = Pending(loop.create_future(), Event())
+        pending = Pending(loop.create_future(), Event(), self._epoch)
         self._pending[cursor.uri] = pending
         self._worker.submit(partial(self._generate, self._settings, cursor, pending, loop))
         try:
@@ -138,10 +142,10 @@ class Completer:
                 return shown
         return None
 
-    def _load(self, settings: Settings, number: int, loop: asyncio.AbstractEventLoop) -> None:
+    def _load(self, settings: Settings, epoch: int, loop: asyncio.AbstractEventLoop) -> None:
         """On the worker's thread: load, and say how it went."""
-        if number != self._loading:
-            return  # the settings changed again
+        if epoch != self._loads:
+            return  # another load follows
         self._model = None
         try:
             from lsp_server.loading import load_model
@@ -180,7 +184,7 @@ class Completer:
     ) -> None:
         if pending.answer.done():
             return  # superseded or cancelled meanwhile
-        if found:
+        if found and pending.epoch == self._epoch:
             self._cache.remember(cursor, found)
         pending.answer.set_result(shown)
 

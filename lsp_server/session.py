@@ -84,7 +84,7 @@ class Session:
         settings, before = self.settings, self._loaded_for
         self._loaded_for = settings
         if not settings.enabled:
-            self.completer.unload()
+            self.completer.unload(settings)
         elif before is None or any(
             getattr(settings, name) != getattr(before, name) for name in LOADED_WITH
         ):

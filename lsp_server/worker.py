@@ -11,7 +11,10 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """One daemon thread, so that a busy engine never keeps the process from ending."""
+    """One daemon thread, so that a busy engine never keeps the process from ending.
+
+    It starts with the first job that goes first: until then, others wait.
+    """
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -19,7 +22,6 @@ class Worker:
         self._first: deque[Job] = deque()
         self._ended = False
         self._thread = Thread(target=self._run, name="lory-engine", daemon=True)
-        self._thread.start()
 
     def submit(self, job: Job) -> None:
         """Run a job before those that wait."""
@@ -32,13 +34,16 @@ class Worker:
         with self._changed:
             self._first.append(job)
             self._changed.notify()
+            if self._thread.ident is None and not self._ended:
+                self._thread.start()
 
     def end(self, patience: float) -> None:
         """Run no more jobs; wait at most `patience` seconds for the one that runs."""
         with self._changed:
             self._ended = True
             self._changed.notify()
-        self._thread.join(patience)
+        if self._thread.ident is not None:
+            self._thread.join(patience)
 
     def _next(self) -> Job | None:
         with self._changed:

@@ -1,8 +1,10 @@
 """The engine's thread: one job at a time, the newest first."""
 
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Event
+
+import pytest
 
 from lsp_server.worker import Worker
 
@@ -13,9 +15,9 @@ def test_waiting_jobs_run_newest_first_after_those_that_go_first() -> None:
     def wait() -> None:
         busy.wait(5)
 
-    worker.submit(wait)
     for name in ("old", "new"):
         worker.submit(partial(ran.put, name))
+    worker.submit_first(wait)
     for name in ("load", "load again"):
         worker.submit_first(partial(ran.put, name))
     busy.set()
@@ -31,8 +33,20 @@ def test_a_job_that_raises_does_not_end_the_thread() -> None:
     worker.end(5)
 
 
+def test_jobs_wait_for_the_first_that_goes_first() -> None:
+    worker, ran = Worker(), SimpleQueue[str]()
+    worker.submit(partial(ran.put, "early"))
+    with pytest.raises(Empty):
+        ran.get(timeout=0.1)
+    worker.submit_first(partial(ran.put, "load"))
+    assert [ran.get(timeout=5) for _ in range(2)] == ["load", "early"]
+    worker.end(5)
+
+
 def test_no_job_starts_after_the_end() -> None:
     worker, ran = Worker(), SimpleQueue[str]()
+    worker.submit_first(partial(ran.put, "load"))
+    assert ran.get(timeout=5) == "load"
     worker.end(5)
     worker.submit(partial(ran.put, "late"))
     assert ran.empty()
