@@ -1,0 +1,120 @@
+"""The command line: what it prints, and errors as one line with exit code 2."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lsp_server import __version__
+
+
+def run(*arguments: str | Path, folder: Path | None = None) -> tuple[str, str, int]:
+    """Standard output, standard error and exit code of one command."""
+    command = [sys.executable, "-m", "lsp_server", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+    return done.stdout, done.stderr, done.returncode
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A file to complete in."""
+    path = tmp_path / "my code.py"
+    path.write_text("import argparse\n\nparser = argparse.Argu\n")
+    return path
+
+
+def test_the_plugins_are_listed_with_their_distribution() -> None:
+    out, _, code = run("plugins")
+    rows = [line.split("│")[1:-1] for line in out.splitlines() if "│" in line]
+    found = {tuple(cell.strip() for cell in row) for row in rows}
+    assert ("onnx", "lory.engines", "lory", __version__) in found
+    assert ("file", "lory.contexts", "lory", __version__) in found
+    assert ("likely", "lory.filters", "lory", __version__) in found
+    assert code == 0
+
+
+def test_the_version_and_every_command_are_told() -> None:
+    assert run("--version") == (f"lory {__version__}\n", "", 0)
+    out, _, _ = run("--help")
+    for command in ("lsp", "complete", "bench", "bundle", "plugins"):
+        assert f" {command} " in out
+
+
+def test_a_place_is_completed_by_a_bundle(source: Path, small_bundle: Path) -> None:
+    settings = '{"min_probability": 0.0, "min_characters": 1, "max_tokens": 8}'
+    place = f"{source.name}:3:23"
+    how = ("complete", place, "--bundle", small_bundle, "--settings", settings)
+    out, errors, code = run(*how, "--json", folder=source.parent)
+    assert (errors, code) == ("", 0)
+    record = json.loads(out)
+    assert record["prefix"].endswith("\nparser = argparse.Argu")
+    assert record["milliseconds"] > 0
+    for offer in record["offers"]:
+        assert offer["text"]
+        assert 0 < offer["probability"] <= 1
+    out, _, code = run(*how, folder=source.parent)
+    assert out.startswith("prefix      import argparse\n")
+    assert out.splitlines()[-1].endswith(" ms")
+    assert code == 0
+
+
+def test_a_bundle_is_checked_and_shown(small_bundle: Path) -> None:
+    out, errors, code = run("bundle", "check", small_bundle)
+    assert "in order" in out
+    assert (errors, code) == ("", 0)
+    out, _, code = run("bundle", "show", small_bundle)
+    assert "bits per byte" in out
+    assert "python" in out
+    assert code == 0
+
+
+def test_a_bundle_with_a_flipped_byte_is_one_line_and_exit_code_2(
+    small_bundle: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(small_bundle, tmp_path / "b 1"))
+    data = bytearray((folder / "model.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / "model.onnx").write_bytes(data)
+    for command in ("check", "show"):
+        out, errors, code = run("bundle", command, folder)
+        assert (out, code) == ("", 2)
+        assert errors.startswith("lory: ")
+        assert "sha256" in errors
+        assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("complete", "a.py"), "expected FILE:LINE:COLUMN, found 'a.py'"),
+        (("complete", "a.py:x:1"), "expected FILE:LINE:COLUMN, found 'a.py:x:1'"),
+        (("complete", "none.py:1:1"), "expected a UTF-8 text file, found"),
+        (("complete", "{source}:9:1"), "expected a line from 1 to 4, found 9"),
+        (("complete", "{source}:1:99"), "expected a column from 1 to 16, found 99"),
+        (("complete", "{source}:0:1"), "expected a line from 1 to 4, found 0"),
+        (("complete", ".env:1:1"), "expected a file that may be read, found .env"),
+        (("complete", "{source}:1:1", "--settings", "{{"), "--settings: expected JSON"),
+        (("complete", "{source}:1:1", "--settings", '{{"thread": 1}}'), "unknown setting 'thread'"),
+        (("complete", "{source}:1:1", "--bundle", "none"), "expected a bundle with its"),
+        (("bundle", "check", "none"), "expected a bundle with its bundle.json, found none"),
+        (("lsp", "--stdio", "--tcp", "0"), "expected --stdio or --tcp, found both"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_exit_code_2(
+    source: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    filled = [argument.format(source=source) for argument in arguments]
+    out, errors, code = run(*filled, folder=source.parent)
+    assert (out, code) == ("", 2)
+    assert errors.startswith("lory: ")
+    assert said in errors
+    assert errors.count("\n") == 1
+
+
+def test_a_module_in_the_working_folder_is_never_imported(tmp_path: Path) -> None:
+    for name in ("typer", "pygls", "tokenizers", "json"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
+    assert run("--version", folder=tmp_path) == (f"lory {__version__}\n", "", 0)
