@@ -46,7 +46,7 @@ def processor_seconds() -> float:
 
 def request(number: int, method: str) -> dict[str, Any]:
     """A request with the parameters of `initialize`."""
-    params = {"processId": None, "rootUri": None, "capabilities": {}}
+    params: dict[str, Any] = {"processId": None, "rootUri": None, "capabilities": {}}
     return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
 
 
