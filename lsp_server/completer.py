@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Protocol
@@ -41,13 +41,15 @@ class Status(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Pending:
-    """A request without an answer."""
+    """A cursor without an answer yet; ghost text and menu may both wait for it."""
 
-    answer: Answer
-    cancelled: Event
+    cursor: Cursor
     epoch: int
+    answer: Answer
+    cancelled: Event = field(default_factory=Event)
+    waiting: int = 0
 
 
 class Completer:
@@ -89,25 +91,31 @@ class Completer:
         self._status.show("off", 100, "turned off")
 
     async def complete(self, cursor: Cursor) -> list[Candidate] | None:
-        """Candidates to show; None where a later request for the document superseded this one.
+        """Candidates to show; None where a later request elsewhere in the document superseded it.
 
-        Cancelling the task stops the engine between two tokens.
+        Cancelling the task stops the engine between two tokens, unless another waits for the same.
         """
+        older = self._pending.get(cursor.uri)
+        if older is not None and (older.cursor, older.epoch) == (cursor, self._epoch):
+            return await self._wait(older)
         self.supersede(cursor.uri)
         if (known := self._recall(cursor)) is not None:
             return known
         loop = asyncio.get_running_loop()
-        pending = Pending(loop.create_future(), Event(), self._epoch)
+        pending = Pending(cursor, self._epoch, loop.create_future())
         self._pending[cursor.uri] = pending
-        self._worker.submit(partial(self._generate, self._settings, cursor, pending, loop))
+        self._worker.submit(partial(self._generate, self._settings, pending, loop))
+        return await self._wait(pending)
+
+    async def _wait(self, pending: Pending) -> list[Candidate] | None:
+        """The answer; the engine stops once nobody waits for it any more."""
+        pending.waiting += 1
         try:
-            return await pending.answer
-        except asyncio.CancelledError:
-            pending.cancelled.set()
-            raise
+            return await asyncio.shield(pending.answer)
         finally:
-            if self._pending.get(cursor.uri) is pending:
-                del self._pending[cursor.uri]
+            pending.waiting -= 1
+            if not pending.waiting and not pending.answer.done():
+                self.supersede(pending.cursor.uri)
 
     def supersede(self, uri: str) -> None:
         """Answer a document's earlier request with nothing, and stop its engine."""
@@ -161,10 +169,11 @@ class Completer:
         self._status.show("loading", percent, message)
 
     def _generate(
-        self, settings: Settings, cursor: Cursor, pending: Pending, loop: asyncio.AbstractEventLoop
+        self, settings: Settings, pending: Pending, loop: asyncio.AbstractEventLoop
     ) -> None:
         """On the worker's thread: ask the engine, and answer the request with what may be shown."""
-        if pending.cancelled.is_set():
+        cursor, cancelled = pending.cursor, pending.cancelled
+        if cancelled.is_set():
             return
         from lsp_server.suggestion import generate, select
 
@@ -172,20 +181,19 @@ class Completer:
         shown: list[Candidate] = []
         try:
             if self._model is not None and self._model.serves(cursor.language):
-                found = generate(self._model, settings, self._guard, cursor, pending.cancelled)
+                found = generate(self._model, settings, self._guard, cursor, cancelled)
                 shown = select(self._model, settings, self._guard, cursor, found)
         except Exception as exc:
             log.error("no completion: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
             self._guard.report_once(one_line(exc))
-        post(loop, self._answer, cursor, pending, found, shown)
+        post(loop, self._answer, pending, found, shown)
 
-    def _answer(
-        self, cursor: Cursor, pending: Pending, found: list[Candidate], shown: list[Candidate]
-    ) -> None:
+    def _answer(self, pending: Pending, found: list[Candidate], shown: list[Candidate]) -> None:
         if pending.answer.done():
             return  # superseded or cancelled meanwhile
+        del self._pending[pending.cursor.uri]
         if found and pending.epoch == self._epoch:
-            self._cache.remember(cursor, found)
+            self._cache.remember(pending.cursor, found)
         pending.answer.set_result(shown)
 
 

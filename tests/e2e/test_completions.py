@@ -128,6 +128,20 @@ def test_a_later_request_supersedes_the_earlier_one_at_once(editor: "Editor") ->
     assert editor.wait(second).result["items"][0]["insertText"] == "urn a + b"
 
 
+def test_ghost_text_and_menu_at_one_place_share_an_answer(
+    start_editor: "StartEditor", write_script: "Callable[[Rules], Script]"
+) -> None:
+    script = write_script([{"after": "ret", "completion": "urn", "delay_ms": 300}])
+    editor = start_editor()
+    editor.initialize({**script.options, "menu": "on"})
+    editor.open("ret")
+    ghost, menu = editor.start(0, 3), editor.start(0, 3, menu=True)
+    editor.client.cancel(ghost)
+    assert editor.wait(menu).result["items"][0]["label"] == "return"
+    assert editor.wait(ghost).error is not None
+    assert len(script.asked) == 1
+
+
 def test_a_request_for_another_document_supersedes_nothing(editor: "Editor") -> None:
     editor.open("x = 1\n", "b.py")
     slow = editor.start(3, 4)
