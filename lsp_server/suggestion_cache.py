@@ -12,6 +12,9 @@ from lsp_server.context import Cursor
 from lsp_server.documents import PREFIX_CHARACTERS
 from lsp_server.engines import Candidate
 
+COMPARED_CHARACTERS = PREFIX_CHARACTERS // 2
+"""Prefixes that agree on this many are cut from one long document; a prompt takes in fewer."""
+
 DOCUMENTS = 16
 CURSORS = 8
 """Remembered per document: going back a few characters is common."""
@@ -87,6 +90,6 @@ def typed_characters(old: str, new: str, text: str) -> int:
 def same_text(old: str, new: str) -> bool:
     """Whether two prefixes are the same text; of long documents the earliest lines may be cut."""
     shorter = min(len(old), len(new))
-    if shorter < PREFIX_CHARACTERS and len(old) != len(new):
+    if shorter < COMPARED_CHARACTERS and len(old) != len(new):
         return False
     return old[len(old) - shorter :] == new[len(new) - shorter :]

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.context import Cursor
-from lsp_server.documents import PREFIX_CHARACTERS
+from lsp_server.documents import PREFIX_CHARACTERS, Edit, Encoding, Position, TextDocument
 from lsp_server.engines import Candidate, StopReason
 from lsp_server.suggestion_cache import CURSORS, DOCUMENTS, Rest, SuggestionCache
 
@@ -74,6 +74,21 @@ def test_a_long_documents_window_may_start_elsewhere(typed: int, moved: int) -> 
     cache.remember(replace(CURSOR, prefix=text), [candidate_of("suggested")])
     found = cache.find(replace(CURSOR, prefix=text[moved:] + "suggested"[:typed]))
     assert texts_of(found) == [["suggested"[typed:]]]
+
+
+@given(st.integers(0, 40_000), st.integers(1, 60))
+@settings(max_examples=30)
+def test_typing_along_in_a_long_document_is_followed_wherever_its_window_starts(
+    line: int, typed: int
+) -> None:
+    text = "suggested_name = 'suggested value of the name, a long one'"
+    document = TextDocument("u", "python", Encoding.UTF8, ["x = 1\n"] * 40_001)
+    cache = SuggestionCache()
+    cache.remember(replace(CURSOR, prefix=document.before(line, 0)), [candidate_of(text)])
+    document.apply(Edit(Position(line, 0), Position(line, 0), text[:typed]))
+    column = min(typed, len(text))
+    found = cache.find(replace(CURSOR, prefix=document.before(line, column)))
+    assert texts_of(found) == [[text[typed:]]]
 
 
 def test_what_was_asked_long_ago_is_forgotten() -> None:
