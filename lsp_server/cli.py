@@ -55,6 +55,14 @@ def complete_command(
     sys.stdout.write(show(trial, as_json=as_json))
 
 
+@app.command("demo")
+def demo_command() -> None:
+    """Show what is suggested at three places of Lory's own source."""
+    from lsp_server.demo import demonstrate
+
+    sys.stdout.write(demonstrate())
+
+
 @bundle_app.command("check")
 def check_command(folder: Path) -> None:
     """Verify a bundle: its files, hashes, formats, and that its engine starts."""

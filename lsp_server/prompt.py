@@ -150,7 +150,7 @@ def spm(path_ids: Ids, prefix_ids: Ids, suffix_ids: Ids) -> list[int]:
 
 
 def last_piece(tokenizer: Tokenizer, prefix: str) -> str:
-    """The unfinished piece at the end of `prefix`, as the tokenizer splits text; "" if there is none.
+    """The unfinished piece at the end of `prefix`, as the tokenizer splits text; "" for none.
 
     A word typed halfway is tokenized unlike the whole word; leaving its piece to the completion
     (token healing) keeps the prompt's tokens those of finished text.

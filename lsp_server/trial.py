@@ -1,7 +1,7 @@
 """A completion without an editor: takes a place in a file, gives what would be suggested."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 from pathlib import Path, PurePosixPath
@@ -63,12 +63,24 @@ def parse_place(text: str) -> FilePlace:
 
 def complete_at(place: FilePlace, given: Mapping[str, Any]) -> Trial:
     """The suggestions at a place, with these settings; LoryError where there cannot be any."""
+    (trial,) = complete_all([place], given)
+    return trial
+
+
+def complete_all(places: Sequence[FilePlace], given: Mapping[str, Any]) -> list[Trial]:
+    """The suggestions at each of these places, with the model loaded once."""
     settings, guard = read_settings(given), PluginGuard(complain)
-    cursor = read_cursor(place, settings)
+    cursors = [read_cursor(place, settings) for place in places]
     model = load_model(settings, guard, lambda percent, message: None)
-    if not model.serves(cursor.language):
-        served = ", ".join(model.bundle.manifest.languages)
-        raise LoryError(f"expected a file in {served}, found {place.path}; use another bundle")
+    for place, cursor in zip(places, cursors, strict=True):
+        if not model.serves(cursor.language):
+            served = ", ".join(model.bundle.manifest.languages)
+            raise LoryError(f"expected a file in {served}, found {place.path}; use another bundle")
+    return [try_cursor(model, settings, guard, cursor) for cursor in cursors]
+
+
+def try_cursor(model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor) -> Trial:
+    """What would be suggested at one cursor, and how long it took."""
     start = perf_counter()
     found = generate(model, settings, guard, cursor, Event())
     shown = select(model, settings, guard, cursor, found)

@@ -109,7 +109,7 @@ class TokenizerConfig:
     sample_bytes: int = 100_000_000
     """Text that the merges are learned from, documents in seeded order."""
     compare_gpt2: bool = True
-    """Also train a tokenizer with GPT-2's pattern on the same text, to report its bytes per token."""
+    """Also train one with GPT-2's pattern on the same text, to report its bytes per token."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -131,7 +131,7 @@ class PackingConfig:
     line_span_share: float = 0.5
     """Of those, the share whose middle runs to the end of its line or of a few lines."""
     heal_share: float = 0.5
-    """Of those, the share whose cursor moves back to its token piece's start, as prompts have it."""
+    """Of those, the share whose cursor moves back to its piece's start, as in prompts."""
     path_rate: float = 0.9
     """Share of segments that carry their path."""
     max_path_tokens: int = 32
