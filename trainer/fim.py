@@ -1,7 +1,7 @@
 """Fill-in-the-middle cuts: takes a text and a random generator, gives the bounds of its middle.
 
-Half of the cuts follow Bavarian et al. 2022 (two uniform places); the others run from a cursor in a
-line to the end of that line or of one of the lines after it, which is what an editor asks for.
+A random span lies between two uniform places (Bavarian et al. 2022). A line span runs from a cursor
+in a line to the end of that line or of one of the lines after it, which is what an editor asks for.
 """
 
 from collections.abc import Callable

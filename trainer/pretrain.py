@@ -35,7 +35,7 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
     from trainer.model import build
     from trainer.training_loop import TrainingLoop
 
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
     torch.manual_seed(config.seed)
     data, vocabulary = read_data(config, inputs)
     model = build(config.model, vocabulary)
@@ -48,6 +48,7 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
         shutil.copyfile(inputs["tokenizer"] / "tokenizer.json", out / "model" / "tokenizer.json")
         write_summary(loop, bits)
     accelerator.wait_for_everyone()
+    accelerator.end_training()
 
 
 def read_data(config: PretrainConfig, inputs: Inputs) -> tuple[Any, int]:

@@ -41,7 +41,7 @@ def test_a_llama_preset_has_its_size_and_its_parts(preset: Any, millions: float)
 
 def test_the_configuration_names_the_sentinels() -> None:
     for preset in ("tiny", "gpt2-124m"):
-        config = meta_model(ModelConfig(preset=preset), 1000).config  # type: ignore[arg-type]
+        config = meta_model(ModelConfig(preset=preset), 1000).config
         found = (config.bos_token_id, config.eos_token_id, config.pad_token_id)
         assert found == (Sentinel.FILE, Sentinel.END, Sentinel.PAD)
 
