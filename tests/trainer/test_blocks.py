@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.prompt import Sentinel
@@ -37,6 +37,7 @@ def lengths_in(rows: np.ndarray) -> list[int]:
     return lengths
 
 
+@settings(deadline=None)
 @given(lengths=st.lists(st.integers(1, 64), min_size=1, max_size=200))
 def test_every_segment_stands_whole_in_one_block(lengths: list[int]) -> None:
     rows, writer = packed(lengths)

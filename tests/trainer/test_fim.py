@@ -3,7 +3,7 @@
 from collections import Counter
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.fim import MAX_LINES_AFTER, end_after, heal, line_span, random_span
@@ -11,6 +11,7 @@ from trainer.fim import MAX_LINES_AFTER, end_after, heal, line_span, random_span
 SOURCE = "def area(width, height):\n\n    size = width * height\n    \n    return size\n"
 
 
+@settings(deadline=None)
 @given(text=st.text(min_size=1), seed=st.integers(0, 999))
 def test_a_middle_lies_inside_its_text(text: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -21,6 +22,7 @@ def test_a_middle_lies_inside_its_text(text: str, seed: int) -> None:
         assert 0 <= span[0] <= span[1] <= len(text)
 
 
+@settings(deadline=None)
 @given(text=st.text(alphabet="ab \n\t", min_size=1), seed=st.integers(0, 999))
 def test_a_line_span_starts_in_a_line_with_text_and_ends_at_a_line_end(
     text: str, seed: int

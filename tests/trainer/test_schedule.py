@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer.errors import RecipeError
@@ -53,6 +53,7 @@ def test_progress_follows_the_clock_under_a_budget_and_the_step_bound_still_ends
     assert run_progress(step=1, steps=10_000, elapsed=61.0, budget=60.0) == 1.0
 
 
+@settings(deadline=None)
 @given(
     step=st.integers(0, 10**6),
     progress=st.floats(0, 1),
