@@ -98,7 +98,7 @@ class Session:
         if not settings.enabled or not settings.languages.get(language, False):
             return False
         return not any(
-            is_excluded(path, settings.exclude) for path in {path_of(uri), real_path(uri)}
+            is_excluded(path, settings.unread) for path in {path_of(uri), real_path(uri)}
         )
 
     def open(self, uri: str, language: str, text: str) -> None:

@@ -31,7 +31,7 @@ NEVER_READ = (
     "**/.ssh/**",
     "**/.aws/**",
 )
-"""Where passwords and keys are kept."""
+"""Where passwords and keys are kept: no setting makes these be read."""
 
 
 class BlockMode(StrEnum):
@@ -85,8 +85,8 @@ class Settings:
     """Lines of a block at most."""
     languages: dict[str, bool] = field(default_factory=lambda: {"python": True})
     """Language ids that are on; files of others are not read."""
-    exclude: tuple[str, ...] = NEVER_READ
-    """Globs of files that are not read."""
+    exclude: tuple[str, ...] = ()
+    """Globs of further files that are not read; those of passwords and keys never are."""
     contexts: tuple[str, ...] = ("file",)
     """Context plugins, in order."""
     filters: tuple[str, ...] = ("likely", "repeats", "blank")
@@ -104,6 +104,11 @@ class Settings:
         check_range("min_probability", self.min_probability, 0.0, 1.0)
         check_range("min_characters", self.min_characters, 1, 100)
         check_range("max_lines", self.max_lines, 1, 200)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Globs of all files that are not read."""
+        return (*NEVER_READ, *self.exclude)
 
     @property
     def bundle_folder(self) -> Path:
@@ -145,7 +150,6 @@ def distrust(settings: Settings) -> Settings:
         engine_options=builtin.engine_options,
         contexts=builtin.contexts,
         filters=builtin.filters,
-        exclude=(*builtin.exclude, *settings.exclude),
     )
 
 

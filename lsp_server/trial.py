@@ -103,7 +103,7 @@ def complain(message: str) -> None:
 def read_cursor(place: FilePlace, settings: Settings) -> Cursor:
     """The cursor at a place; LoryError where there is no such place, or it may not be read."""
     path = place.path.resolve()
-    if any(is_excluded(PurePosixPath(name), settings.exclude) for name in (path, place.path)):
+    if any(is_excluded(PurePosixPath(name), settings.unread) for name in (path, place.path)):
         raise LoryError(f"expected a file that may be read, found {place.path}; see 'exclude'")
     document = read_document(path)
     if not 1 <= place.line <= len(document.lines):

@@ -88,8 +88,7 @@ def test_files_that_are_off_never_reach_the_engine(
     start_editor: "StartEditor", script: "Script", name: str, language: str
 ) -> None:
     editor = start_editor()
-    exclude = [*("**/.env*", "*.pem", "id_rsa*", "secrets*", ".git"), "private/**"]
-    editor.initialize({**script.options, "exclude": exclude})
+    editor.initialize({**script.options, "exclude": ["private/**"]})
     editor.open("KEY=", name, language)
     editor.type("\nKEY=", 0, 4, name)
     assert editor.ask(1, 4, name) == []

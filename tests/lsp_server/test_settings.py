@@ -1,11 +1,13 @@
 """Settings: nothing that an editor sends is ignored or converted."""
 
 from dataclasses import fields
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 
 from lsp_server.errors import SettingsError
+from lsp_server.exclusions import is_excluded
 from lsp_server.settings import BlockMode, MenuMode, Settings, read_settings
 
 
@@ -86,7 +88,13 @@ def test_an_untrusted_workspace_chooses_neither_bundle_nor_code_nor_reads_more_f
     }
     for sent in ({**chosen, "trusted": False}, None), ({"trusted": False}, chosen):
         settings = read_settings(*sent)
-        assert settings == Settings(trusted=False, exclude=(*Settings().exclude, "*.txt"))
+        assert settings == Settings(trusted=False, exclude=("*.txt",))
+
+
+@pytest.mark.parametrize("exclude", [[], ["*.txt"], ["!**/.env"]])
+def test_no_setting_makes_places_of_passwords_readable(exclude: list[str]) -> None:
+    for sent in ({"exclude": exclude}, None), (None, {"exclude": exclude}):
+        assert is_excluded(PurePosixPath("project/.env"), read_settings(*sent).unread)
 
 
 def test_a_workspace_cannot_trust_itself() -> None:
