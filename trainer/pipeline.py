@@ -1,15 +1,18 @@
 """The stages in their one order: takes a recipe and a run folder, gives it with every stage done.
 
 A stage is a module with `run(config, inputs, out)`: its settings, the folders of the stages before
-it, and its own folder. `done.json`, written last, says that a stage is finished and with which
-settings. A stage without it starts over in an empty folder, except those that resume in their own.
+it, and its own folder. `done.json`, written last, says that a stage is finished, with which
+settings and from which inputs. A stage without it starts over in an empty folder, except those that
+resume in their own: what they were begun from is in `begun.json` until they are done.
 """
 
+import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -48,23 +51,32 @@ STAGES: tuple[Stage, ...] = (
 def run_stage(stage: Stage, recipe: Recipe, run: Path) -> bool:
     """Bring one stage to its end; False where it was finished before.
 
-    Raises StageError where an earlier stage is missing, or this one was made with other settings.
+    Raises StageError where an earlier stage is missing, or was made again since, or where this one
+    was made with other settings.
     """
     out = run / stage.name
-    config = asdict(getattr(recipe, stage.name))
+    check_run(STAGES[: STAGES.index(stage) + 1], recipe, run)
     if (out / "done.json").exists():
-        check_settings(stage, out, config)
         return False
     inputs = finished_before(stage, run)
     if out.exists() and not stage.resumes:
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
+    made_from = input_digests(stage, run)
+    if stage.resumes and process_rank() == 0:
+        write_record(out / "begun.json", {"inputs": made_from})
     started = time.time()
     import_module(f"trainer.{stage.name}").run(getattr(recipe, stage.name), inputs, out)
     if process_rank() == 0:
-        write_done(
-            out, {"stage": stage.name, "config": config, "seconds": round(time.time() - started, 1)}
-        )
+        record = {
+            "stage": stage.name,
+            "id": uuid.uuid4().hex,
+            "config": asdict(getattr(recipe, stage.name)),
+            "inputs": made_from,
+            "seconds": round(time.time() - started, 1),
+        }
+        write_record(out / "done.json", record)
+        (out / "begun.json").unlink(missing_ok=True)
     return True
 
 
@@ -73,10 +85,54 @@ def run_all(recipe: Recipe, run: Path) -> list[str]:
     return [stage.name for stage in STAGES if run_stage(stage, recipe, run)]
 
 
+def check_run(stages: Sequence[Stage], recipe: Recipe, run: Path) -> None:
+    """Raise StageError where one of `stages` has a folder that does not fit recipe or inputs."""
+    for stage in stages:
+        if (run / stage.name / "done.json").exists():
+            check_settings(stage, run / stage.name, asdict(getattr(recipe, stage.name)))
+    changed = {stage.name: changed_inputs(stage, run) for stage in STAGES}
+    stale = next((stage.name for stage in stages if changed[stage.name]), None)
+    if stale:
+        folders = " ".join(str(run / name) for name, inputs in changed.items() if inputs)
+        raise StageError(
+            f"stage {stale} was made from another {', '.join(changed[stale])} than {run} has now; "
+            f"delete {folders} to make them again, or give a new --run"
+        )
+
+
+def input_digests(stage: Stage, run: Path) -> dict[str, str]:
+    """Digest of `done.json` of every finished stage before `stage`; its id makes each unique."""
+    marks = {earlier.name: run / earlier.name / "done.json" for earlier in before(stage)}
+    return {
+        name: hashlib.sha256(mark.read_bytes()).hexdigest()
+        for name, mark in marks.items()
+        if mark.exists()
+    }
+
+
+def changed_inputs(stage: Stage, run: Path) -> list[str]:
+    """Stages deleted or made again since `stage` was made from them.
+
+    None for a folder without a record of its inputs, which earlier versions did not write.
+    """
+    marks = [run / stage.name / name for name in ("done.json", "begun.json")]
+    mark = next((mark for mark in marks if mark.exists()), None)
+    if mark is None:
+        return []
+    made_from: dict[str, str] = json.loads(mark.read_text()).get("inputs", {})
+    present = input_digests(stage, run)
+    return [name for name, digest in made_from.items() if present.get(name) != digest]
+
+
+def before(stage: Stage) -> tuple[Stage, ...]:
+    """The stages that come before `stage`."""
+    return STAGES[: STAGES.index(stage)]
+
+
 def finished_before(stage: Stage, run: Path) -> Inputs:
     """Folders of the stages before `stage`; raises StageError for the first that is not done."""
     folders: dict[str, Path] = {}
-    for earlier in STAGES[: STAGES.index(stage)]:
+    for earlier in before(stage):
         folder = run / earlier.name
         if not (folder / "done.json").exists():
             raise StageError(
@@ -99,11 +155,16 @@ def check_settings(stage: Stage, out: Path, config: dict[str, Any]) -> None:
         )
 
 
-def write_done(out: Path, record: dict[str, Any]) -> None:
-    """Write `done.json` so that it is there whole or not at all."""
-    partial = out / "done.json.partial"
-    partial.write_text(json.dumps(record, indent=1) + "\n")
-    partial.replace(out / "done.json")
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write `record` so that it is there whole or not at all."""
+    write_whole(path, json.dumps(record, indent=1) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` so that `path` has all of it or what it had before."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
 
 
 def process_rank() -> int:

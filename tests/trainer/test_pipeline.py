@@ -1,6 +1,7 @@
 """The pipeline: order, what is done stays done, other settings are refused."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 from trainer import pipeline
 from trainer.config import Recipe, SourcesConfig, SourceSpec
 from trainer.errors import StageError
-from trainer.pipeline import STAGES, run_stage
+from trainer.pipeline import STAGES, changed_inputs, check_run, input_digests, run_stage
 
-SOURCES, FILTERS = STAGES[0], STAGES[1]
+SOURCES, FILTERS, DEDUP = STAGES[:3]
+PRETRAIN = next(stage for stage in STAGES if stage.name == "pretrain")
 
 
 @pytest.fixture
@@ -54,6 +56,63 @@ def test_a_stage_without_its_mark_starts_over_in_an_empty_folder(
     run_stage(SOURCES, recipe, tmp_path / "run")
     assert not (half / "left-over").exists()
     assert json.loads((half / "done.json").read_text())["stage"] == "sources"
+
+
+@pytest.fixture
+def filtered(recipe: Recipe, tmp_path: Path) -> Path:
+    """A run with its first two stages done."""
+    run = tmp_path / "run"
+    for stage in (SOURCES, FILTERS):
+        run_stage(stage, recipe, run)
+    return run
+
+
+def make_sources_again(recipe: Recipe, run: Path) -> None:
+    """With equal settings, from equal files."""
+    shutil.rmtree(run / "sources")
+    run_stage(SOURCES, recipe, run)
+
+
+def test_stages_made_before_an_earlier_one_was_made_again_are_refused(
+    recipe: Recipe, filtered: Path
+) -> None:
+    assert not run_stage(FILTERS, recipe, filtered)
+    make_sources_again(recipe, filtered)
+    stale = f"filters was made from another sources .* delete {filtered / 'filters'} to make"
+    for stage in (FILTERS, DEDUP):
+        with pytest.raises(StageError, match=stale):
+            run_stage(stage, recipe, filtered)
+    shutil.rmtree(filtered / "filters")
+    assert run_stage(FILTERS, recipe, filtered)
+
+
+def test_all_refuses_before_it_makes_a_deleted_stage_again(recipe: Recipe, filtered: Path) -> None:
+    shutil.rmtree(filtered / "sources")
+    with pytest.raises(StageError, match="filters was made from another sources"):
+        check_run(STAGES, recipe, filtered)
+
+
+def test_a_stage_that_older_versions_finished_is_accepted(recipe: Recipe, filtered: Path) -> None:
+    mark = filtered / "filters" / "done.json"
+    record = json.loads(mark.read_text())
+    mark.write_text(json.dumps({key: record[key] for key in ("stage", "config", "seconds")}))
+    make_sources_again(recipe, filtered)
+    assert not run_stage(FILTERS, recipe, filtered)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_half_finished_stage_resumes_only_from_the_inputs_it_was_begun_from(
+    recipe: Recipe, filtered: Path, known: bool
+) -> None:
+    half = filtered / "pretrain"
+    half.mkdir()
+    if known:
+        (half / "begun.json").write_text(json.dumps({"inputs": input_digests(PRETRAIN, filtered)}))
+    check_run(STAGES, recipe, filtered)
+    make_sources_again(recipe, filtered)
+    shutil.rmtree(filtered / "filters")
+    run_stage(FILTERS, recipe, filtered)
+    assert changed_inputs(PRETRAIN, filtered) == (["sources", "filters"] if known else [])
 
 
 def test_every_stage_has_its_settings_in_the_recipe() -> None:
