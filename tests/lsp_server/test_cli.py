@@ -97,7 +97,7 @@ def test_a_bundle_with_a_flipped_byte_is_one_line_and_exit_code_2(
         (("complete", "{source}:0:1"), "expected a line from 1 to 4, found 0"),
         (("complete", ".env:1:1"), "expected a file that may be read, found .env"),
         (
-            ("complete", ".env:1:1", "--settings", '{"exclude": []}'),
+            ("complete", ".env:1:1", "--settings", '{{"exclude": []}}'),
             "expected a file that may be read, found .env",
         ),
         (("complete", "{source}:1:1", "--settings", "{{"), "--settings: expected JSON"),
