@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from tokenizers import Tokenizer
 
 from lsp_server.bundle import Bundle, load
-from lsp_server.engines import Engine
+from lsp_server.engines import Engine, TellsProvider
 from lsp_server.errors import EngineError, LoryError
 from lsp_server.plugin_guard import ActivePlugin, PluginGuard
 from lsp_server.plugins import CONTEXTS, ENGINES, FILTERS, Plugin, find_plugin, list_plugins
@@ -30,9 +30,12 @@ class Model:
 
     @property
     def title(self) -> str:
-        """The bundle and the engine, for people."""
-        manifest = self.bundle.manifest
-        return f"{manifest.name} {manifest.version}, engine {self.engine.name}"
+        """The bundle, the engine and, where the engine says, what it runs on; for people."""
+        manifest, engine = self.bundle.manifest, self.engine
+        title = f"{manifest.name} {manifest.version}, engine {engine.name}"
+        if isinstance(engine, TellsProvider):
+            title += f" on {engine.provider.removesuffix('ExecutionProvider')}"
+        return title
 
     def serves(self, language: str) -> bool:
         """Whether the model was made for a language id."""

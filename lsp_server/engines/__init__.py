@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Event
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from lsp_server.prompt import Prompt
 
@@ -69,3 +69,11 @@ class Engine(Protocol):
     def complete(self, prompt: Prompt, limits: Limits, cancelled: Event) -> list[Candidate]:
         """Best candidate first. Polls `cancelled` between tokens."""
         ...
+
+
+@runtime_checkable
+class TellsProvider(Protocol):
+    """What an engine may have beyond `Engine`: the user is told what it runs on."""
+
+    provider: str
+    """Such as `CPUExecutionProvider`."""

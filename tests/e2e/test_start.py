@@ -87,7 +87,7 @@ def test_a_real_model_completes_what_it_is_sure_of(
     editor = start_editor()
     options = {"bundle": str(model_bundle), "min_probability": 0.0, "min_characters": 1}
     editor.initialize(options)
-    assert "engine onnx" in editor.wait_status("ready")
+    assert re.search(r"engine onnx on (CPU|CUDA)$", editor.wait_status("ready"))
     line = "parser.add_argument(self, name, value)\n"
     editor.open(line * 8 + "parser.add_arg")
     offered = editor.ask(8, 14)
@@ -100,7 +100,7 @@ def test_a_real_model_completes_what_it_is_sure_of(
     assert manifest["name"] in editor.wait_status("ready")
 
 
-def test_a_real_model_answers_the_last_of_many_requests_and_drops_others(
+def test_a_real_model_answers_the_last_of_many_requests_and_fails_none(
     start_editor: "StartEditor", model_bundle: Path
 ) -> None:
     editor = start_editor()
@@ -110,5 +110,4 @@ def test_a_real_model_answers_the_last_of_many_requests_and_drops_others(
     requests = [editor.start(2 * number + 1, 8) for number in range(40)]
     answers = [editor.wait(request) for request in requests]
     assert all(answer.error is None for answer in answers)
-    assert any(answer.result is None for answer in answers[:-1])
     assert answers[-1].result is not None
