@@ -3,19 +3,42 @@
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, get_type_hints
 
 from trainer.config import Recipe
 from trainer.errors import RecipeError, TrainerError
-from trainer.pipeline import STAGES, process_rank, run_all, run_stage
+from trainer.pipeline import (
+    STAGES,
+    Stage,
+    check_run,
+    check_stage,
+    process_rank,
+    run_all,
+    run_stage,
+    write_whole,
+)
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
 RECIPES = Path(str(files("trainer"))) / "recipes"
+DEFAULT_RUN = "runs/default"
+KEPT = "recipe.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the command line asks for."""
+
+    command: str
+    """A stage's name, or `all`."""
+    recipe: Recipe
+    run: Path
+    text: str
+    """The resolved recipe as YAML."""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -23,8 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Before torch loads: threads that spin while they wait cost a shared machine most of its speed.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        command, recipe, run = parse(sys.argv[1:] if arguments is None else arguments)
-        report(command, recipe, run)
+        report(parse(sys.argv[1:] if arguments is None else arguments))
     except TrainerError as error:
         sys.stderr.write(f"lory-train: {error}\n")
         sys.exit(2)
@@ -34,21 +56,42 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(0)
 
 
-def report(command: str, recipe: Recipe, run: Path) -> None:
+def report(order: Order) -> None:
     """Run what was asked for and say what came of it."""
-    if command == "all":
-        done = run_all(recipe, run)
+    keep_recipe(order)
+    if order.command == "all":
+        done = run_all(order.recipe, order.run)
         summary = f"stages run: {', '.join(done)}" if done else "every stage was finished before"
     else:
-        stage = next(stage for stage in STAGES if stage.name == command)
-        ran = run_stage(stage, recipe, run)
-        summary = f"stage {command} done" if ran else f"stage {command} was finished before"
+        stage = find_stage(order.command)
+        ran = run_stage(stage, order.recipe, order.run)
+        summary = f"stage {stage.name} {'done' if ran else 'was finished before'}"
     if process_rank() == 0:
-        sys.stderr.write(f"lory-train: {summary}; results in {run}\n")
+        sys.stderr.write(f"lory-train: {summary}; results in {order.run}\n")
 
 
-def parse(arguments: Sequence[str]) -> tuple[str, Recipe, Path]:
-    """Subcommand, resolved recipe and run folder; the recipe is kept in the folder as recipe.yaml.
+def keep_recipe(order: Order) -> None:
+    """Keep the recipe in the run's folder, where later commands find it.
+
+    Raises StageError, with the kept recipe as it was, where the run's folders do not fit `order`.
+    """
+    if order.command == "all":
+        check_run(STAGES, order.recipe, order.run)
+    else:
+        check_stage(find_stage(order.command), order.recipe, order.run)
+    kept = order.run / KEPT
+    if process_rank() == 0 and not (kept.exists() and kept.read_text() == order.text):
+        order.run.mkdir(parents=True, exist_ok=True)
+        write_whole(kept, order.text)
+
+
+def find_stage(name: str) -> Stage:
+    """The stage of that name."""
+    return next(stage for stage in STAGES if stage.name == name)
+
+
+def parse(arguments: Sequence[str]) -> Order:
+    """The subcommand, the resolved recipe and the run's folder.
 
     Raises RecipeError for an unknown recipe, key or value.
     """
@@ -65,10 +108,7 @@ def parse(arguments: Sequence[str]) -> tuple[str, Recipe, Path]:
     run = Path(chosen.pop("run"))
     chosen.pop("recipe", None)
     recipe = Recipe(**vars(subparsers[command].instantiate(chosen)))
-    if process_rank() == 0:
-        run.mkdir(parents=True, exist_ok=True)
-        (run / "recipe.yaml").write_text(subparsers[command].dump(chosen, skip_unset=False))
-    return command, recipe, run
+    return Order(command, recipe, run, subparsers[command].dump(chosen, skip_unset=False))
 
 
 def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
@@ -87,7 +127,7 @@ def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
         sub.add_argument(
             "--recipe", action=ActionConfigFile, help="a recipe's name, or a YAML file"
         )
-        sub.add_argument("--run", default="runs/default", help="folder of this run")
+        sub.add_argument("--run", default=DEFAULT_RUN, help="folder of this run")
         sub.add_class_arguments(Recipe, fail_untyped=False)
         commands.add_subcommand(name, sub)
         subparsers[name] = sub
@@ -100,10 +140,10 @@ def resolve_recipes(arguments: Sequence[str]) -> list[str]:
     for index, argument in enumerate(resolved[:-1]):
         if argument == "--recipe":
             resolved[index + 1] = str(find_recipe(resolved[index + 1]))
-    if "--recipe" not in resolved and "--run" in resolved[:-1]:
-        kept = Path(resolved[resolved.index("--run") + 1]) / "recipe.yaml"
-        if kept.exists():
-            return [*resolved[:1], "--recipe", str(kept), *resolved[1:]]
+    given = "--run" in resolved[:-1]
+    kept = Path(resolved[resolved.index("--run") + 1] if given else DEFAULT_RUN) / KEPT
+    if resolved and "--recipe" not in resolved and kept.exists():
+        return [*resolved[:1], "--recipe", str(kept), *resolved[1:]]
     return resolved
 
 

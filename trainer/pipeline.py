@@ -55,7 +55,7 @@ def run_stage(stage: Stage, recipe: Recipe, run: Path) -> bool:
     was made with other settings.
     """
     out = run / stage.name
-    check_run(STAGES[: STAGES.index(stage) + 1], recipe, run)
+    check_stage(stage, recipe, run)
     if (out / "done.json").exists():
         return False
     inputs = finished_before(stage, run)
@@ -83,6 +83,13 @@ def run_stage(stage: Stage, recipe: Recipe, run: Path) -> bool:
 def run_all(recipe: Recipe, run: Path) -> list[str]:
     """Every stage in order; gives the names of those that had work to do."""
     return [stage.name for stage in STAGES if run_stage(stage, recipe, run)]
+
+
+def check_stage(stage: Stage, recipe: Recipe, run: Path) -> None:
+    """Raise StageError where `stage` cannot be run, or counted as finished, in `run`."""
+    check_run((*before(stage), stage), recipe, run)
+    if not (run / stage.name / "done.json").exists():
+        finished_before(stage, run)
 
 
 def check_run(stages: Sequence[Stage], recipe: Recipe, run: Path) -> None:

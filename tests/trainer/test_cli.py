@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.cli import RECIPES, find_recipe, parse
+from trainer.cli import RECIPES, find_recipe, main, parse
 from trainer.errors import RecipeError
 
 
@@ -12,24 +12,71 @@ def test_an_override_wins_over_the_recipe_and_the_recipe_over_the_default(tmp_pa
     recipe = tmp_path / "mine.yaml"
     recipe.write_text("pretrain: {steps: 7, micro_batch: 3}\n")
     arguments = ["all", "--recipe", str(recipe), "--run", str(tmp_path / "run")]
-    command, resolved, _ = parse([*arguments, "--pretrain.steps", "9"])
-    assert command == "all"
-    assert (resolved.pretrain.steps, resolved.pretrain.micro_batch) == (9, 3)
-    assert resolved.packing.block_tokens == 1024
+    order = parse([*arguments, "--pretrain.steps", "9"])
+    assert order.command == "all"
+    assert (order.recipe.pretrain.steps, order.recipe.pretrain.micro_batch) == (9, 3)
+    assert order.recipe.packing.block_tokens == 1024
 
 
-def test_a_run_begun_before_keeps_its_own_recipe(tmp_path: Path) -> None:
-    run = str(tmp_path / "run")
-    parse(["sources", "--recipe", "tiny", "--run", run, "--pretrain.steps=11"])
-    _, resolved, _ = parse(["pretrain", f"--run={run}"])
-    assert resolved.pretrain.steps == 11
-    assert resolved.pretrain.model.preset == "tiny"
+def lory_train(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return int(caught.value.code or 0)
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> list[str]:
+    """Arguments of stage sources over a folder with one file."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "one.py").write_text("def one() -> int:\n    return 1\n" * 20)
+    recipe = tmp_path / "mine.yaml"
+    options = f"{{path: {tmp_path / 'code'}}}"
+    recipe.write_text(f"sources: {{sources: [{{plugin: folder, options: {options}}}]}}\n")
+    return ["sources", "--recipe", str(recipe), "--pretrain.steps=11"]
+
+
+def test_a_run_begun_before_keeps_its_own_recipe(sources: list[str], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    assert lory_train(*sources, "--run", str(run)) == 0
+    assert parse(["pretrain", f"--run={run}"]).recipe.pretrain.steps == 11
+
+
+def test_the_default_run_keeps_its_recipe_too(
+    sources: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert lory_train(*sources) == 0
+    assert parse(["pretrain"]).recipe.pretrain.steps == 11
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        ["sources", "--sources.max_file_bytes=5"],
+        ["filters", "--sources.max_file_bytes=5"],
+        ["all", "--sources.max_file_bytes=5"],
+        ["pretrain", "--pretrain.steps=12"],
+        ["filters", "--pretrain.steps=0"],
+    ],
+)
+def test_a_refused_command_leaves_the_kept_recipe_as_it_was(
+    sources: list[str], refused: list[str], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    lory_train(*sources, "--run", str(run))
+    kept = (run / "recipe.yaml").read_text()
+    assert lory_train(*refused, "--run", str(run)) == 2
+    assert (run / "recipe.yaml").read_text() == kept
+
+
+def test_a_command_refused_at_once_leaves_no_run(tmp_path: Path) -> None:
+    assert lory_train("filters", "--run", str(tmp_path / "run")) == 2
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
 def test_every_shipped_recipe_is_read_without_an_unknown_key(name: str, tmp_path: Path) -> None:
-    _, resolved, _ = parse(["all", "--recipe", name, "--run", str(tmp_path)])
-    assert resolved.sources.sources
+    assert parse(["all", "--recipe", name, "--run", str(tmp_path)]).recipe.sources.sources
 
 
 @pytest.mark.parametrize(
