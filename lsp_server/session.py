@@ -11,12 +11,11 @@ from typing import Any
 from lsp_server.completer import Completer, Status
 from lsp_server.context import Cursor
 from lsp_server.documents import Documents, Edit, Position, TextDocument
-from lsp_server.errors import SettingsError
 from lsp_server.exclusions import is_excluded
 from lsp_server.filters import is_word
 from lsp_server.locations import path_in_workspace, path_of, real_path
 from lsp_server.plugin_guard import PluginGuard, Report
-from lsp_server.settings import Settings, read_settings
+from lsp_server.settings import Settings, judge_settings
 
 LOADED_WITH = (
     *("enabled", "bundle", "engine", "engine_options", "threads", "max_tokens"),
@@ -63,18 +62,15 @@ class Session:
     def begin(self, options: Any) -> None:
         """Take `initializationOptions`; what is wrong with them `configure` will report."""
         self._options = options
-        try:
-            self.settings = read_settings(options)
-        except SettingsError as exc:
-            log.warning("%s", exc)
+        self.settings = judge_settings(options).settings
 
     def configure(self, configuration: Any = None) -> None:
-        """Take the section `lory` of the configuration; a faulty one leaves the settings alone."""
+        """Take the configuration's section `lory`; a faulty setting leaves the others alone."""
         self._guard.forget_reports()
-        try:
-            self.settings = read_settings(self._options, configuration)
-        except SettingsError as exc:
-            self._guard.report_once(str(exc))
+        reading = judge_settings(self._options, configuration)
+        self.settings = reading.settings
+        if reading.faults:
+            self._guard.report_once("; ".join(reading.faults))
         logging.getLogger("lsp_server").setLevel(self.settings.log_level.upper())
         self._forget_what_may_not_be_read()
         self._load()

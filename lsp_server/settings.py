@@ -4,6 +4,7 @@ They come from `initializationOptions` and from the section `lory` of `workspace
 the latter wins. Editors hold no defaults of their own.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
@@ -124,20 +125,59 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
         raise SettingsError(f"setting {name!r}: expected {low} to {high}, found {value}; change it")
 
 
+KINDS: Mapping[str, Any] = {item.name: item.type for item in fields(Settings)}
+"""The type of each setting."""
+KINDS_OF_CONFIGURATION = {name: kind for name, kind in KINDS.items() if name != "trusted"}
+STRICTEST: Mapping[str, Any] = {
+    "enabled": False,
+    "languages": {},
+    "exclude": ("**",),
+    "trusted": False,
+}
+"""What keeps text unread or code unloaded, where nobody can tell what was meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What an editor has set, as far as it can be understood."""
+
+    settings: Settings
+    faults: tuple[str, ...]
+    """One line each."""
+
+
 def read_settings(options: Any, configuration: Any = None) -> Settings:
+    """The settings of an editor's two answers; SettingsError where `judge_settings` finds fault."""
+    reading = judge_settings(options, configuration)
+    if reading.faults:
+        raise SettingsError("; ".join(reading.faults))
+    return reading.settings
+
+
+def judge_settings(options: Any, configuration: Any = None) -> Reading:
     """The settings of an editor's two answers; None and {} stand for "nothing set".
 
-    Raises SettingsError for what is no object, for unknown keys, wrong types, values out of range,
-    and for `trusted` in the configuration: a workspace must not be able to trust itself.
+    Faults are: what is no object, unknown keys, wrong types, values out of range, and `trusted` in
+    the configuration: a workspace must not be able to trust itself. Each is left out alone, and the
+    settings that keep text unread count as at their strictest where they are faulty.
     """
-    given, configured = as_mapping(options), as_mapping(configuration)
-    if "trusted" in configured:
-        raise SettingsError(
-            "setting 'trusted': expected in initializationOptions only, found in the "
-            "configuration; remove it there"
-        )
-    settings = structure({**given, **configured})
-    return settings if settings.trusted else distrust(settings)
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for answer, allowed in ((options, KINDS), (configuration, KINDS_OF_CONFIGURATION)):
+        given = {} if answer is None else answer
+        if not isinstance(given, Mapping):
+            faults.append(f"settings: expected a JSON object, found {given!r}; see the README")
+            values.update(STRICTEST)
+            continue
+        for name, value in given.items():
+            try:
+                values[name] = read_value(name, value, allowed)
+            except SettingsError as exc:
+                faults.append(str(exc))
+                if name in STRICTEST:
+                    values[name] = STRICTEST[name]
+    settings = Settings(**values)
+    return Reading(settings if settings.trusted else distrust(settings), tuple(faults))
 
 
 def distrust(settings: Settings) -> Settings:
@@ -153,28 +193,29 @@ def distrust(settings: Settings) -> Settings:
     )
 
 
-def as_mapping(value: Any) -> Mapping[str, Any]:
-    """A JSON object; none set is an empty one."""
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise SettingsError(f"settings: expected a JSON object, found {value!r}; see the README")
-    return value
+def read_value(name: str, value: Any, allowed: Mapping[str, Any]) -> Any:
+    """One setting's value from a JSON value, strictly: nothing is converted."""
+    if name not in KINDS:
+        raise SettingsError(f"unknown setting {name!r}; known are: {', '.join(KINDS)}")
+    if name not in allowed:
+        raise SettingsError(
+            f"setting {name!r}: expected in initializationOptions only, found in the "
+            "configuration; remove it there"
+        )
+    try:
+        found = structure_value(value, allowed[name])
+    except (cattrs.BaseValidationError, TypeError, ValueError) as exc:
+        message = f"setting {name!r}: expected {describe(allowed[name])}, found {value!r}"
+        raise SettingsError(f"{message}; {advise(name)}") from exc
+    Settings(**{name: found})  # checks its range
+    return found
 
 
-def structure(given: Mapping[str, Any]) -> Settings:
-    """Settings from a JSON object, strictly: no key is ignored and no value converted."""
-    known = {item.name: item.type for item in fields(Settings)}
-    if unknown := sorted(given.keys() - known.keys()):
-        raise SettingsError(f"unknown setting {unknown[0]!r}; known are: {', '.join(known)}")
-    values: dict[str, Any] = {}
-    for name, value in given.items():
-        try:
-            values[name] = structure_value(value, known[name])
-        except (cattrs.BaseValidationError, TypeError, ValueError) as exc:
-            message = f"setting {name!r}: expected {describe(known[name])}, found {value!r}"
-            raise SettingsError(f"{message}; change it") from exc
-    return Settings(**values)
+def advise(name: str) -> str:
+    """What to do about a faulty value, and what holds until then."""
+    if name not in STRICTEST:
+        return "change it"
+    return f"change it; until then it counts as {json.dumps(STRICTEST[name])}"
 
 
 def structure_value(value: Any, kind: Any) -> Any:

@@ -71,6 +71,29 @@ def test_a_faulty_setting_is_shown_in_the_editor_and_leaves_the_others_alone(
 
 
 @pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"enabled": False, "typo": 1}, "unknown setting 'typo'"),
+        ({"enabled": "false", "typo": 1}, "'enabled': expected bool, found 'false'"),
+        ({"exclude": "a.py"}, "'exclude': expected tuple[str, ...], found 'a.py'"),
+        ({"languages": {"python": 0}}, "'languages': expected dict[str, bool]"),
+    ],
+)
+def test_faulty_options_do_not_turn_reading_on(
+    start_editor: "StartEditor", script: "Script", options: dict[str, Any], told: str
+) -> None:
+    editor = start_editor()
+    editor.initialize({**script.options, **options})
+    editor.open("ret")
+    assert editor.ask(0, 3) == []
+    assert eventually(lambda: bool(editor.messages))
+    [message] = editor.messages
+    assert told in message
+    assert script.asked == []
+    assert ("loading" in editor.states) == ("enabled" not in options)
+
+
+@pytest.mark.parametrize(
     ("name", "language"),
     [
         (".env", "python"),

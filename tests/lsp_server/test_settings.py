@@ -8,7 +8,7 @@ import pytest
 
 from lsp_server.errors import SettingsError
 from lsp_server.exclusions import is_excluded
-from lsp_server.settings import BlockMode, MenuMode, Settings, read_settings
+from lsp_server.settings import BlockMode, MenuMode, Settings, judge_settings, read_settings
 
 
 @pytest.mark.parametrize("nothing", [None, {}])
@@ -47,6 +47,37 @@ def test_a_faulty_setting_is_one_clear_error(given: Any, expected: str) -> None:
         with pytest.raises(SettingsError) as raised:
             read_settings(*sent)
         assert expected in str(raised.value)
+
+
+def test_a_fault_leaves_the_other_settings_alone() -> None:
+    reading = judge_settings(
+        {"enabled": False, "typo": 1, "threads": 2}, {"threads": 0, "exclude": ["*.txt"]}
+    )
+    assert reading.settings == Settings(enabled=False, threads=2, exclude=("*.txt",))
+    assert [fault.split(";")[0] for fault in reading.faults] == [
+        "unknown setting 'typo'",
+        "setting 'threads': expected 1 to 64, found 0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "settings"),
+    [
+        ({"enabled": "false"}, Settings(enabled=False)),
+        ({"languages": {"python": "no"}}, Settings(languages={})),
+        ({"exclude": "secret.py"}, Settings(exclude=("**",))),
+        ({"trusted": "no"}, Settings(trusted=False)),
+        ("off", Settings(enabled=False, languages={}, exclude=("**",), trusted=False)),
+    ],
+)
+def test_what_keeps_text_unread_is_at_its_strictest_where_it_is_faulty(
+    given: Any, settings: Settings
+) -> None:
+    for sent in ((given, None), (None, given)):
+        reading = judge_settings(*sent)
+        assert reading.settings == settings
+        assert len(reading.faults) == 1
+    assert is_excluded(PurePosixPath("a/b.py"), ["**"])
 
 
 def test_every_setting_can_be_sent_and_comes_back() -> None:
