@@ -1,5 +1,6 @@
 """Command line of the trainer: takes a stage, a recipe and a run folder, gives that stage done."""
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 RECIPES = Path(str(files("trainer"))) / "recipes"
 DEFAULT_RUN = "runs/default"
 KEPT = "recipe.yaml"
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,27 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except TrainerError as error:
         sys.stderr.write(f"lory-train: {error}\n")
         sys.exit(2)
+    except Exception as error:
+        if not is_full_disk(error):
+            raise
+        where = getattr(error, "filename", None) or "the run's folder"
+        advice = "free space and give the same command again"
+        sys.stderr.write(f"lory-train: disk full while writing {where}; {advice}\n")
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.stderr.write("lory-train: interrupted; the same command goes on from here\n")
         sys.exit(130)
     sys.exit(0)
+
+
+def is_full_disk(error: Exception) -> bool:
+    """Whether the disk, or the share of it that is allowed, is full.
+
+    Libraries written in Rust, which save weights and tokenizers, give the number as text alone.
+    """
+    if isinstance(error, OSError):
+        return error.errno in DISK_FULL
+    return any(f"(os error {number})" in str(error) for number in DISK_FULL)
 
 
 def report(order: Order) -> None:
@@ -80,7 +99,7 @@ def keep_recipe(order: Order) -> None:
     else:
         check_stage(find_stage(order.command), order.recipe, order.run)
     kept = order.run / KEPT
-    if process_rank() == 0 and not (kept.exists() and kept.read_text() == order.text):
+    if process_rank() == 0 and not (kept.exists() and kept.read_text("utf-8") == order.text):
         order.run.mkdir(parents=True, exist_ok=True)
         write_whole(kept, order.text)
 

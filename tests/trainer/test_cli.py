@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer
 
-from trainer.cli import RECIPES, find_recipe, main, parse
+from trainer.cli import RECIPES, find_recipe, is_full_disk, main, parse
 from trainer.errors import RecipeError
 
 
@@ -72,6 +73,34 @@ def test_a_refused_command_leaves_the_kept_recipe_as_it_was(
 def test_a_command_refused_at_once_leaves_no_run(tmp_path: Path) -> None:
     assert lory_train("filters", "--run", str(tmp_path / "run")) == 2
     assert not (tmp_path / "run").exists()
+
+
+def test_a_full_disk_is_one_line_that_says_what_to_do(
+    sources: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "recipe.yaml.partial").symlink_to("/dev/full")
+    assert lory_train(*sources, "--run", str(run)) == 2
+    line = capsys.readouterr().err
+    assert line.startswith("lory-train: disk full while writing ")
+    assert line.endswith("; free space and give the same command again\n")
+    assert line.count("\n") == 1
+
+
+def test_a_full_disk_is_known_from_the_tokenizers_error_too(small_tokenizer: Tokenizer) -> None:
+    with pytest.raises(Exception, match="No space left") as caught:
+        small_tokenizer.save("/dev/full")
+    assert not isinstance(caught.value, OSError)
+    assert is_full_disk(caught.value)
+
+
+def test_other_errors_of_the_system_are_not_called_a_full_disk(
+    sources: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "run").write_text("a file where the folder should be")
+    with pytest.raises(OSError, match="exists|Not a directory"):
+        main([*sources, "--run", str(tmp_path / "run")])
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.yaml")))
