@@ -14,6 +14,13 @@ def require(holds: bool, key: str, expected: str, found: object) -> None:
         raise RecipeError(f"{key}: expected {expected}, found {found}")
 
 
+def require_at_least(least: int, stage: str, settings: object, *names: str) -> None:
+    """Raise RecipeError for the first of the stage's settings `names` that is less than `least`."""
+    for name in names:
+        found = getattr(settings, name)
+        require(found >= least, f"{stage}.{name}", f"{least} or more", found)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceSpec:
     """One source: a plugin of the group `lory.sources` and what it is called with."""
@@ -143,6 +150,7 @@ class PackingConfig:
     def __post_init__(self) -> None:
         for name in ("fim_rate", "spm_share", "line_span_share", "heal_share", "path_rate"):
             require(0 <= getattr(self, name) <= 1, f"packing.{name}", "0..1", getattr(self, name))
+        require_at_least(1, "packing", self, "epochs")
         require(self.block_tokens >= 64, "packing.block_tokens", "at least 64", self.block_tokens)
 
 
@@ -197,8 +205,10 @@ class PretrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require(self.steps > 0, "pretrain.steps", "more than 0", self.steps)
-        require(self.micro_batch > 0, "pretrain.micro_batch", "more than 0", self.micro_batch)
+        require_at_least(1, "pretrain", self, "steps", "micro_batch", "batch_tokens")
+        require_at_least(1, "pretrain", self, "eval_every", "eval_blocks")
+        require_at_least(1, "pretrain", self, "checkpoint_every", "keep_checkpoints")
+        require_at_least(0, "pretrain", self, "warmup_steps")
         parse_budget(self.budget)
         require(0 <= self.decay_share <= 1, "pretrain.decay_share", "0..1", self.decay_share)
 
@@ -216,6 +226,10 @@ class ExportConfig:
     exact_match_tolerance: float = 0.3
     """Points of exact match that a quantized graph may lose."""
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_at_least(1, "export", self, "parity_prompts", "parity_steps", "exact_match_cursors")
+        require_at_least(0, "export", self, "exact_match_tolerance")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,11 +259,9 @@ class EvaluateConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("cursors", "samples", "solution_tokens", "programs", "threads"):
-            require(getattr(self, name) > 0, f"evaluate.{name}", "more than 0", getattr(self, name))
-        for name in ("problems", "temperature"):
-            found = getattr(self, name)
-            require(found >= 0, f"evaluate.{name}", "0 or more", found)
+        counts = ("cursors", "samples", "solution_tokens", "programs", "threads")
+        require_at_least(1, "evaluate", self, *counts)
+        require_at_least(0, "evaluate", self, "problems", "temperature")
         seconds = self.timeout_seconds
         require(seconds > 0, "evaluate.timeout_seconds", "more than 0", seconds)
         require(0 < self.top_p <= 1, "evaluate.top_p", "more than 0, at most 1", self.top_p)

@@ -114,7 +114,22 @@ def test_every_shipped_recipe_is_read_without_an_unknown_key(name: str, tmp_path
         ("pretrain: {stepz: 3}\n", "known keys of pretrain: model, steps"),
         ("pretrian: {steps: 3}\n", "known keys of a recipe: sources, filters"),
         ("pretrain: {steps: many}\n", "Expected a <class 'int'>"),
-        ("pretrain: {steps: 0}\n", "pretrain.steps: expected more than 0, found 0"),
+        ("pretrain: {steps: 0}\n", "pretrain.steps: expected 1 or more, found 0"),
+        *(
+            (f"pretrain: {{{name}: 0}}\n", f"pretrain.{name}: expected 1 or more, found 0")
+            for name in ("micro_batch", "batch_tokens", "eval_every", "eval_blocks")
+        ),
+        *(
+            (f"pretrain: {{{name}: 0}}\n", f"pretrain.{name}: expected 1 or more, found 0")
+            for name in ("checkpoint_every", "keep_checkpoints")
+        ),
+        ("pretrain: {warmup_steps: -1}\n", "pretrain.warmup_steps: expected 0 or more, found -1"),
+        ("packing: {epochs: 0}\n", "packing.epochs: expected 1 or more, found 0"),
+        *(
+            (f"export: {{{name}: 0}}\n", f"export.{name}: expected 1 or more, found 0")
+            for name in ("parity_prompts", "parity_steps", "exact_match_cursors")
+        ),
+        ("export: {exact_match_tolerance: -0.5}\n", "expected 0 or more, found -0.5"),
         ("dedup: {jaccard: 3}\n", "dedup.jaccard: expected 0..1, found 3"),
         ("pretrain: [1, 2\n", "mine.yaml"),
     ],
