@@ -2,8 +2,9 @@
 
     checkpoints/     the newest training states
     metrics.jsonl    one line an optimizer step; tensorboard/ has the same as curves
+    sittings.jsonl   one line a start: step, seconds so far, and settings, which may change between
     model/           weights and configuration, as transformers saves them, and tokenizer.json
-    training.json    steps, tokens, seconds, held-out bits per byte, size, hardware
+    training.json    steps, tokens, seconds, sittings, held-out bits per byte, size, hardware
 
 Runs alone, or in every process that `torchrun` or `accelerate launch` starts. OMP_NUM_THREADS sets
 the threads; OMP_WAIT_POLICY is set to passive unless given, since waiting threads that spin cost
@@ -14,12 +15,15 @@ import json
 import os
 import platform
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lsp_server.prompt import encode, load_tokenizer
 from trainer.config import PretrainConfig, require
 from trainer.pipeline import Inputs
+
+SITTINGS = "sittings.jsonl"
 
 
 def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
@@ -42,6 +46,8 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
     if accelerator.device.type == "cpu":
         use_chunked_attention(model)
     loop = TrainingLoop(config, data, model, accelerator, out)
+    if accelerator.is_main_process:
+        note_sitting(loop)
     bits = loop.train()
     if accelerator.is_main_process:
         model.save_pretrained(out / "model")
@@ -99,6 +105,13 @@ def key_token_ids(config: PretrainConfig, tokenizer_file: Path) -> list[int]:
     return [found[0] for found in ids]
 
 
+def note_sitting(loop: Any) -> None:
+    """Add a line to `sittings.jsonl`: where this sitting starts, and with which settings."""
+    line = {"step": loop.step, "elapsed": loop.elapsed, "settings": asdict(loop.config)}
+    with (loop.out / SITTINGS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
 def write_summary(loop: Any, bits: float) -> None:
     """Write `training.json`, last."""
     import torch
@@ -121,6 +134,7 @@ def write_summary(loop: Any, bits: float) -> None:
         "steps": loop.step,
         "tokens": tokens,
         "seconds": round(loop.elapsed, 1),
+        "sittings": (loop.out / SITTINGS).read_text(encoding="utf-8").count("\n"),
         "bits_per_byte": bits,
         "parameters": parameters,
         "flops": work,

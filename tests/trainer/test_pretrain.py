@@ -86,6 +86,21 @@ def test_a_run_that_resumes_from_any_checkpoint_ends_in_the_same_bits(
     assert losses[0] == losses[1]
 
 
+def test_every_sitting_leaves_the_settings_it_went_on_with(
+    finished: Path, packed_inputs: Inputs, tmp_path: Path
+) -> None:
+    saved = finished / "checkpoints" / "step-00000006"
+    shutil.copytree(saved, tmp_path / "checkpoints" / saved.name)
+    shutil.copyfile(finished / "sittings.jsonl", tmp_path / "sittings.jsonl")
+    run(settings(decay_share=0.2), packed_inputs, tmp_path)
+    lines = (tmp_path / "sittings.jsonl").read_text().splitlines()
+    sittings = [json.loads(line) for line in lines]
+    assert [sitting["step"] for sitting in sittings] == [0, 6]
+    assert [sitting["settings"]["decay_share"] for sitting in sittings] == [0.4, 0.2]
+    assert sittings[1]["elapsed"] > sittings[0]["elapsed"] == 0
+    assert json.loads((tmp_path / "training.json").read_text())["sittings"] == 2
+
+
 def test_gradient_accumulation_gives_the_gradient_of_the_whole_batch(
     finished: Path, packed_inputs: Inputs, tmp_path: Path
 ) -> None:
