@@ -58,18 +58,19 @@ class Gate:
 def run(config: ExportConfig, inputs: Mapping[str, Path], out: Path) -> None:
     """Write the graphs and prove them.
 
-    Raises ExportError where the model has no exporter or a graph fails the gate, CorpusError where
-    there is no held-out document to prove it on.
+    Raises ExportError where the model has no exporter, a graph fails the gate or there are fewer
+    held-out places than prompts to prove it on, CorpusError where there is none.
     """
     from trainer.model import load
 
     trained = inputs["pretrain"] / "model"
     shutil.copyfile(trained / "tokenizer.json", out / "tokenizer.json")
+    cursors = draw_cursors(config, inputs["dedup"] / "heldout")
     model = load(trained).float().eval()
     write_graphs(model, [ORACLE, *config.precisions], out)
     facts = read_facts(model)
     write_json(out / "facts.json", asdict(facts))
-    gate = Gate(config, out, facts.context, draw_cursors(config, inputs["dedup"] / "heldout"))
+    gate = Gate(config, out, facts.context, cursors)
     greedy = prove_oracle(gate, model)
     quantized = prove_quantized(gate)
     proven = {precision: asdict(figure) for precision, figure in quantized.items()}
@@ -104,13 +105,22 @@ def read_facts(model: Any) -> ModelFacts:
 
 
 def draw_cursors(config: ExportConfig, heldout: Path) -> list[Cursor]:
-    """Seeded cursors for both parts of the gate; CorpusError where held-out text has none."""
+    """Seeded cursors for both parts of the gate.
+
+    Raises CorpusError where held-out text has none, ExportError where there are too few prompts.
+    """
     count = max(config.parity_prompts, config.exact_match_cursors)
     cursors = sample_cursors(read_documents(heldout), count, config.seed)
     if not cursors:
         raise CorpusError(
             f"expected held-out lines of code in {heldout}, found none; "
             "hold out more repositories with dedup.heldout_share"
+        )
+    if len(cursors) < config.parity_prompts:
+        raise ExportError(
+            f"expected {config.parity_prompts} places for prompts in {heldout}, found "
+            f"{len(cursors)}; hold out more repositories with dedup.heldout_share, or lower "
+            "export.parity_prompts"
         )
     return cursors
 

@@ -69,3 +69,11 @@ def test_held_out_text_without_lines_of_code_is_an_error(
     out.mkdir()
     with pytest.raises(CorpusError):
         run(ExportConfig(), {**small_run, "dedup": tmp_path / "dedup"}, out)
+
+
+def test_fewer_held_out_places_than_prompts_is_an_error(
+    small_run: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(ExportError, match="expected 10 places .* found 9; .* lower export.parity"):
+        run(ExportConfig(parity_prompts=10, exact_match_cursors=1), small_run, tmp_path)
+    assert not list(tmp_path.glob("*.onnx"))
