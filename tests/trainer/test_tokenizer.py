@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 
 from lsp_server.prompt import SENTINELS, Sentinel, decode, encode, last_piece, load_tokenizer
 from trainer import tokenizer as stage
+from trainer.cli import parse
 from trainer.config import TokenizerConfig
 from trainer.document import DocumentWriter
 from trainer.errors import CorpusError
@@ -113,6 +114,14 @@ def test_code_is_split_where_code_has_its_joints(
 def test_a_line_end_with_its_indentation_is_one_token(tokenizer: Tokenizer) -> None:
     assert len(encode(tokenizer, "\n        ")) == 1
     assert len(encode(tokenizer, "\n    ")) == 1
+
+
+def test_a_method_with_its_dot_is_one_token_that_the_articles_recipe_weighs() -> None:
+    text = "model.fit(rows)\nguess = model.predict(rows)\n"
+    tokenizer = stage.train_tokenizer([text] * 20, 512, stage.code_pre_tokenizer())
+    tokens = {decode(tokenizer, [number]) for number in encode(tokenizer, text)}
+    recipe = parse(["pretrain", "--recipe", "article"]).recipe
+    assert {".fit", ".predict"} <= tokens & set(recipe.pretrain.key_tokens)
 
 
 def test_the_sentinels_come_first_and_the_vocabulary_is_as_asked(tokenizer: Tokenizer) -> None:
