@@ -19,6 +19,8 @@ from lsp_server.bench.replay import FilePlan, Records, Watch, plan_replay, repla
 from lsp_server.bench.report import MARKDOWN_HEADER, Report, as_json, as_table, markdown_row
 from lsp_server.errors import BenchError
 
+OWN_SERVER = (sys.executable, "-m", "lsp_server", "lsp")
+
 app = typer.Typer(help="Measure a language server as an editor's user would.", no_args_is_help=True)
 
 
@@ -59,9 +61,7 @@ def replay_command(
 ) -> None:
     """Type real code through a language server, key by key, and say what its suggestions saved."""
     config = ReplayConfig(
-        command=tuple(shlex.split(server))
-        if server
-        else (sys.executable, "-m", "lsp_server", "lsp"),
+        command=tuple(shlex.split(server)) if server else OWN_SERVER,
         menu=menu,
         top=top,
         options=parse_options(option or ()),
@@ -73,15 +73,7 @@ def replay_command(
         ready_timeout=ready,
     )
     chosen = thin_out(read_sources(files, targets, root), config.max_files, config.seed)
-    records = with_progress(config, plan_replay(config, chosen))
-    report = Report(
-        command=("lory", *sys.argv[1:]),
-        config=config,
-        files=[file.name for file in chosen],
-        records=records,
-        figures=compute_figures(records, config.seed, config.resamples),
-    )
-    show(report, json_file)
+    show(measure(config, chosen), json_file)
 
 
 @app.command("extract")
@@ -109,6 +101,18 @@ def read_sources(
     if targets is not None and root is not None:
         return read_listed(read_targets(targets), root)
     return read_folders(files or ())
+
+
+def measure(config: ReplayConfig, files: list[SourceFile]) -> Report:
+    """The replay of these files, and the figures of what came of it."""
+    records = with_progress(config, plan_replay(config, files))
+    return Report(
+        command=("lory", *sys.argv[1:]),
+        config=config,
+        files=[file.name for file in files],
+        records=records,
+        figures=compute_figures(records, config.seed, config.resamples),
+    )
 
 
 def with_progress(config: ReplayConfig, plans: list[FilePlan]) -> Records:
