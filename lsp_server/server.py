@@ -121,12 +121,16 @@ async def pull_settings(ls: LoryServer, pushed: Any) -> None:
     configuration = pushed.get(SECTION) if isinstance(pushed, dict) else None
     if workspace and workspace.configuration:
         item = lsp.ConfigurationParams([lsp.ConfigurationItem(section=SECTION)])
-        asked = ls.workspace_configuration_async(item)
+        asked = asyncio.ensure_future(ls.workspace_configuration_async(item))
+        if not (await asyncio.wait([asked], timeout=PATIENCE_FOR_SETTINGS))[0]:
+            log.warning("the client gives no settings yet; the model loads, requests wait")
+            ls.session.configure(configuration)
         try:
-            configuration = next(iter(await asyncio.wait_for(asked, PATIENCE_FOR_SETTINGS)), None)
-        except Exception as exc:  # an error answer, or none in time
+            configuration = next(iter(await asked), None)
+        except Exception as exc:  # an error answer
             log.warning("the client gives no settings: %s", one_line(exc))
     ls.session.configure(configuration)
+    ls.session.serve()
 
 
 async def did_change_configuration(
@@ -174,7 +178,7 @@ async def inline_completion(
     )
     if place is None:
         return lsp.InlineCompletionList(items=[])
-    candidates = await ls.session.completer.complete(place.cursor)
+    candidates = await ls.session.complete(place.cursor)
     return None if candidates is None else inline_list(candidates, place)
 
 
@@ -186,7 +190,7 @@ async def completion(ls: LoryServer, params: lsp.CompletionParams) -> lsp.Comple
     place = ls.session.menu_place(params.text_document.uri, position)  # before the first await
     if place is None:
         return lsp.CompletionList(is_incomplete=False, items=[])
-    candidates = await ls.session.completer.complete(place.cursor)
+    candidates = await ls.session.complete(place.cursor)
     return None if candidates is None else menu_list(candidates, place)
 
 

@@ -3,6 +3,7 @@
 All methods run on the event loop's thread, and know nothing of the protocol's types.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from typing import Any
 from lsp_server.completer import Completer, Status
 from lsp_server.context import Cursor
 from lsp_server.documents import Documents, Edit, Position, TextDocument
+from lsp_server.engines import Candidate
 from lsp_server.exclusions import is_excluded
 from lsp_server.filters import is_word
 from lsp_server.locations import path_in_workspace, path_of, real_path
@@ -58,6 +60,7 @@ class Session:
         self.completer = Completer(status, self._guard)
         self._options: Any = None
         self._loaded_for: Settings | None = None
+        self._serving = asyncio.Event()
 
     def begin(self, options: Any) -> None:
         """Take `initializationOptions`; what is wrong with them `configure` will report."""
@@ -74,6 +77,17 @@ class Session:
         logging.getLogger("lsp_server").setLevel(self.settings.log_level.upper())
         self._forget_what_may_not_be_read()
         self._load()
+
+    def serve(self) -> None:
+        """Hand requests to the engine from now on: it is known what may be read."""
+        self._serving.set()
+
+    async def complete(self, cursor: Cursor) -> list[Candidate] | None:
+        """What `Completer.complete` gives, once it is known what may be read; none of the rest."""
+        await self._serving.wait()
+        if self.documents.get(cursor.uri) is None:
+            return []
+        return await self.completer.complete(cursor)
 
     def _load(self) -> None:
         """Load, unload or keep the model, as the settings ask."""

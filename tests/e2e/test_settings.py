@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lsp_server.server import PATIENCE_FOR_SETTINGS
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Editor, Rules, Script, StartEditor
 
@@ -15,6 +17,8 @@ RULES: list[dict[str, Any]] = [
     {"after": "ret", "completion": "urn a + b", "logprob": -0.7},
     {"after": "KEY=", "completion": "hunter2"},
 ]
+LATE = 4.5
+"""Seconds after which a slow client answers: the model is loaded long before."""
 CONFIGURED = {
     "workspace": {"configuration": True, "didChangeConfiguration": {"dynamicRegistration": True}},
     "experimental": {"loryStatus": True},
@@ -148,6 +152,26 @@ def test_a_file_that_is_turned_off_is_forgotten_and_read_again_once_it_is_saved(
     saved = {"textDocument": {"uri": editor.uri("a.py")}, "text": "x = 1\nret"}
     editor.client.notify("textDocument/didSave", saved)
     assert editor.ask(1, 3) == ["urn a + b"]
+
+
+@pytest.mark.parametrize("settings", [{"exclude": ["a.py"]}, {}])
+def test_nothing_reaches_the_engine_before_the_client_has_told_its_settings(
+    start_editor: "StartEditor", script: "Script", settings: dict[str, Any]
+) -> None:
+    editor = start_editor()
+
+    def tell(_: Any) -> list[Any]:
+        time.sleep(LATE)
+        return [settings]
+
+    editor.client.handlers["workspace/configuration"] = tell
+    editor.initialize({**script.options, "min_probability": 0.1}, CONFIGURED)
+    editor.open("ret")
+    time.sleep(PATIENCE_FOR_SETTINGS + 1.5)
+    request = editor.start(0, 3)
+    items = editor.wait(request).result["items"]
+    assert [item["insertText"] for item in items] == ([] if settings else ["urn a + b"])
+    assert len(script.asked) == (0 if settings else 1)
 
 
 def test_turned_off_and_on_the_server_forgets_and_loads(
