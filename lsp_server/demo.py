@@ -1,11 +1,16 @@
 """The first look: takes one of Lory's own source files, gives what is suggested at three places."""
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lsp_server.context import Cursor
 from lsp_server.errors import LoryError
-from lsp_server.trial import FilePlace, complete_all, show
+from lsp_server.loading import load_model
+from lsp_server.plugin_guard import PluginGuard
+from lsp_server.settings import Settings
+from lsp_server.stopping import end_of_line
+from lsp_server.trial import FilePlace, complain, read_cursor, show, try_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +24,9 @@ class Sight:
 
 
 SIGHTS = (
-    Sight("locations.py", "from pathlib import "),
+    Sight("__main__.py", "if __name__ == "),
     Sight("candidates.py", "    for index, token in enum"),
-    Sight("bundle.py", "        raise "),
+    Sight("loading.py", "    except Exception "),
 )
 
 CONNECT = """\
@@ -36,14 +41,23 @@ Connect an editor; the server is: {command} lsp
 
 def demonstrate() -> str:
     """What `make demo` prints. Raises LoryError where there is no bundle to complete with."""
-    places = [find(sight) for sight in SIGHTS]
-    trials = complete_all(places, {})
-    parts = [
-        f"{place.path.name}:{place.line}:{place.column}\n{show(trial, as_json=False)}"
-        for place, trial in zip(places, trials, strict=True)
-    ]
+    settings, guard = Settings(), PluginGuard(complain)
+    model = load_model(settings, guard, lambda percent, message: None)
+    parts = [f"{model.title}\n"]
+    for sight in SIGHTS:
+        place = find(sight)
+        cursor = without_rest_of_line(read_cursor(place, settings))
+        trial = try_cursor(model, settings, guard, cursor)
+        shown = show(trial, as_json=False)
+        parts.append(f"{place.path.name}:{place.line}:{place.column}\n{shown}")
     command = Path(sys.executable).parent / "lory"
     return "\n".join([*parts, CONNECT.format(command=command)])
+
+
+def without_rest_of_line(cursor: Cursor) -> Cursor:
+    """The cursor as if the rest of its line were not written yet."""
+    end = end_of_line(cursor.suffix)
+    return replace(cursor, suffix="" if end is None else cursor.suffix[end:])
 
 
 def find(sight: Sight) -> FilePlace:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lsp_server.candidates import FINISHED, prefix_probabilities, truncate
-from lsp_server.engines import Candidate
+from lsp_server.engines import Candidate, StopReason
 from lsp_server.stopping import LINE_END, last_line, next_line, split
 
 CLOSERS = frozenset(")]}\"'`,:;")
@@ -40,9 +40,10 @@ def keep_likely_part(candidate: Candidate, context: FilterContext) -> Candidate 
     """The part with the most expected kept characters: probability that it is right times length.
 
     Only parts that are right with at least `min_probability` count, and that end where a word does;
-    the model's own end counts as such, the token limit does not. None where there is no such part.
+    where the model ended or became unsure counts as such, the token limit does not. None where
+    there is no such part.
     """
-    finished = candidate.stop in FINISHED
+    chosen = candidate.stop in FINISHED or candidate.stop is StopReason.UNLIKELY
     best, best_gain, characters = 0, 0.0, 0
     text = candidate.text
     for token, probability in zip(candidate.tokens, prefix_probabilities(candidate), strict=True):
@@ -50,7 +51,7 @@ def keep_likely_part(candidate: Candidate, context: FilterContext) -> Candidate 
         if probability < context.min_probability:
             break
         at_end = characters == len(text)
-        boundary = finished if at_end else ends_word(text, characters)
+        boundary = chosen if at_end else ends_word(text, characters)
         if boundary and probability * characters > best_gain:
             best, best_gain = characters, probability * characters
     return truncate(candidate, best) if best else None

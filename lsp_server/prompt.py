@@ -2,10 +2,11 @@
 
     plain   <|file|> [<|path|> path] <|prefix|> text <|end|>
     PSM     <|file|> [<|path|> path] <|prefix|> prefix <|suffix|> suffix <|middle|> middle <|end|>
-    SPM     <|file|> [<|path|> path] <|suffix|> suffix <|prefix|> prefix <|middle|> middle <|end|>
+    SPM     <|file|> [<|path|> path] <|suffix|> suffix <|prefix|> prefix middle <|end|>
 
 SPM is what is served: the long suffix stands before the prefix, so a key press changes only the
-last few tokens and the KV cache of all before them survives.
+last few tokens and the KV cache of all before them survives. No marker parts prefix and middle (as
+in Bavarian et al. 2022): the middle is plain continuation, which a small model learns first.
 """
 
 from collections.abc import Sequence
@@ -20,8 +21,8 @@ from lsp_server.errors import TokenizerError
 CHARACTERS_PER_TOKEN = 16
 """No budget's tokens average more than this: bounds what is tokenized of a huge file."""
 
-LAYOUT_SENTINELS = 5
-"""In a full SPM prompt: file, path, suffix, prefix, middle."""
+LAYOUT_SENTINELS = 4
+"""In a full SPM prompt: file, path, suffix, prefix."""
 
 LONGEST_HEALED_PIECE = 64
 """Characters; a longer last piece (a base64 line, say) is not taken back."""
@@ -144,9 +145,9 @@ def psm(path_ids: Ids, prefix_ids: Ids, suffix_ids: Ids) -> list[int]:
 
 
 def spm(path_ids: Ids, prefix_ids: Ids, suffix_ids: Ids) -> list[int]:
-    """Suffix-prefix-middle layout, up to and with `<|middle|>`."""
+    """Suffix-prefix-middle layout, up to the end of the prefix; the middle goes straight on."""
     start = [*header(path_ids), Sentinel.SUFFIX, *suffix_ids]
-    return [*start, Sentinel.PREFIX, *prefix_ids, Sentinel.MIDDLE]
+    return [*start, Sentinel.PREFIX, *prefix_ids]
 
 
 def last_piece(tokenizer: Tokenizer, prefix: str) -> str:

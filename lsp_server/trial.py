@@ -1,7 +1,7 @@
 """A completion without an editor: takes a place in a file, gives what would be suggested."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import exp
 from pathlib import Path, PurePosixPath
@@ -63,20 +63,13 @@ def parse_place(text: str) -> FilePlace:
 
 def complete_at(place: FilePlace, given: Mapping[str, Any]) -> Trial:
     """The suggestions at a place, with these settings; LoryError where there cannot be any."""
-    (trial,) = complete_all([place], given)
-    return trial
-
-
-def complete_all(places: Sequence[FilePlace], given: Mapping[str, Any]) -> list[Trial]:
-    """The suggestions at each of these places, with the model loaded once."""
     settings, guard = read_settings(given), PluginGuard(complain)
-    cursors = [read_cursor(place, settings) for place in places]
+    cursor = read_cursor(place, settings)
     model = load_model(settings, guard, lambda percent, message: None)
-    for place, cursor in zip(places, cursors, strict=True):
-        if not model.serves(cursor.language):
-            served = ", ".join(model.bundle.manifest.languages)
-            raise LoryError(f"expected a file in {served}, found {place.path}; use another bundle")
-    return [try_cursor(model, settings, guard, cursor) for cursor in cursors]
+    if not model.serves(cursor.language):
+        served = ", ".join(model.bundle.manifest.languages)
+        raise LoryError(f"expected a file in {served}, found {place.path}; use another bundle")
+    return try_cursor(model, settings, guard, cursor)
 
 
 def try_cursor(model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor) -> Trial:

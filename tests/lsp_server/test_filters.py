@@ -40,6 +40,8 @@ def text_of(candidate: Candidate | None) -> str | None:
         # the token limit may have cut a name in two, the model's own end has not
         ([("self.", 1.0), ("na", 0.9)], StopReason.LENGTH, "self."),
         ([("self.", 1.0), ("na", 0.9)], StopReason.END, "self.na"),
+        # where the model became unsure, what it was sure of stays
+        ([("enum", 1.0), ("erate", 0.9)], StopReason.UNLIKELY, "enumerate"),
         # a name is not cut in two where its second half is unlikely
         ([("x = ", 0.9), ("re", 0.9), ("sult", 0.5)], StopReason.END, "x = "),
         ([], StopReason.END, None),
