@@ -220,5 +220,9 @@ def small_bundle(exported_run: dict[str, Path], tmp_path_factory: pytest.TempPat
     }
     (evaluate / "evaluation.json").write_text(json.dumps({"rows": [row]}))
     (evaluate / "done.json").write_text(json.dumps({"config": {}}))
-    run(BundleConfig(name="small"), {**exported_run, "evaluate": evaluate}, out)
+    run(
+        BundleConfig(name="small", notes=["Made by a test."]),
+        {**exported_run, "evaluate": evaluate},
+        out,
+    )
     return out / "bundle"

@@ -276,6 +276,8 @@ class BundleConfig:
     name: str = "lory"
     version: str = "0.1.0"
     languages: list[str] = field(default_factory=lambda: ["python"])
+    notes: list[str] = field(default_factory=list)
+    """Paragraphs that the card adds to the training's figures: what no stage can know."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,8 @@ def title(facts: CardFacts) -> str:
 def training_section(facts: CardFacts) -> str:
     """What the pretraining stage recorded."""
     rows = [[name, value] for name, value in facts.provenance.training.items()]
-    return "## Training\n\n" + table(["", ""], [*rows, ["seed", str(facts.provenance.seed)]])
+    figures = table(["", ""], [*rows, ["seed", str(facts.provenance.seed)]])
+    return "## Training\n\n" + "\n\n".join([figures, *facts.config.notes])
 
 
 def data_section(facts: CardFacts) -> str:

@@ -45,6 +45,7 @@ def test_the_card_states_data_licences_training_figures_and_limits(small_bundle:
         manifest.provenance.ledger_sha256,
         "| psf | 2 |",
         "| hardware | test |",
+        "\n\nMade by a test.\n\n## Data",
         "| bits per byte | 1.5 bits | 1.4 to 1.6 | 3 | a test's |",
         "0 of them are not PyTorch's greedy choice",
         "% of 9 held-out lines exactly",
