@@ -108,6 +108,7 @@ def key_token_ids(config: PretrainConfig, tokenizer_file: Path) -> list[int]:
 def note_sitting(loop: Any) -> None:
     """Add a line to `sittings.jsonl`: where this sitting starts, and with which settings."""
     line = {"step": loop.step, "elapsed": loop.elapsed, "settings": asdict(loop.config)}
+    loop.out.mkdir(parents=True, exist_ok=True)
     with (loop.out / SITTINGS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
