@@ -66,9 +66,11 @@ def demo_command() -> None:
 @bundle_app.command("check")
 def check_command(folder: Path) -> None:
     """Verify a bundle: its files, hashes, formats, and that its engine starts."""
-    from lsp_server.trial import load_quietly
+    from lsp_server.plugin_guard import PluginGuard
+    from lsp_server.settings import read_settings
+    from lsp_server.trial import complain, load_quietly
 
-    model = load_quietly({"bundle": str(folder)})
+    model = load_quietly(read_settings({"bundle": str(folder)}), PluginGuard(complain))
     typer.echo(f"{folder}: {model.title} is in order")
 
 

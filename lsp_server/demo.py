@@ -6,11 +6,10 @@ from pathlib import Path
 
 from lsp_server.context import Cursor
 from lsp_server.errors import LoryError
-from lsp_server.loading import load_model
+from lsp_server.filters import rest_of_line
 from lsp_server.plugin_guard import PluginGuard
 from lsp_server.settings import Settings
-from lsp_server.stopping import end_of_line
-from lsp_server.trial import FilePlace, complain, read_cursor, show, try_cursor
+from lsp_server.trial import FilePlace, complain, load_quietly, read_cursor, show, try_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ Connect an editor; the server is: {command} lsp
 def demonstrate() -> str:
     """What `make demo` prints. Raises LoryError where there is no bundle to complete with."""
     settings, guard = Settings(), PluginGuard(complain)
-    model = load_model(settings, guard, lambda percent, message: None)
+    model = load_quietly(settings, guard)
     parts = [f"{model.title}\n"]
     for sight in SIGHTS:
         place = find(sight)
@@ -56,8 +55,7 @@ def demonstrate() -> str:
 
 def without_rest_of_line(cursor: Cursor) -> Cursor:
     """The cursor as if the rest of its line were not written yet."""
-    end = end_of_line(cursor.suffix)
-    return replace(cursor, suffix="" if end is None else cursor.suffix[end:])
+    return replace(cursor, suffix=cursor.suffix.removeprefix(rest_of_line(cursor.suffix)))
 
 
 def find(sight: Sight) -> FilePlace:

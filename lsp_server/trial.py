@@ -65,7 +65,7 @@ def complete_at(place: FilePlace, given: Mapping[str, Any]) -> Trial:
     """The suggestions at a place, with these settings; LoryError where there cannot be any."""
     settings, guard = read_settings(given), PluginGuard(complain)
     cursor = read_cursor(place, settings)
-    model = load_model(settings, guard, lambda percent, message: None)
+    model = load_quietly(settings, guard)
     if not model.serves(cursor.language):
         served = ", ".join(model.bundle.manifest.languages)
         raise LoryError(f"expected a file in {served}, found {place.path}; use another bundle")
@@ -83,9 +83,9 @@ def try_cursor(model: Model, settings: Settings, guard: PluginGuard, cursor: Cur
     return Trial(tail, offers, milliseconds)
 
 
-def load_quietly(given: Mapping[str, Any]) -> Model:
-    """The model of these settings; LoryError where it or a plugin does not load."""
-    return load_model(read_settings(given), PluginGuard(complain), lambda percent, message: None)
+def load_quietly(settings: Settings, guard: PluginGuard) -> Model:
+    """The model of these settings, told to nobody; LoryError where it does not load."""
+    return load_model(settings, guard, lambda percent, message: None)
 
 
 def complain(message: str) -> None:

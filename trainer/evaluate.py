@@ -6,7 +6,6 @@
 Each part is measured once: a killed run goes on with the parts that are not finished.
 """
 
-import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,8 +13,8 @@ from pathlib import Path
 from trainer.config import EvaluateConfig
 from trainer.exported import find_graphs, hash_files
 from trainer.measures import measure_bits, measure_humaneval, measure_infilling, measure_lines
-from trainer.parts import Measure, join_samples, measure_part, open_parts, write_whole
-from trainer.pipeline import Inputs
+from trainer.parts import Measure, join_samples, measure_part, open_parts
+from trainer.pipeline import Inputs, write_record
 
 
 def run(config: EvaluateConfig, inputs: Inputs, out: Path) -> None:
@@ -29,7 +28,7 @@ def run(config: EvaluateConfig, inputs: Inputs, out: Path) -> None:
     rows = [row for name, part in measures.items() for row in measure_part(parts, name, part)]
     join_samples(parts, measures, out / "samples.jsonl")
     record = {"rows": [asdict(row) for row in rows]}
-    write_whole(out / "evaluation.json", json.dumps(record, indent=1) + "\n")
+    write_record(out / "evaluation.json", record)
 
 
 def plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Measure]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.manifest import Measurement
+from trainer.pipeline import write_whole
 
 Measure = Callable[[Path], list[Measurement]]
 """Measures into the part's folder, which may hold what an interrupted run left."""
@@ -53,10 +54,3 @@ def join_samples(parts: Path, names: Iterable[str], target: Path) -> None:
     """All parts' samples in one file, in the order of `names`."""
     files = [parts / name / SAMPLES for name in names]
     write_whole(target, "".join(file.read_text() for file in files if file.exists()))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text)
-    partial.replace(path)

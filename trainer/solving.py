@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from lsp_server.engines import Engine, Limits, StopRule
 from lsp_server.prompt import Budget, Prompt, build, clip_prefix, last_piece, plain
+from trainer.pipeline import write_whole
 from trainer.problems import Problem, draw, end_of_hole, end_of_solution
 from trainer.progress import watch
 from trainer.sandbox import Isolation, SandboxLimits, Verdict, run_programs
@@ -94,9 +95,7 @@ def write_texts(
     """Every sample of every problem; those that `folder` has already are not written again."""
     path = folder / TEXTS
     written = {(text.task_id, text.sample): text for text in read_texts(path)}
-    whole_lines = path.with_suffix(".partial")
-    whole_lines.write_text("".join(json.dumps(asdict(text)) + "\n" for text in written.values()))
-    whole_lines.replace(path)
+    write_whole(path, "".join(json.dumps(asdict(text)) + "\n" for text in written.values()))
     with path.open("a", encoding="utf-8") as file:
         for problem in watch(problems, f"writing {folder.name}", len(problems)):
             for sample in range(sampling.samples):

@@ -6,7 +6,6 @@ own order of all documents while memory stays bounded.
 
 import mmap
 from pathlib import Path
-from types import TracebackType
 
 from trainer.document import read_documents
 
@@ -43,12 +42,7 @@ class TextStore:
     def __enter__(self) -> "TextStore":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         if isinstance(self._bytes, mmap.mmap):
             self._bytes.close()
         self._file.close()

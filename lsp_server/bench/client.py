@@ -12,7 +12,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Condition, Thread
 from time import perf_counter
-from types import TracebackType
 from typing import Any
 
 from lsp_server.bench.handshake import Handler, default_handlers
@@ -90,12 +89,7 @@ class LspClient:
     def __enter__(self) -> "LspClient":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_exception: object) -> None:
         self.close()
 
     @property

@@ -8,11 +8,11 @@ import pytest
 from lsp_server.bundle import Bundle, load
 from lsp_server.context import Cursor
 from lsp_server.demo import demonstrate
-from lsp_server.loading import Model, load_model
+from lsp_server.loading import Model
 from lsp_server.plugin_guard import PluginGuard
 from lsp_server.settings import Settings
 from lsp_server.suggestion import generate
-from lsp_server.trial import complain
+from lsp_server.trial import complain, load_quietly
 
 LARGEST = 48_000_000
 
@@ -26,7 +26,7 @@ def shipped() -> Bundle:
 @pytest.fixture(scope="module")
 def model() -> Model:
     """The model of a server without settings."""
-    return load_model(Settings(), PluginGuard(complain), lambda percent, message: None)
+    return load_quietly(Settings(), PluginGuard(complain))
 
 
 def test_the_shipped_bundle_is_within_its_size(shipped: Bundle) -> None:
