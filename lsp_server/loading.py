@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tokenizers import Tokenizer
-
 from lsp_server.bundle import Bundle, load
 from lsp_server.engines import Engine, TellsProvider
 from lsp_server.errors import EngineError, LoryError
+from lsp_server.line_tokens import LineTokenizer
 from lsp_server.plugin_guard import ActivePlugin, PluginGuard
 from lsp_server.plugins import CONTEXTS, ENGINES, FILTERS, Plugin, find_plugin, list_plugins
 from lsp_server.prompt import Budget, budget_for, load_tokenizer
@@ -22,7 +21,7 @@ class Model:
     """Everything that turns a cursor into suggestions."""
 
     bundle: Bundle
-    tokenizer: Tokenizer
+    tokenizer: LineTokenizer
     engine: Engine
     budget: Budget
     contexts: tuple[ActivePlugin, ...]
@@ -56,7 +55,7 @@ def load_model(settings: Settings, guard: PluginGuard, progress: Progress) -> Mo
     completion = min(settings.max_tokens, bundle.manifest.context // 4)
     return Model(
         bundle=bundle,
-        tokenizer=tokenizer,
+        tokenizer=LineTokenizer(tokenizer),
         engine=engine,
         budget=replace(budget, completion=completion),
         contexts=guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
