@@ -1,13 +1,14 @@
 """One decoder graph in onnxruntime: takes token ids and how many are cached, gives the next logits.
 
-The keys and values of all positions lie in buffers that are allocated once and bound as input and
-output of every call: the graph writes the new positions in place and nothing is copied. Positions
-from `past` on are overwritten, so rewinding is free.
+The keys and values of all positions lie in buffers that are bound as input and output of every
+call: the graph writes the new positions in place and nothing is copied. Positions from `past` on are
+overwritten, so rewinding is free. A slot is one set of buffers; several keep several prompts.
 
 Shapes: S tokens of this call, T positions whose logits are wanted, V vocabulary.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,20 @@ LOGITS = "logits"
 PAST, PRESENT = "past_", "present_"
 
 
+SHORT_CALL = 64
+"""Tokens; calls up to this long keep their buffers and bindings for the next of their size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A binding with the arrays that it reads and writes, which must live as long as it does."""
+
+    binding: Any
+    ids_S: NDArray[np.int64]
+    start: NDArray[np.int64]
+    logits_TV: NDArray[np.float32]
+
+
 class OnnxDecoder:
     """A session with its buffers; not for more than one thread at a time."""
 
@@ -36,10 +51,10 @@ class OnnxDecoder:
         check_format(session)
         self._session = session
         self.provider: str = session.get_providers()[0]
-        caches = [tensor for tensor in session.get_inputs() if tensor.name.startswith(PAST)]
-        self.context: int = caches[0].shape[2]
+        self._caches = [tensor for tensor in session.get_inputs() if tensor.name.startswith(PAST)]
+        self.context: int = self._caches[0].shape[2]
         self.vocabulary: int = next(t for t in session.get_outputs() if t.name == LOGITS).shape[-1]
-        self._cache = {tensor.name: wrap(np.zeros(tensor.shape, np.float32)) for tensor in caches}
+        self._slots: dict[int, dict[str, onnxruntime.OrtValue]] = {}
         self._last_position = np.zeros(1, np.int32)
         self._total_length = np.array(0, np.int32)
         self._scalars = {
@@ -47,36 +62,49 @@ class OnnxDecoder:
             TOTAL_LENGTH: wrap(self._total_length),
         }
         self._options = onnxruntime.RunOptions()
-        self._step_ids_S = np.zeros((1, 1), np.int64)
-        self._step_logits_TV = np.empty((1, 1, self.vocabulary), np.float32)
-        self._step = self._bind(self._step_ids_S, self._step_logits_TV)
+        self._calls: dict[tuple[int, int, int], Call] = {}
 
-    def forward(self, ids: Sequence[int], past: int, wanted: int = 1) -> NDArray[np.float32]:
-        """Logits [T, V] of the last `wanted` of `ids`, which follow `past` cached tokens.
+    def forward(
+        self, ids: Sequence[int], past: int, wanted: int = 1, slot: int = 0
+    ) -> NDArray[np.float32]:
+        """Logits [T, V] of the last `wanted` of `ids`, which follow `past` cached tokens of `slot`.
 
         The array is a buffer of this decoder: the next call may overwrite it.
         """
         self._last_position[0] = past + len(ids) - 1
         self._total_length[...] = past + len(ids)
-        if len(ids) == 1:
-            self._step_ids_S[0, 0] = ids[0]
-            self._session.run_with_iobinding(self._step, self._options)
-            return self._step_logits_TV.reshape(-1, self.vocabulary)
-        ids_S = np.array([ids], np.int64)
-        logits_TV = np.empty((1, wanted, self.vocabulary), np.float32)
-        self._session.run_with_iobinding(self._bind(ids_S, logits_TV), self._options)
-        return logits_TV.reshape(-1, self.vocabulary)
+        call = self._call(len(ids), wanted, slot)
+        call.ids_S[0] = ids
+        self._session.run_with_iobinding(call.binding, self._options)
+        return call.logits_TV[0]
 
-    def _bind(self, ids_S: NDArray[np.int64], logits_TV: NDArray[np.float32]) -> Any:
-        start = np.array([ids_S.shape[1] - logits_TV.shape[1]], np.int64)
+    def _call(self, tokens: int, wanted: int, slot: int) -> Call:
+        key = tokens, wanted, slot
+        call = self._calls.get(key)
+        if call is None:
+            call = self._bind(*key)
+            if tokens <= SHORT_CALL:
+                self._calls[key] = call
+        return call
+
+    def _bind(self, tokens: int, wanted: int, slot: int) -> Call:
+        ids_S = np.zeros((1, tokens), np.int64)
+        logits_TV = np.empty((1, wanted, self.vocabulary), np.float32)
+        start = np.array([tokens - wanted], np.int64)
+        cache = self._slots.get(slot) or self._allocate(slot)
         binding = self._session.io_binding()
-        inputs = self._scalars | {INPUT_IDS: wrap(ids_S), LOGITS_FROM: wrap(start)} | self._cache
+        inputs = self._scalars | {INPUT_IDS: wrap(ids_S), LOGITS_FROM: wrap(start)} | cache
         for name, value in inputs.items():
             binding.bind_ortvalue_input(name, value)
-        for name, value in self._cache.items():
+        for name, value in cache.items():
             binding.bind_ortvalue_output(name.replace(PAST, PRESENT), value)
         binding.bind_ortvalue_output(LOGITS, wrap(logits_TV))
-        return binding
+        return Call(binding, ids_S, start, logits_TV)
+
+    def _allocate(self, slot: int) -> dict[str, onnxruntime.OrtValue]:
+        buffers = {t.name: wrap(np.zeros(t.shape, np.float32)) for t in self._caches}
+        self._slots[slot] = buffers
+        return buffers
 
 
 def wrap(array: NDArray[Any]) -> onnxruntime.OrtValue:
