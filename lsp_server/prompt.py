@@ -10,13 +10,14 @@ in Bavarian et al. 2022): the middle is plain continuation, which a small model 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from lsp_server.errors import TokenizerError
+from lsp_server.project.rungs import Recall
 
 CHARACTERS_PER_TOKEN = 16
 """No budget's tokens average more than this: bounds what is tokenized of a huge file."""
@@ -89,6 +90,8 @@ class Prompt:
     ids: tuple[int, ...]
     heal: str = ""
     """Text right before the cursor that `ids` leave out; the completion starts with it."""
+    recall: Recall | None = field(default=None, compare=False)
+    """What else is known of the project; engines may use it."""
 
 
 def load_tokenizer(path: Path) -> Tokenizer:

@@ -6,6 +6,7 @@ from enum import StrEnum
 from threading import Event
 from typing import Protocol, runtime_checkable
 
+from lsp_server.engines.mixture import MixtureWeights
 from lsp_server.prompt import Prompt
 
 
@@ -43,6 +44,12 @@ class Limits:
     top_p: float = 1.0
     seed: int = 0
     """Of the sampler; unused when greedy."""
+    alternatives: int = 1
+    """Candidates at most; those after the first take another token where that is likeliest."""
+    drafted: int = 8
+    """Tokens at most that are drafted from the prompt's recall and verified in one step."""
+    mixture: MixtureWeights | None = None
+    """How the prompt's recall is mixed with the model; None leaves the model alone."""
 
 
 @dataclass(frozen=True, slots=True)

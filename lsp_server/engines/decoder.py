@@ -1,8 +1,8 @@
 """One decoder graph in onnxruntime: takes token ids and how many are cached, gives the next logits.
 
 The keys and values of all positions lie in buffers that are bound as input and output of every
-call: the graph writes the new positions in place and nothing is copied. Positions from `past` on are
-overwritten, so rewinding is free. A slot is one set of buffers; several keep several prompts.
+call: the graph writes the new positions in place and nothing is copied. Positions from `past` on
+are overwritten, so rewinding is free. A slot is one set of buffers; several keep several prompts.
 
 Shapes: S tokens of this call, T positions whose logits are wanted, V vocabulary.
 """
@@ -76,7 +76,7 @@ class OnnxDecoder:
         call = self._call(len(ids), wanted, slot)
         call.ids_S[0] = ids
         self._session.run_with_iobinding(call.binding, self._options)
-        return call.logits_TV[0]
+        return call.logits_TV.reshape(-1, self.vocabulary)
 
     def _call(self, tokens: int, wanted: int, slot: int) -> Call:
         key = tokens, wanted, slot

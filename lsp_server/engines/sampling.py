@@ -1,8 +1,9 @@
-"""Choosing the next token: takes logits, gives a token and the logarithm of its probability.
+"""Choosing the next token: takes probabilities, gives a token and the logarithm of its probability.
 
 Shapes: V is the number of tokens to choose from.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,15 +22,15 @@ class Sampler:
     top_p: float
     rng: np.random.Generator
 
-    def choose(self, logits_V: Vector) -> tuple[int, float]:
+    def choose(self, probabilities_V: Vector) -> tuple[int, float]:
         """Index of the chosen token, and its log-probability at temperature 1."""
-        logprobs_V = log_softmax(logits_V)
-        token = self._draw(logits_V) if self.temperature > 0 else int(logits_V.argmax())
-        return token, float(logprobs_V[token])
+        greedy = self.temperature <= 0
+        token = int(probabilities_V.argmax()) if greedy else self._draw(probabilities_V)
+        return token, math.log(probabilities_V[token])
 
-    def _draw(self, logits_V: Vector) -> int:
-        probabilities_V = nucleus(np.exp(log_softmax(logits_V / self.temperature)), self.top_p)
-        return int(self.rng.choice(len(probabilities_V), p=probabilities_V))
+    def _draw(self, probabilities_V: Vector) -> int:
+        kept_V = nucleus(temper(probabilities_V, self.temperature), self.top_p)
+        return int(self.rng.choice(len(kept_V), p=kept_V))
 
 
 def make_sampler(limits: Limits) -> Sampler:
@@ -37,10 +38,17 @@ def make_sampler(limits: Limits) -> Sampler:
     return Sampler(limits.temperature, limits.top_p, np.random.default_rng(limits.seed))
 
 
-def log_softmax(logits_V: Vector) -> Vector:
-    """Logarithms of the probabilities; tokens at -inf stay there."""
-    shifted_V = logits_V - logits_V.max()
-    result: Vector = shifted_V - np.log(np.exp(shifted_V).sum())
+def softmax(logits_V: Vector) -> Vector:
+    """Probabilities, a new array; tokens at -inf have none."""
+    result: Vector = np.exp(logits_V - logits_V.max())
+    result /= result.sum()
+    return result
+
+
+def temper(probabilities_V: Vector, temperature: float) -> Vector:
+    """Probabilities to the power of 1 / temperature, renormalised; the highest is above 0."""
+    scaled_V = (probabilities_V / probabilities_V.max()) ** np.float32(1 / temperature)
+    result: Vector = scaled_V / scaled_V.sum()
     return result
 
 

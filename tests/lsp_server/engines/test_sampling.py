@@ -8,22 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.engines import Limits
-from lsp_server.engines.sampling import log_softmax, make_sampler, nucleus
+from lsp_server.engines.sampling import make_sampler, nucleus, softmax
 
-LOGITS = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
+CHANCES = np.array([0.5, 0.3, 0.15, 0.05], np.float32)
 
 
 def test_greedy_takes_the_most_probable_token_and_says_how_probable_it_was() -> None:
     sampler = make_sampler(Limits(stop=lambda _: None))
-    token, logprob = sampler.choose(LOGITS[::-1] + 7)
+    token, logprob = sampler.choose(CHANCES[::-1])
     assert token == 3
     assert logprob == pytest.approx(math.log(0.5))
 
 
 def test_masked_tokens_leave_their_share_to_the_others() -> None:
-    masked = LOGITS.copy()
+    masked = np.log(CHANCES) + 7
     masked[0] = -np.inf
-    assert np.exp(log_softmax(masked)) == pytest.approx([0, 0.6, 0.3, 0.1])
+    assert softmax(masked) == pytest.approx([0, 0.6, 0.3, 0.1])
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_the_nucleus_is_the_fewest_tokens_that_hold_top_p(
 
 def test_samples_come_as_often_as_their_probability_at_the_temperature() -> None:
     sampler = make_sampler(Limits(stop=lambda _: None, temperature=0.5, seed=5))
-    drawn = np.bincount([sampler.choose(LOGITS)[0] for _ in range(4000)], minlength=4) / 4000
+    drawn = np.bincount([sampler.choose(CHANCES)[0] for _ in range(4000)], minlength=4) / 4000
     squares = np.array([0.25, 0.09, 0.0225, 0.0025])
     assert drawn == pytest.approx(squares / squares.sum(), abs=0.025)
 
@@ -54,11 +54,11 @@ def test_samples_come_as_often_as_their_probability_at_the_temperature() -> None
 def test_a_sample_s_logarithm_is_that_at_temperature_one() -> None:
     sampler = make_sampler(Limits(stop=lambda _: None, temperature=3.0, seed=1))
     for _ in range(20):
-        token, logprob = sampler.choose(LOGITS)
-        assert logprob == pytest.approx(float(LOGITS[token]), abs=1e-6)
+        token, logprob = sampler.choose(CHANCES)
+        assert logprob == pytest.approx(math.log(CHANCES[token]), abs=1e-6)
 
 
 @given(st.lists(st.floats(-80, 80, width=32), min_size=1, max_size=40))
 def test_probabilities_add_up_to_one(values: list[float]) -> None:
-    total = float(np.exp(log_softmax(np.array(values, np.float32))).sum())
+    total = float(softmax(np.array(values, np.float32)).sum())
     assert total == pytest.approx(1, abs=1e-4)

@@ -1,0 +1,87 @@
+"""The key-value caches of the latest prompts: takes token ids, gives logits, reads what is new.
+
+Each slot of the decoder holds the tokens of one prompt. A prompt goes to the slot that shares the
+longest start with it; one that shares little takes the slot that was not used for longest, so that
+going to and fro between documents keeps the caches of both.
+
+Shapes: T positions whose logits are wanted, V vocabulary.
+"""
+
+from collections.abc import Sequence
+from threading import Event
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsp_server.engines.decoder import OnnxDecoder
+
+PREFILL_TOKENS = 64
+"""Tokens between two looks at `cancelled` while a prompt is read; larger chunks are no faster."""
+
+WORTH_KEEPING = 64
+"""Tokens that a slot must share with a prompt to be used for it while another slot is free or old;
+less is read again within one chunk."""
+
+
+class PromptCache:
+    """Slots with the ids that they hold; one is active, and is read and written."""
+
+    def __init__(self, decoder: OnnxDecoder, slots: int) -> None:
+        self.decoder = decoder
+        self.last_prefill = 0
+        """Tokens of the last prompt that had to be read."""
+        self._slots: list[list[int]] = [[] for _ in range(slots)]
+        self._order = list(range(slots))
+        """Slot numbers, the one used longest ago first; the last one is active."""
+
+    @property
+    def ids(self) -> list[int]:
+        """What the active slot holds."""
+        return self._slots[self._order[-1]]
+
+    @property
+    def room(self) -> int:
+        """Tokens that the active slot still takes."""
+        return self.decoder.context - len(self.ids)
+
+    def prefill(self, ids: Sequence[int], cancelled: Event) -> NDArray[np.float32] | None:
+        """Logits [1, V] after `ids`, in the slot that suits best; None where it was cancelled."""
+        start = min(self._activate(ids), len(ids) - 1)
+        self.last_prefill = len(ids) - start
+        self.rewind(start)
+        logits_TV = None
+        while len(self.ids) < len(ids):
+            if cancelled.is_set():
+                return None
+            logits_TV = self.feed(ids[len(self.ids) :][:PREFILL_TOKENS])
+        return logits_TV
+
+    def feed(self, ids: Sequence[int], wanted: int = 1) -> NDArray[np.float32]:
+        """Logits [T, V] after the last `wanted` of `ids`, which join the active slot.
+
+        The array is overwritten by a later call.
+        """
+        logits_TV = self.decoder.forward(ids, len(self.ids), wanted, self._order[-1])
+        self.ids.extend(ids)
+        return logits_TV
+
+    def rewind(self, length: int) -> None:
+        """Forget all but the first `length` tokens of the active slot."""
+        del self.ids[length:]
+
+    def _activate(self, ids: Sequence[int]) -> int:
+        """Choose a slot for a prompt; gives how many tokens it already holds of it."""
+        shared = {slot: shared_tokens(self._slots[slot], ids) for slot in self._order}
+        best = max(reversed(self._order), key=lambda slot: shared[slot])
+        if shared[best] < min(WORTH_KEEPING, len(ids) // 2):
+            best = self._order[0]
+        self._order.remove(best)
+        self._order.append(best)
+        return shared[best]
+
+
+def shared_tokens(left: Sequence[int], right: Sequence[int]) -> int:
+    """Length of the longest start that both have."""
+    pairs = enumerate(zip(left, right, strict=False))
+    shorter = min(len(left), len(right))
+    return next((at for at, (first, second) in pairs if first != second), shorter)

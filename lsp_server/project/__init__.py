@@ -1,0 +1,1 @@
+"""The open project: what its text says about the text that is being written."""
