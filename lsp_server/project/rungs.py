@@ -1,0 +1,34 @@
+"""What the project says after a context: takes token ids, gives one rung a match length."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
+"""Match lengths in tokens that are told apart."""
+LONGEST = LADDER[-1]
+MOST_LOOKED_AT = 256
+"""Places of one match length that are looked at; where there are more, every n-th of them."""
+SEPARATOR = 0xFFFF
+"""Stands between texts; no token has this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """What followed the last `length` tokens of a context, wherever they stand."""
+
+    length: int
+    total: int
+    """How often they stand there with a token after them: exact up to MOST_LOOKED_AT, and above
+    wherever no text is left out; else scaled from the places looked at."""
+    counts: Mapping[int, int]
+    """Token id to how often it followed, among the places looked at."""
+
+
+def latest_first(context: Sequence[int]) -> list[int]:
+    """The last LONGEST tokens, the last one first, up to the first that no text can hold."""
+    ids = list(context[-LONGEST:])
+    ids.reverse()
+    for place, token in enumerate(ids):
+        if not 0 <= token < SEPARATOR:
+            return ids[:place]
+    return ids
