@@ -92,6 +92,10 @@ class Settings:
     """Context plugins, in order."""
     filters: tuple[str, ...] = ("likely", "repeats", "blank")
     """Candidate filters, in order."""
+    project: bool = True
+    """Read the workspace's other files of the languages that are on, to complete as they do."""
+    project_megabytes: int = 200
+    """Megabytes of their text that are read at most."""
     menu: MenuMode = MenuMode.AUTO
     """Whether suggestions also enter the completion menu."""
     trusted: bool = True
@@ -105,6 +109,7 @@ class Settings:
         check_range("min_probability", self.min_probability, 0.0, 1.0)
         check_range("min_characters", self.min_characters, 1, 100)
         check_range("max_lines", self.max_lines, 1, 200)
+        check_range("project_megabytes", self.project_megabytes, 1, 1000)
 
     @property
     def unread(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from lsp_server.engines.prompt_cache import PromptCache
 from lsp_server.engines.sampling import Vector, make_sampler, softmax
 from lsp_server.engines.vocabulary import Vocabulary
 from lsp_server.engines.writer import CandidateWriter
-from lsp_server.project.rungs import LADDER
+from lsp_server.project.rungs import LONGEST
 from lsp_server.prompt import Prompt, Sentinel
 
 SENTINEL_IDS = frozenset(int(sentinel) for sentinel in Sentinel)
@@ -157,7 +157,7 @@ class Decoding:
 
     def _context(self, end: int) -> list[int]:
         """The latest tokens of text before position `end`."""
-        return self._cache.ids[max(self._text_start, end - LADDER[-1]) : end]
+        return self._cache.ids[max(self._text_start, end - LONGEST) : end]
 
 
 def restrict(probabilities_V: Vector, allowed: NDArray[np.int64], logits_V: Vector) -> Vector:

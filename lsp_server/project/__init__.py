@@ -1,1 +1,1 @@
-"""The open project: what its text says about the text that is being written."""
+"""The open project: what its files say after the tokens before a cursor."""

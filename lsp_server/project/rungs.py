@@ -1,11 +1,16 @@
-"""What a store of tokens answers: what followed the last tokens of a context elsewhere."""
+"""What the project says after a context: takes token ids, gives one rung a match length."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 LADDER = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-"""Lengths of context, in tokens, that a store is asked about."""
+"""Match lengths in tokens that are told apart."""
+LONGEST = LADDER[-1]
+MOST_LOOKED_AT = 256
+"""Places of one match length that are looked at; where there are more, every n-th of them."""
+SEPARATOR = 0xFFFF
+"""Stands between texts; no token has this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,23 +19,33 @@ class Rung:
 
     length: int
     total: int
-    """How often those tokens stand in the store."""
+    """How often they stand there with a token after them: exact up to MOST_LOOKED_AT, and above
+    wherever no text is left out; else scaled from the places looked at."""
     counts: Mapping[int, int]
-    """Token -> how often it followed, among the places that were looked at: all of `total`, or an
-    even sample of them."""
+    """Token id to how often it followed, among the places looked at."""
 
 
 Levels = Sequence[Sequence[Rung]]
-"""Rungs of the project and of the current file, each from the shortest on."""
+"""Rungs of the other files and of the current one, each from the shortest on."""
 
 
 class Recall(Protocol):
     """What is known of the open project, at one cursor."""
 
     def levels(self, context: Sequence[int]) -> Levels:
-        """What followed the end of `context` (token ids) in the project and the current file."""
+        """What followed the end of `context` (token ids) in the other files and the current one."""
         ...
 
     def following(self, context: Sequence[int], most: int) -> tuple[int, ...]:
         """Up to `most` tokens after the place that matches the end of `context` best."""
         ...
+
+
+def latest_first(context: Sequence[int]) -> list[int]:
+    """The last LONGEST tokens, the last one first, up to the first that no text can hold."""
+    ids = list(context[-LONGEST:])
+    ids.reverse()
+    for place, token in enumerate(ids):
+        if not 0 <= token < SEPARATOR:
+            return ids[:place]
+    return ids

@@ -1,0 +1,156 @@
+"""The store of the open project: takes segments and open texts, gives views for the engine.
+
+One thread at a time adds; any thread may ask meanwhile, without a lock: what it reads is replaced
+as a whole.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+
+from lsp_server.project.open_texts import OpenTexts
+from lsp_server.project.segment import Segment
+from lsp_server.project.view import Part, ProjectView
+from lsp_server.project.workspace import Notes, Workspace
+
+__all__ = ["Batch", "OpenText", "ProjectIndex", "ProjectView", "digest"]
+
+Ids = npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Texts of files, and which files hold them."""
+
+    segment: Segment
+    names: Mapping[int, int]
+    """Digest of each file's name to the digest of its text, which an earlier batch may hold."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenText:
+    """The ids of an open document at one time."""
+
+    serial: int
+    """That of the change after which it was read."""
+    ids: Ids
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Files:
+    """What was read from the disk."""
+
+    epoch: int = 0
+    parts: tuple[Part, ...] = ()
+    names: Mapping[int, int] = field(default_factory=dict)
+
+
+class ProjectIndex:
+    """Everything that is known of the project's text."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._files = Files()
+        self._texts: Mapping[str, OpenText] = {}
+        self._masked: tuple[Files, frozenset[str], tuple[Part, ...]] | None = None
+        self._joined: tuple[tuple[OpenText, ...], OpenTexts] = ((), OpenTexts(()))
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """What was read from the disk."""
+        return tuple(part.segment for part in self._files.parts)
+
+    def clear(self, epoch: int) -> None:
+        """Forget everything; what is added from now on was read under this epoch's rules."""
+        self._files = Files(epoch=epoch)
+        self._texts = {}
+
+    def add(self, batch: Batch, gone: Iterable[str] = (), instead: Iterable[Segment] = ()) -> None:
+        """Take what was read of files; files that are gone, and segments it replaces, go."""
+        files, replaced = self._files, set(map(id, instead))
+        names = dict(files.names)
+        for name in gone:
+            names.pop(digest(name.encode()), None)
+        names.update(batch.names)
+        kept = [part.segment for part in files.parts if id(part.segment) not in replaced]
+        if len(batch.segment.digests):
+            kept.append(batch.segment)
+        self._files = replace(files, parts=place(kept, names), names=names)
+
+    def put(self, name: str, text: OpenText) -> None:
+        """Take an open document's ids, in place of earlier ones."""
+        notes = self.workspace.notes
+        others = {other: old for other, old in self._texts.items() if other in notes.open}
+        self._texts = {**others, name: text}
+
+    def text_digest(self, name: str) -> int | None:
+        """The digest of the text that a file held when it was read; None if it never was."""
+        return self._files.names.get(digest(name.encode()))
+
+    def has(self, name: str, serial: int) -> bool:
+        """Whether an open document is known as it was after a change."""
+        text = self._texts.get(name)
+        return text is not None and text.serial == serial
+
+    def view(self, without: str) -> ProjectView:
+        """The project for a completion in a document, given by its URI.
+
+        Open documents answer with their live text, others as they were last read from the disk; a
+        file whose text may have changed since does not answer, nor does the document itself.
+        """
+        workspace = self.workspace
+        workspace.write(without)
+        notes, files, texts = workspace.notes, self._files, self._texts
+        name = workspace.name(without)
+        if files.epoch != notes.epoch:
+            return ProjectView((), OpenTexts(()))
+        hidden = frozenset((*notes.open, *notes.stale, name))
+        return ProjectView(self._mask(files, hidden), self._join(texts, notes, name))
+
+    def _mask(self, files: Files, hidden: frozenset[str]) -> tuple[Part, ...]:
+        masked = self._masked
+        if masked is None or masked[0] is not files or masked[1] != hidden:
+            found = (files.names.get(digest(name.encode())) for name in hidden)
+            silent = np.array([text for text in found if text is not None], np.uint64)
+            parts = tuple(silence(part, silent) for part in files.parts)
+            masked = self._masked = files, hidden, parts
+        return masked[2]
+
+    def _join(self, texts: Mapping[str, OpenText], notes: Notes, name: str) -> OpenTexts:
+        others = tuple(
+            text
+            for other, text in texts.items()
+            if other != name and notes.open.get(other) == text.serial
+        )
+        if others != self._joined[0]:
+            self._joined = others, OpenTexts(text.ids for text in others)
+        return self._joined[1]
+
+
+def digest(data: bytes) -> int:
+    """64 bits that stand for a text or name."""
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
+
+
+def place(segments: Iterable[Segment], names: Mapping[int, int]) -> tuple[Part, ...]:
+    """Segments in which each text answers once, if a file holds it."""
+    held = np.fromiter(names.values(), np.uint64, len(names))
+    before = np.empty(0, np.uint64)
+    parts = []
+    for segment in segments:
+        digests = segment.digests
+        answers = np.isin(digests, held) & ~np.isin(digests, before)
+        parts.append(Part(segment, None if answers.all() else answers))
+        before = np.concatenate([before, digests])
+    return tuple(parts)
+
+
+def silence(part: Part, silent: npt.NDArray[np.uint64]) -> Part:
+    """The part without some texts."""
+    hit = np.isin(part.segment.digests, silent)
+    if not hit.any():
+        return part
+    return replace(part, answers=~hit if part.answers is None else part.answers & ~hit)

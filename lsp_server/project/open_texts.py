@@ -1,0 +1,68 @@
+"""Open documents: takes their ids, gives the places of a context by looking at every token.
+
+They change too often to be sorted, and are few: a million tokens are looked at in a millisecond.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from lsp_server.project.rungs import LADDER, LONGEST, SEPARATOR
+
+FEW = 512
+"""Places that are compared at full length at once."""
+
+Ids = npt.NDArray[np.uint16]
+Places = npt.NDArray[np.int64]
+
+
+class OpenTexts:
+    """Some texts in a row, oldest first."""
+
+    def __init__(self, texts: Iterable[Ids]) -> None:
+        edge = np.array([SEPARATOR], np.uint16)
+        parts = [part for ids in texts for part in (ids, edge)]
+        self._ids: Ids = np.concatenate([np.full(LONGEST, SEPARATOR, np.uint16), *parts])
+
+    def find(self, latest: Sequence[int]) -> dict[int, Places]:
+        """Each ladder's length at which a context stands here, the shortest first, and where.
+
+        `latest` holds the context's ids, the last one first, none of them the separator. A place is
+        that of the token that followed.
+        """
+        if not latest:
+            return {}
+        ids = self._ids
+        places = np.flatnonzero(ids[:-1] == latest[0]) + 1
+        places = places[ids[places] != SEPARATOR]
+        found: dict[int, Places] = {}
+        for length in range(1, len(latest) + 1):
+            if length > 1:
+                places = places[ids[places - length] == latest[length - 1]]
+            if not len(places):
+                return found
+            if len(places) <= FEW:
+                lengths = self.match_lengths(places, latest)
+                longer = (step for step in LADDER if step >= length)
+                reached = {step: places[lengths >= step] for step in longer}
+                return found | {step: some for step, some in reached.items() if len(some)}
+            if length in LADDER:
+                found[length] = places
+        return found
+
+    def followers(self, places: Places) -> Ids:
+        """The token that followed at each place."""
+        return self._ids[places]
+
+    def match_lengths(self, places: Places, latest: Sequence[int]) -> Places:
+        """How many of a context's tokens stand before what follows at each place."""
+        windows = self._ids[places[:, None] - np.arange(1, len(latest) + 1)]
+        same = windows == np.array(latest, np.uint16)
+        lengths: npt.NDArray[np.int64] = np.logical_and.accumulate(same, axis=1).sum(axis=1)
+        return lengths
+
+    def after(self, place: int, most: int) -> list[int]:
+        """At most `most` tokens from what followed at a place on, to the end of its text."""
+        ids: list[int] = self._ids[place : place + most].tolist()
+        return ids[: ids.index(SEPARATOR)] if SEPARATOR in ids else ids
