@@ -13,6 +13,7 @@ from lsp_server.prompt import Sentinel
 MODEL = "model.onnx"
 TOKENIZER = "tokenizer.json"
 CARD = "MODEL_CARD.md"
+MIXTURE = "mixture.json"
 REQUIRED_FILES = (MODEL, TOKENIZER, CARD)
 NEWEST_OPSETS: dict[str, int] = {"": 22, "com.microsoft": 1}
 """Operator sets that the oldest supported onnxruntime (1.24) runs, by domain."""
@@ -28,6 +29,12 @@ class Bundle:
     manifest: Manifest
     model_path: Path
     tokenizer_path: Path
+
+    @property
+    def mixture_path(self) -> Path:
+        """The weights of the cache model: the bundle's own, or those that come with Lory."""
+        own = MIXTURE in self.manifest.files
+        return self.folder / MIXTURE if own else Path(__file__).parent / "engines" / MIXTURE
 
 
 def load(folder: Path) -> Bundle:

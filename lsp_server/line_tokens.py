@@ -81,7 +81,8 @@ def split_before_line_ends(text: str) -> list[str]:
     first, *others = text.split("\n")
     if "\r" not in text:
         return [first, *("\n" + part for part in others)]
-    parts, end = [], ""
+    parts: list[str] = []
+    end = ""
     for line in (first, *others):
         cut = line.endswith("\r") and len(parts) < len(others)
         parts.append(end + (line[:-1] if cut else line))

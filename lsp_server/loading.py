@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 from lsp_server.bundle import Bundle, load
 from lsp_server.engines import Engine, TellsProvider
+from lsp_server.engines.mixture import MixtureWeights, read_weights
 from lsp_server.errors import EngineError, LoryError
 from lsp_server.line_tokens import LineTokenizer
 from lsp_server.plugin_guard import ActivePlugin, PluginGuard
 from lsp_server.plugins import CONTEXTS, ENGINES, FILTERS, Plugin, find_plugin, list_plugins
+from lsp_server.project.index import ProjectIndex
 from lsp_server.prompt import Budget, budget_for, load_tokenizer
 from lsp_server.settings import Settings
 
@@ -26,6 +28,8 @@ class Model:
     budget: Budget
     contexts: tuple[ActivePlugin, ...]
     filters: tuple[ActivePlugin, ...]
+    mixture: MixtureWeights
+    project: ProjectIndex | None
 
     @property
     def title(self) -> str:
@@ -60,6 +64,8 @@ def load_model(settings: Settings, guard: PluginGuard, progress: Progress) -> Mo
         budget=replace(budget, completion=completion),
         contexts=guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
         filters=guard.activate(installed, FILTERS, settings.filters, trusted=trusted),
+        mixture=read_weights(bundle.mixture_path),
+        project=None,
     )
 
 

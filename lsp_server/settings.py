@@ -92,6 +92,10 @@ class Settings:
     """Context plugins, in order."""
     filters: tuple[str, ...] = ("likely", "repeats", "blank")
     """Candidate filters, in order."""
+    cache_model: bool = True
+    """Mix what the current file and the project say into the model's predictions."""
+    draft: int = 8
+    """Tokens at most that are copied from the file or project and verified in one step; 0: none."""
     project: bool = True
     """Read the workspace's other files of the languages that are on, to complete as they do."""
     project_megabytes: int = 200
@@ -109,6 +113,7 @@ class Settings:
         check_range("min_probability", self.min_probability, 0.0, 1.0)
         check_range("min_characters", self.min_characters, 1, 100)
         check_range("max_lines", self.max_lines, 1, 200)
+        check_range("draft", self.draft, 0, 32)
         check_range("project_megabytes", self.project_megabytes, 1, 1000)
 
     @property

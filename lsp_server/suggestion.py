@@ -11,7 +11,8 @@ from lsp_server.engines import Candidate, Limits, StopRule
 from lsp_server.filters import FilterContext
 from lsp_server.loading import Model
 from lsp_server.plugin_guard import PluginGuard
-from lsp_server.prompt import build
+from lsp_server.project.recall import ProjectRecall
+from lsp_server.prompt import build, encode
 from lsp_server.settings import BlockMode, Settings
 from lsp_server.stopping import next_line, rule_for
 from lsp_server.suggestion_cache import Rest
@@ -36,8 +37,21 @@ def generate(
         max_tokens=model.budget.completion,
         stop=stop_rule(settings, cursor),
         min_probability=settings.min_probability * FORESIGHT,
+        drafted=settings.draft,
+        mixture=model.mixture,
+        mixed=settings.cache_model,
     )
+    if settings.draft or settings.cache_model:
+        prompt = replace(prompt, recall=recall_at(model, cursor, prompt.heal))
     return model.engine.complete(prompt, limits, cancelled)
+
+
+def recall_at(model: Model, cursor: Cursor, heal: str) -> ProjectRecall:
+    """What the current file says, and the project where it is read."""
+    before = encode(model.tokenizer, cursor.prefix.removesuffix(heal))
+    after = encode(model.tokenizer, cursor.suffix)
+    others = None if model.project is None else model.project.view(cursor.uri)
+    return ProjectRecall(before, after, others)
 
 
 def stop_rule(settings: Settings, cursor: Cursor) -> StopRule:

@@ -49,7 +49,9 @@ class Limits:
     drafted: int = 8
     """Tokens at most that are drafted from the prompt's recall and verified in one step."""
     mixture: MixtureWeights | None = None
-    """How the prompt's recall is mixed with the model; None leaves the model alone."""
+    """How much the prompt's recall counts, for drafts and predictions; None leaves it unasked."""
+    mixed: bool = True
+    """Whether recall is mixed into the model's predictions; else it only gives drafts."""
 
 
 @dataclass(frozen=True, slots=True)

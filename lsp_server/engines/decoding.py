@@ -9,7 +9,7 @@ Shapes: T positions whose logits are known, V vocabulary.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from threading import Event
 
@@ -21,6 +21,7 @@ from lsp_server.engines import Candidate, Limits, StopReason
 from lsp_server.engines.mixture import mix
 from lsp_server.engines.prompt_cache import PromptCache
 from lsp_server.engines.sampling import Vector, make_sampler, softmax
+from lsp_server.engines.speculation import Drafter
 from lsp_server.engines.vocabulary import Vocabulary
 from lsp_server.engines.writer import CandidateWriter
 from lsp_server.project.rungs import LONGEST
@@ -43,8 +44,17 @@ class Choice:
     other_logprob: float
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One candidate in the making."""
+
+    writer: CandidateWriter
+    path: list[Choice] = field(default_factory=list)
+    """What was chosen so far."""
+
+
 class Decoding:
-    """Completes one prompt, which the cache's active slot has just read."""
+    """Completes one prompt."""
 
     def __init__(
         self,
@@ -61,67 +71,75 @@ class Decoding:
         self._limits = limits
         self._sampler = make_sampler(limits)
         self._text_start = start_of_text(prompt.ids)
+        self._drafter: Drafter | None = None
+        if prompt.recall is not None and limits.mixture is not None:
+            self._drafter = Drafter(prompt.recall, limits.mixture, vocabulary.pieces)
 
-    def write(self, logits_TV: NDArray[np.float32], cancelled: Event) -> list[Candidate]:
+    def write(self, cancelled: Event) -> list[Candidate]:
         """The candidate, then as many others as `limits` ask for, the likeliest branch first."""
-        writer, path = CandidateWriter(self._limits, self._prompt.heal), list[Choice]()
-        candidates = [writer.finish(self._go_on(logits_TV, writer, path, cancelled))]
-        for at in likeliest_branches(path, self._limits.alternatives - 1):
+        ids, attempt = self._prompt.ids, self._begin()
+        drafted = self._draft(attempt, self._latest(ids), self._cache.decoder.context - len(ids))
+        logits_TV = self._cache.prefill(ids, drafted, cancelled)
+        self._counters.count_prompt(len(ids), self._cache.last_prefill)
+        if logits_TV is None:
+            return [attempt.writer.finish(StopReason.CANCELLED)]
+        reason = self._go_on(attempt, logits_TV, drafted, cancelled)
+        candidates = [attempt.writer.finish(reason)]
+        for at in likeliest_branches(attempt.path, self._limits.alternatives - 1):
             if cancelled.is_set():
                 break
-            candidates.append(self._write_branch(path, at, cancelled))
+            candidates.append(self._write_branch(attempt.path, at, cancelled))
         return candidates
+
+    def _begin(self) -> Attempt:
+        return Attempt(CandidateWriter(self._limits, self._prompt.heal))
 
     def _write_branch(self, path: Sequence[Choice], at: int, cancelled: Event) -> Candidate:
         """The candidate that takes the other token at a place of an earlier one's path."""
-        turn = path[at]
+        turn, attempt = path[at], self._begin()
         taken = [*path[:at], Choice(turn.other, turn.other_logprob, turn.token, turn.logprob)]
-        writer = CandidateWriter(self._limits, self._prompt.heal)
         for choice in taken:
-            if reason := self._add(writer, choice):
-                return writer.finish(reason)
+            if reason := self._add(attempt, choice):
+                return attempt.writer.finish(reason)
         self._cache.rewind(len(self._prompt.ids))
         if len(taken) > self._cache.room:
-            return writer.finish(StopReason.LENGTH)
+            return attempt.writer.finish(StopReason.LENGTH)
         logits_TV = self._feed([choice.token for choice in taken], 1)
-        return writer.finish(self._go_on(logits_TV, writer, taken, cancelled))
+        return attempt.writer.finish(self._go_on(attempt, logits_TV, (), cancelled))
 
     def _go_on(
-        self,
-        logits_TV: NDArray[np.float32],
-        writer: CandidateWriter,
-        path: list[Choice],
-        cancelled: Event,
+        self, attempt: Attempt, logits_TV: Vector, drafted: Sequence[int], cancelled: Event
     ) -> StopReason:
-        """Write tokens until a limit; `path` records them. Logits are those after the last one."""
-        drafted: tuple[int, ...] = ()
+        """Write tokens until a limit; logits are those before and after each drafted token."""
         while True:
             unused = len(drafted)
             for logits_V, draft in zip(logits_TV, (*drafted, None), strict=True):
                 if cancelled.is_set():
                     return StopReason.CANCELLED
-                choice = self._choose(logits_V, writer.healing, len(self._cache.ids) - unused)
-                path.append(choice)
-                if reason := self._add(writer, choice):
+                end = len(self._cache.ids) - unused
+                choice = self._choose(logits_V, attempt.writer.healing, end)
+                if reason := self._add(attempt, choice):
                     return reason
                 if choice.token != draft:
                     break
                 unused -= 1
                 self._counters.accepted += 1
             self._cache.rewind(len(self._cache.ids) - unused)
-            room = min(self._limits.max_tokens - len(path), self._cache.room)
+            room = min(self._limits.max_tokens - len(attempt.path), self._cache.room)
             if room <= 0:
                 return StopReason.LENGTH
-            drafted = self._draft(choice.token, room - 1) if not writer.healing else ()
+            context = [*self._latest(self._cache.ids), choice.token]
+            drafted = self._draft(attempt, context, room - 1)
             logits_TV = self._feed([choice.token, *drafted], len(drafted) + 1)
 
-    def _add(self, writer: CandidateWriter, choice: Choice) -> StopReason | None:
+    def _add(self, attempt: Attempt, choice: Choice) -> StopReason | None:
+        attempt.path.append(choice)
         self._counters.tokens += 1
         if choice.token == Sentinel.END:
             return StopReason.END
-        return writer.add(self._vocabulary.pieces[choice.token], choice.logprob)
+        return attempt.writer.add(self._vocabulary.pieces[choice.token], choice.logprob)
 
-    def _feed(self, ids: Sequence[int], wanted: int) -> NDArray[np.float32]:
+    def _feed(self, ids: Sequence[int], wanted: int) -> Vector:
         self._counters.steps += 1
         return self._cache.feed(ids, wanted)
 
@@ -129,9 +147,9 @@ class Decoding:
         """The next token after the first `end` cached ones, among those that may come next."""
         logits_V[NEVER_WRITTEN] = -np.inf
         probabilities_V = softmax(logits_V)
-        if self._prompt.recall is not None and self._limits.mixture is not None:
-            levels = self._prompt.recall.levels(self._context(end))
-            mix(probabilities_V, levels, self._limits.mixture)
+        if self._drafter is not None and self._limits.mixed:
+            levels = self._drafter.recall.levels(self._latest(self._cache.ids[:end]))
+            mix(probabilities_V, levels, self._drafter.weights)
         if not healing:
             return self._pick(probabilities_V)
         allowed = self._vocabulary.beginning(healing)
@@ -145,19 +163,18 @@ class Decoding:
         other = int(probabilities_V.argmax())
         return Choice(token, logprob, other, math.log(max(float(probabilities_V[other]), SMALLEST)))
 
-    def _draft(self, token: int, most: int) -> tuple[int, ...]:
-        """What may follow `token`, which follows the cached ones."""
-        most = min(most, self._limits.drafted)
-        if self._prompt.recall is None or most <= 0:
+    def _draft(self, attempt: Attempt, context: Sequence[int], room: int) -> tuple[int, ...]:
+        """What may follow `context` in one step."""
+        most = min(room, self._limits.drafted)
+        if self._drafter is None or most <= 0:
             return ()
-        context = [*self._context(len(self._cache.ids)), token]
-        draft = self._prompt.recall.following(context, most)
-        self._counters.drafted += len(draft)
-        return draft
+        drafted = self._drafter.draft(context, attempt.writer.healing, most, attempt.writer.wants)
+        self._counters.drafted += len(drafted)
+        return drafted
 
-    def _context(self, end: int) -> list[int]:
-        """The latest tokens of text before position `end`."""
-        return self._cache.ids[max(self._text_start, end - LONGEST) : end]
+    def _latest(self, ids: Sequence[int]) -> list[int]:
+        """The last tokens of text of what is cached."""
+        return list(ids[max(self._text_start, len(ids) - LONGEST) :])
 
 
 def restrict(probabilities_V: Vector, allowed: NDArray[np.int64], logits_V: Vector) -> Vector:

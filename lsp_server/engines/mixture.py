@@ -14,6 +14,7 @@ Shapes: V vocabulary.
 import json
 import math
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -75,21 +76,36 @@ def sureness(probability: float) -> int:
 
 def mix(model_V: NDArray[np.float32], levels: Levels, weights: MixtureWeights) -> None:
     """Turn the model's probabilities [V], in place, into the mixture's; they still sum to one."""
-    sure = sureness(float(model_V.max()))
+    shares = share_out(levels, weights, sureness(float(model_V.max())))
+    model_V *= shares.model
+    for token, probability in shares.tokens.items():
+        model_V[token] += probability
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """A mixture before the model is asked: both parts together are one."""
+
+    model: float
+    """What is left to the model's distribution."""
+    tokens: Mapping[int, float]
+    """What the counts give to each token."""
+
+
+def share_out(levels: Levels, weights: MixtureWeights, sure: int) -> Shares:
+    """What counts and model have of the mixture, where the model's certainty is of class `sure`."""
     steps = [
         (rung, level.of(rung, sure))
         for level, rungs in zip(weights.levels, levels, strict=True)
         for rung in rungs
     ]
-    left, added = 1.0, dict[int, float]()
+    left, tokens = 1.0, dict[int, float]()
     for rung, weight in reversed(steps):
         share = left * weight / sum(rung.counts.values())
         for token, count in rung.counts.items():
-            added[token] = added.get(token, 0.0) + share * count
+            tokens[token] = tokens.get(token, 0.0) + share * count
         left *= 1 - weight
-    model_V *= left
-    for token, probability in added.items():
-        model_V[token] += probability
+    return Shares(left, tokens)
 
 
 @cache

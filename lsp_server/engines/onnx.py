@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from lsp_server.bundle import Bundle
 from lsp_server.counters import EngineCounters
-from lsp_server.engines import Candidate, Limits, StopReason
+from lsp_server.engines import Candidate, Limits
 from lsp_server.engines.decoder import OnnxDecoder, describe_tensors, open_session
 from lsp_server.engines.decoding import Decoding
 from lsp_server.engines.prompt_cache import PromptCache
@@ -59,12 +59,8 @@ class OnnxEngine:
                 f"expected a prompt of 1 to {context} tokens, found {len(prompt.ids)}; "
                 "lower the prompt's token budget"
             )
-        logits_TV = self._cache.prefill(prompt.ids, cancelled)
-        self.counters.count_prompt(len(prompt.ids), self._cache.last_prefill)
-        if logits_TV is None:
-            return [Candidate((), (), StopReason.CANCELLED)]
         decoding = Decoding(self._cache, self._vocabulary, self.counters, prompt, limits)
-        return decoding.write(logits_TV, cancelled)
+        return decoding.write(cancelled)
 
 
 def open_engine(model: Path, tokenizer: Tokenizer, threads: int) -> OnnxEngine:

@@ -44,17 +44,23 @@ class PromptCache:
         """Tokens that the active slot still takes."""
         return self.decoder.context - len(self.ids)
 
-    def prefill(self, ids: Sequence[int], cancelled: Event) -> NDArray[np.float32] | None:
-        """Logits [1, V] after `ids`, in the slot that suits best; None where it was cancelled."""
+    def prefill(
+        self, ids: Sequence[int], draft: Sequence[int], cancelled: Event
+    ) -> NDArray[np.float32] | None:
+        """Logits [T, V] after `ids` and after each token of `draft`; None where it was cancelled.
+
+        They are read into the slot that suits best.
+        """
         start = min(self._activate(ids), len(ids) - 1)
         self.last_prefill = len(ids) - start
         self.rewind(start)
-        logits_TV = None
-        while len(self.ids) < len(ids):
+        while (left := len(ids) - len(self.ids)) > PREFILL_TOKENS:
             if cancelled.is_set():
                 return None
-            logits_TV = self.feed(ids[len(self.ids) :][:PREFILL_TOKENS])
-        return logits_TV
+            self.feed(ids[len(self.ids) :][: min(PREFILL_TOKENS, left - 1)])
+        if cancelled.is_set():
+            return None
+        return self.feed([*ids[len(self.ids) :], *draft], len(draft) + 1)
 
     def feed(self, ids: Sequence[int], wanted: int = 1) -> NDArray[np.float32]:
         """Logits [T, V] after the last `wanted` of `ids`, which join the active slot.

@@ -40,6 +40,11 @@ class CandidateWriter:
         self._logprobs.append(logprob)
         return self._apply_rule() if text else None
 
+    def wants(self, drafted: bytes) -> bool:
+        """Whether more is wanted after what was written and these bytes, heal included."""
+        fresh = drafted[len(self.healing) :].decode(errors="ignore")
+        return self._limits.stop("".join(self._tokens) + fresh) is None
+
     def finish(self, reason: StopReason) -> Candidate:
         """What was written."""
         return Candidate(tuple(self._tokens), tuple(self._logprobs), reason)

@@ -36,10 +36,6 @@ class Recall(Protocol):
         """What followed the end of `context` (token ids) in the other files and the current one."""
         ...
 
-    def following(self, context: Sequence[int], most: int) -> tuple[int, ...]:
-        """Up to `most` tokens after the place that matches the end of `context` best."""
-        ...
-
 
 def latest_first(context: Sequence[int]) -> list[int]:
     """The last LONGEST tokens, the last one first, up to the first that no text can hold."""
