@@ -36,6 +36,7 @@ def generate(
         max_tokens=model.budget.completion,
         stop=stop_rule(settings, cursor),
         min_probability=settings.min_probability * FORESIGHT,
+        alternatives=settings.suggestions(invoked=cursor.invoked),
     )
     return model.engine.complete(prompt, limits, cancelled)
 
