@@ -9,13 +9,15 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, Protocol
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lsp_server.context import Cursor
-from lsp_server.engines import Candidate
+from lsp_server.counters import Counters
+from lsp_server.engines import Candidate, Counts
 from lsp_server.errors import LoryError
 from lsp_server.plugin_guard import PluginGuard, one_line
 from lsp_server.settings import Settings
@@ -51,6 +53,11 @@ class Pending:
     cancelled: Event = field(default_factory=Event)
     waiting: int = 0
 
+    def serves(self, cursor: Cursor, epoch: int) -> bool:
+        """Whether another cursor may wait for this answer: the same place, asked no less of."""
+        own = replace(self.cursor, invoked=self.cursor.invoked and cursor.invoked)
+        return (own, self.epoch) == (cursor, epoch)
+
 
 class Completer:
     """The one place that knows which request of a document is the current one."""
@@ -67,6 +74,12 @@ class Completer:
         """Counts changes of settings: what was begun before the last one is not remembered."""
         self._loads = 0
         """The epoch that the latest load belongs to."""
+        self._counters = Counters()
+
+    def statistics(self) -> dict[str, Any]:
+        """What has been counted, in plain values."""
+        engine = self._model.engine if self._model is not None else None
+        return self._counters.as_json(engine.counters if isinstance(engine, Counts) else None)
 
     def load(self, settings: Settings) -> None:
         """Load the model of these settings in the background; requests wait for it."""
@@ -95,23 +108,38 @@ class Completer:
 
         Cancelling the task stops the engine between two tokens, unless another waits for the same.
         """
+        begun = perf_counter()
+        self._counters.requests += 1
         older = self._pending.get(cursor.uri)
-        if older is not None and (older.cursor, older.epoch) == (cursor, self._epoch):
-            return await self._wait(older)
+        if older is not None and older.serves(cursor, self._epoch):
+            self._counters.joined += 1
+            return self._cut(cursor, await self._wait(older))
         self.supersede(cursor.uri)
         if (known := self._recall(cursor)) is not None:
-            return known
+            self._counters.from_memory += 1
+            self._counters.memory_ms.add((perf_counter() - begun) * 1e3)
+            return self._cut(cursor, known)
         loop = asyncio.get_running_loop()
         pending = Pending(cursor, self._epoch, loop.create_future())
         self._pending[cursor.uri] = pending
         self._worker.submit(partial(self._generate, self._settings, pending, loop))
-        return await self._wait(pending)
+        return self._cut(cursor, await self._wait(pending))
+
+    def _cut(self, cursor: Cursor, shown: list[Candidate] | None) -> list[Candidate] | None:
+        """The best of an answer's candidates, as many as a cursor's request wants."""
+        if shown is None:
+            self._counters.superseded += 1
+            return None
+        return shown[: self._settings.suggestions(invoked=cursor.invoked)]
 
     async def _wait(self, pending: Pending) -> list[Candidate] | None:
         """The answer; the engine stops once nobody waits for it any more."""
         pending.waiting += 1
         try:
             return await asyncio.shield(pending.answer)
+        except asyncio.CancelledError:
+            self._counters.cancelled += 1
+            raise
         finally:
             pending.waiting -= 1
             if not pending.waiting and not pending.answer.done():
@@ -181,6 +209,7 @@ class Completer:
         shown: list[Candidate] = []
         try:
             if self._model is not None and self._model.serves(cursor.language):
+                self._counters.engine_runs += 1
                 found = generate(self._model, settings, self._guard, cursor, cancelled)
                 shown = select(self._model, settings, self._guard, cursor, found)
         except Exception as exc:

@@ -21,6 +21,8 @@ class Cursor:
     """Text before the cursor; of a long document the latest lines."""
     suffix: str
     """Text after the cursor; of a long document the first lines."""
+    invoked: bool = False
+    """Asked for by a person, who may want several suggestions to choose from; not by typing."""
 
 
 @dataclass(frozen=True, slots=True)

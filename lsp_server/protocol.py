@@ -2,16 +2,26 @@
 
 import json
 import logging
+from collections.abc import Generator
 from typing import Any
 
-from lsprotocol.types import ResponseError, ResponseErrorMessage
+from lsprotocol.types import (
+    INITIALIZE,
+    InitializeParams,
+    InitializeResult,
+    ResponseError,
+    ResponseErrorMessage,
+)
 from pygls.exceptions import JsonRpcException
-from pygls.protocol import LanguageServerProtocol
+from pygls.protocol import LanguageServerProtocol, lsp_method
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 INVALID_PARAMS = -32602
 NOT_INITIALIZED = -32002
+STATISTICS = "lory/statistics"
+EXPERIMENTAL = {"loryStatistics": True}
+"""What the server can do beyond the protocol: it answers `lory/statistics`."""
 BEFORE_INITIALIZE = frozenset(("initialize", "exit"))
 
 log = logging.getLogger(__name__)
@@ -26,6 +36,13 @@ class LoryProtocol(LanguageServerProtocol):
     def was_shut_down(self) -> bool:
         """Whether the client asked for the end."""
         return bool(self._shutdown)
+
+    @lsp_method(INITIALIZE)
+    def lsp_initialize(self, params: InitializeParams) -> Generator[Any, Any, InitializeResult]:
+        """pygls' answer, with what it has no place for."""
+        result = yield from super().lsp_initialize(params)
+        result.capabilities.experimental = EXPERIMENTAL
+        return result
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """The typed message; None for one that is refused, its request answered already."""

@@ -1,8 +1,8 @@
-"""The language server: takes LSP messages, gives answers; the only file that knows LSP's types."""
+"""The language server: takes LSP messages, gives answers; with `answers.py` all that knows LSP."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -12,11 +12,11 @@ from pygls.exceptions import FeatureRequestError
 from pygls.lsp.server import LanguageServer
 
 from lsp_server import __version__
-from lsp_server.documents import Edit, Encoding, Position
-from lsp_server.engines import Candidate
+from lsp_server.answers import edit_from, inline_list, menu_list, position_from, selection_from
+from lsp_server.documents import Encoding
 from lsp_server.plugin_guard import one_line
-from lsp_server.protocol import LoryProtocol
-from lsp_server.session import Place, Selection, Session
+from lsp_server.protocol import STATISTICS, LoryProtocol
+from lsp_server.session import Session
 from lsp_server.settings import SECTION, MenuMode
 
 STATUS = "lory/status"
@@ -172,10 +172,11 @@ async def inline_completion(
     ls: LoryServer, params: lsp.InlineCompletionParams
 ) -> lsp.InlineCompletionList | None:
     """Ghost text; null only where a later request superseded this one."""
-    selected = params.context.selected_completion_info
-    place = ls.session.inline_place(  # before the first await: the text may change after it
-        params.text_document.uri, position_from(params.position), selection_from(selected)
-    )
+    uri, position = params.text_document.uri, position_from(params.position)
+    selection = selection_from(params.context.selected_completion_info)
+    invoked = params.context.trigger_kind == lsp.InlineCompletionTriggerKind.Invoked
+    # before the first await: the text may change after it
+    place = ls.session.inline_place(uri, position, selection, invoked=invoked)
     if place is None:
         return lsp.InlineCompletionList(items=[])
     candidates = await ls.session.complete(place.cursor)
@@ -194,6 +195,11 @@ async def completion(ls: LoryServer, params: lsp.CompletionParams) -> lsp.Comple
     return None if candidates is None else menu_list(candidates, place)
 
 
+def statistics(ls: LoryServer, _: Any) -> dict[str, Any]:
+    """Counters since the start, as the docstrings of `counters.py` say; nothing of any text."""
+    return ls.session.completer.statistics()
+
+
 def shutdown(ls: LoryServer, _: None) -> None:
     """Stop the engine; pygls cancels what is pending."""
     ls.session.end()
@@ -205,66 +211,6 @@ def menu_wanted(ls: LoryServer) -> bool:
     if mode is MenuMode.AUTO:
         return document is None or document.inline_completion is None
     return mode is MenuMode.ON
-
-
-def position_from(position: lsp.Position) -> Position:
-    """Lory's position."""
-    return Position(position.line, position.character)
-
-
-def edit_from(change: lsp.TextDocumentContentChangeEvent) -> Edit | str:
-    """Lory's edit; a change without a range is the whole text."""
-    if isinstance(change, lsp.TextDocumentContentChangeWholeDocument):
-        return change.text
-    span = change.range
-    return Edit(position_from(span.start), position_from(span.end), change.text)
-
-
-def selection_from(selected: lsp.SelectedCompletionInfo | None) -> Selection | None:
-    """Lory's selection."""
-    if selected is None:
-        return None
-    start, end = position_from(selected.range.start), position_from(selected.range.end)
-    return Selection(start, end, selected.text)
-
-
-def range_of(place: Place) -> lsp.Range:
-    """What an answer replaces."""
-    start, end = place.start, place.end
-    return lsp.Range(
-        lsp.Position(start.line, start.character), lsp.Position(end.line, end.character)
-    )
-
-
-def inline_list(candidates: Sequence[Candidate], place: Place) -> lsp.InlineCompletionList:
-    """The answer to a request for ghost text."""
-    span = range_of(place)
-    texts = [place.lead + candidate.text for candidate in candidates]
-    items = [lsp.InlineCompletionItem(insert_text=text, range=span) for text in texts]
-    return lsp.InlineCompletionList(items=items)
-
-
-def menu_list(candidates: Sequence[Candidate], place: Place) -> lsp.CompletionList:
-    """The answer to a request for the menu; the next key asks again."""
-    texts = [place.lead + candidate.text for candidate in candidates]
-    items = [menu_item(text, rank, place) for rank, text in enumerate(texts)]
-    return lsp.CompletionList(is_incomplete=True, items=items)
-
-
-def menu_item(text: str, rank: int, place: Place) -> lsp.CompletionItem:
-    """One entry, ahead of other servers' entries, its text taken as it is."""
-    return lsp.CompletionItem(
-        label=text.strip().splitlines()[0],
-        kind=lsp.CompletionItemKind.Text,
-        detail="Lory",
-        documentation=text if "\n" in text else None,
-        sort_text=f" {rank:02}",
-        filter_text=text,
-        preselect=rank == 0,
-        insert_text_format=lsp.InsertTextFormat.PlainText,
-        insert_text_mode=lsp.InsertTextMode.AsIs,
-        text_edit=lsp.TextEdit(range=range_of(place), new_text=text),
-    )
 
 
 FEATURES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
@@ -280,6 +226,7 @@ FEATURES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
     # pygls announces ghost text only where options are given
     (lsp.TEXT_DOCUMENT_INLINE_COMPLETION, inline_completion, lsp.InlineCompletionOptions()),
     (lsp.TEXT_DOCUMENT_COMPLETION, completion, lsp.CompletionOptions(trigger_characters=TRIGGERS)),
+    (STATISTICS, statistics, None),
 )
 OWN_DOCUMENTS = (
     *(lsp.TEXT_DOCUMENT_DID_OPEN, lsp.TEXT_DOCUMENT_DID_CHANGE, lsp.TEXT_DOCUMENT_DID_CLOSE),

@@ -140,11 +140,17 @@ class Session:
                 self.completer.forget(document.uri)
 
     def inline_place(
-        self, uri: str, position: Position, selection: Selection | None = None
+        self,
+        uri: str,
+        position: Position,
+        selection: Selection | None = None,
+        *,
+        invoked: bool = False,
     ) -> Place | None:
         """Where ghost text goes; None in a document that is not read.
 
         With an entry of the menu selected, the text goes on from that entry as if it were taken.
+        `invoked`: a person asks, and may want several suggestions to choose from.
         """
         document = self.documents.get(uri)
         if document is None:
@@ -152,10 +158,12 @@ class Session:
         if selection is None:
             line, column = document.locate(position)
             at = document.position(line, column)
-            return Place(self._cursor(document, (line, column), (line, column)), at, at)
+            cursor = self._cursor(document, (line, column), (line, column))
+            return Place(replace(cursor, invoked=invoked), at, at)
         start, end = sorted((document.locate(selection.start), document.locate(selection.end)))
         cursor = self._cursor(document, start, end)
-        cursor = replace(cursor, prefix=cursor.prefix + selection.text)
+        prefix = cursor.prefix + selection.text
+        cursor = replace(cursor, prefix=prefix, invoked=invoked)
         edges = document.position(*start), document.position(*end)
         return Place(cursor, *edges, lead=selection.text)
 

@@ -80,6 +80,8 @@ class Settings:
     """Show only text that the model takes to be right at least this often, 0..1."""
     min_characters: int = 3
     """Show no shorter text; white space at its ends does not count."""
+    alternatives: int = 3
+    """Suggestions to cycle through when they are asked for explicitly; typing shows one."""
     block: BlockMode = BlockMode.AUTO
     """Suggest several lines where a body is missing or a bracket is open, or one line only."""
     max_lines: int = 12
@@ -112,9 +114,14 @@ class Settings:
         check_range("max_tokens", self.max_tokens, 1, 1024)
         check_range("min_probability", self.min_probability, 0.0, 1.0)
         check_range("min_characters", self.min_characters, 1, 100)
+        check_range("alternatives", self.alternatives, 1, 10)
         check_range("max_lines", self.max_lines, 1, 200)
         check_range("draft", self.draft, 0, 32)
         check_range("project_megabytes", self.project_megabytes, 1, 1000)
+
+    def suggestions(self, *, invoked: bool) -> int:
+        """How many a request may be answered with: one made by a person, or by typing."""
+        return self.alternatives if invoked else 1
 
     @property
     def unread(self) -> tuple[str, ...]:

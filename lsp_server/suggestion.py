@@ -40,6 +40,7 @@ def generate(
         drafted=settings.draft,
         mixture=model.mixture,
         mixed=settings.cache_model,
+        alternatives=settings.suggestions(invoked=cursor.invoked),
     )
     if settings.draft or settings.cache_model:
         prompt = replace(prompt, recall=recall_at(model, cursor, prompt.heal))

@@ -69,8 +69,12 @@ def rest_at(remembered: Remembered, cursor: Cursor) -> Rest | None:
     old = remembered.cursor
     if (old.path, old.language, old.suffix) != (cursor.path, cursor.language, cursor.suffix):
         return None
+    if cursor.invoked and not old.invoked:
+        return None  # fewer candidates were asked for than are wanted now
     if same_text(old.prefix, cursor.prefix):
         return Rest(0, remembered.candidates)
+    if cursor.invoked:
+        return None  # those that do not agree with what was typed are missing
     for candidate in remembered.candidates:
         if typed := typed_characters(old.prefix, cursor.prefix, candidate.text):
             along = candidate.text[:typed]

@@ -6,6 +6,7 @@ from enum import StrEnum
 from threading import Event
 from typing import Protocol, runtime_checkable
 
+from lsp_server.counters import EngineCounters
 from lsp_server.engines.mixture import MixtureWeights
 from lsp_server.prompt import Prompt
 
@@ -86,3 +87,10 @@ class TellsProvider(Protocol):
 
     provider: str
     """Such as `CPUExecutionProvider`."""
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """What an engine may have beyond `Engine`: it counts what it does."""
+
+    counters: EngineCounters

@@ -83,6 +83,7 @@ class Decoding:
         self._counters.count_prompt(len(ids), self._cache.last_prefill)
         if logits_TV is None:
             return [attempt.writer.finish(StopReason.CANCELLED)]
+        self._counters.steps += 1
         reason = self._go_on(attempt, logits_TV, drafted, cancelled)
         candidates = [attempt.writer.finish(reason)]
         for at in likeliest_branches(attempt.path, self._limits.alternatives - 1):

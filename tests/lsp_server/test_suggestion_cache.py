@@ -60,6 +60,18 @@ def test_all_candidates_that_agree_with_what_is_typed_go_on() -> None:
     assert texts_of(cache.find(replace(CURSOR, prefix="x = val"))) == [["ue", "id"]]
 
 
+def test_a_person_who_asks_is_answered_only_by_what_a_person_asked_for_at_the_same_place() -> None:
+    cache = SuggestionCache()
+    asked, typed = replace(CURSOR, invoked=True), replace(CURSOR, prefix="x = v")
+    cache.remember(CURSOR, [candidate_of("value")])
+    assert not cache.find(asked)
+    cache.remember(asked, [candidate_of("value"), candidate_of("other")])
+    assert texts_of(cache.find(asked)) == [["value", "other"]]
+    assert texts_of(cache.find(CURSOR)) == [["value", "other"], ["value"]]
+    assert texts_of(cache.find(typed)) == [["alue"], ["alue"]]
+    assert not cache.find(replace(typed, invoked=True))
+
+
 def test_nothing_is_remembered_as_nothing_only_where_it_was_asked() -> None:
     cache = SuggestionCache()
     cache.remember(CURSOR, [])

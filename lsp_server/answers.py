@@ -1,0 +1,69 @@
+"""LSP's types: takes positions, edits and selections of the protocol, gives Lory's, and answers."""
+
+from collections.abc import Sequence
+
+from lsprotocol import types as lsp
+
+from lsp_server.documents import Edit, Position
+from lsp_server.engines import Candidate
+from lsp_server.session import Place, Selection
+
+
+def position_from(position: lsp.Position) -> Position:
+    """Lory's position."""
+    return Position(position.line, position.character)
+
+
+def edit_from(change: lsp.TextDocumentContentChangeEvent) -> Edit | str:
+    """Lory's edit; a change without a range is the whole text."""
+    if isinstance(change, lsp.TextDocumentContentChangeWholeDocument):
+        return change.text
+    span = change.range
+    return Edit(position_from(span.start), position_from(span.end), change.text)
+
+
+def selection_from(selected: lsp.SelectedCompletionInfo | None) -> Selection | None:
+    """Lory's selection."""
+    if selected is None:
+        return None
+    start, end = position_from(selected.range.start), position_from(selected.range.end)
+    return Selection(start, end, selected.text)
+
+
+def range_of(place: Place) -> lsp.Range:
+    """What an answer replaces."""
+    start, end = place.start, place.end
+    return lsp.Range(
+        lsp.Position(start.line, start.character), lsp.Position(end.line, end.character)
+    )
+
+
+def inline_list(candidates: Sequence[Candidate], place: Place) -> lsp.InlineCompletionList:
+    """The answer to a request for ghost text."""
+    span = range_of(place)
+    texts = [place.lead + candidate.text for candidate in candidates]
+    items = [lsp.InlineCompletionItem(insert_text=text, range=span) for text in texts]
+    return lsp.InlineCompletionList(items=items)
+
+
+def menu_list(candidates: Sequence[Candidate], place: Place) -> lsp.CompletionList:
+    """The answer to a request for the menu; the next key asks again."""
+    texts = [place.lead + candidate.text for candidate in candidates]
+    items = [menu_item(text, rank, place) for rank, text in enumerate(texts)]
+    return lsp.CompletionList(is_incomplete=True, items=items)
+
+
+def menu_item(text: str, rank: int, place: Place) -> lsp.CompletionItem:
+    """One entry, ahead of other servers' entries, its text taken as it is."""
+    return lsp.CompletionItem(
+        label=text.strip().splitlines()[0],
+        kind=lsp.CompletionItemKind.Text,
+        detail="Lory",
+        documentation=text if "\n" in text else None,
+        sort_text=f" {rank:02}",
+        filter_text=text,
+        preselect=rank == 0,
+        insert_text_format=lsp.InsertTextFormat.PlainText,
+        insert_text_mode=lsp.InsertTextMode.AsIs,
+        text_edit=lsp.TextEdit(range=range_of(place), new_text=text),
+    )
