@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lsp_server.engines.decoder import INPUT_IDS, TOTAL_LENGTH
 from trainer.errors import ExportError
 from trainer.graph import MICROSOFT, GraphBuilder, Heads, Precision
+from trainer.weights import NetworkWeights
 
 EMBEDDING, POSITIONS = "embedding", "positions"
 
@@ -33,19 +34,28 @@ def build_decoder(model: Any, precision: Precision) -> onnx.ModelProto:
 
     Raises ExportError for an architecture, or a variant of one, that has no exporter.
     """
+    return build_graph(read_model(model), precision)
+
+
+def read_model(model: Any) -> NetworkWeights:
+    """Configuration and float32 weights of a transformers model."""
+    state = model.state_dict()
+    weights = {name: tensor.detach().float().cpu().numpy() for name, tensor in state.items()}
+    return NetworkWeights(model.config, weights)
+
+
+def build_graph(source: NetworkWeights, precision: Precision) -> onnx.ModelProto:
+    """The graph of a network, wherever its weights come from; ExportError as above."""
     exporters = {"llama": wire_llama, "gpt2": wire_gpt}
-    kind = model.config.model_type
+    kind = source.config.model_type
     if kind not in exporters:
         raise ExportError(
             f"expected a model of type {' or '.join(exporters)}, found {kind}; "
             "train one of the presets of pretrain.model"
         )
-    weights = {
-        name: tensor.detach().float().cpu().numpy() for name, tensor in model.state_dict().items()
-    }
-    network = Network(model.config, weights, GraphBuilder(precision))
+    network = Network(source.config, source.weights, GraphBuilder(precision))
     exporters[kind](network)
-    return network.builder.model(model.config.vocab_size)
+    return network.builder.model(source.config.vocab_size)
 
 
 def expect(network: Network, settings: dict[str, Any]) -> None:

@@ -1,4 +1,7 @@
-"""`lory bench`: takes files and a server's command, prints how good and how fast it is."""
+"""`lory bench`: takes files and a server's command, prints how good and how fast it is.
+
+`engines_cli.py` has the comparison of engines.
+"""
 
 import json
 import shlex
@@ -12,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lsp_server.bench.config import ReplayConfig, parse_options
+from lsp_server.bench.engines_cli import engines_command
 from lsp_server.bench.extract import extract
 from lsp_server.bench.figures import compute_figures
 from lsp_server.bench.files import SourceFile, read_folders, read_listed, read_targets, thin_out
@@ -21,7 +25,11 @@ from lsp_server.errors import BenchError
 
 OWN_SERVER = (sys.executable, "-m", "lsp_server", "lsp")
 
-app = typer.Typer(help="Measure a language server as an editor's user would.", no_args_is_help=True)
+app = typer.Typer(
+    help="Measure a language server as an editor's user would, and engines side by side.",
+    no_args_is_help=True,
+)
+app.command("engines")(engines_command)
 
 
 @app.command("replay")

@@ -1,8 +1,9 @@
-"""The replay's settings: the only place with its defaults."""
+"""The benchmarks' settings: the only place with their defaults."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from lsp_server.errors import BenchError
@@ -64,6 +65,35 @@ class ReplayConfig:
     def offered(self) -> int | None:
         """Items of an answer that are on show; None for all."""
         return 1 if self.top is None and self.menu else self.top
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnginesConfig:
+    """One comparison of engines."""
+
+    bundle: Path
+    """Whose weights every engine gets."""
+    threads: tuple[int, ...] = (1, 2)
+    """Each engine is measured on each number of them."""
+    prompts: int = 4
+    """Different ones."""
+    prompt_tokens: int = 512
+    """Length of each prompt."""
+    new_tokens: int = 32
+    """Written after each."""
+    rounds: int = 5
+    """Times that every engine takes every prompt, after one that is not counted."""
+    timeout: float = 120.0
+    """Seconds for one answer or conversion, after which the engine counts as failed."""
+
+    def __post_init__(self) -> None:
+        counts = (*self.threads, self.prompts, self.prompt_tokens, self.rounds)
+        if not self.threads or min(counts) < 1:
+            raise BenchError(f"expected counts of at least 1, found {counts}")
+        if self.new_tokens < 2:
+            raise BenchError(f"expected at least 2 new tokens, found {self.new_tokens}")
+        if self.timeout <= 0:
+            raise BenchError(f"expected a timeout above 0 s, found {self.timeout}")
 
 
 def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
