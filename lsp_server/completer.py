@@ -26,6 +26,8 @@ from lsp_server.worker import Worker
 
 if TYPE_CHECKING:
     from lsp_server.loading import Model
+    from lsp_server.project.following import Following
+    from lsp_server.project.workspace import Workspace
 
 PATIENCE_AT_END = 1.0
 """Seconds that a running engine has to stop between two tokens."""
@@ -62,14 +64,16 @@ class Pending:
 class Completer:
     """The one place that knows which request of a document is the current one."""
 
-    def __init__(self, status: Status, guard: PluginGuard) -> None:
+    def __init__(self, status: Status, guard: PluginGuard, workspace: "Workspace") -> None:
         self._status = status
         self._guard = guard
+        self._workspace = workspace
         self._worker = Worker()
         self._cache = SuggestionCache()
         self._pending: dict[str, Pending] = {}
         self._settings = Settings()
         self._model: Model | None = None
+        self._following: Following | None = None
         self._epoch = 0
         """Counts changes of settings: what was begun before the last one is not remembered."""
         self._loads = 0
@@ -100,7 +104,7 @@ class Completer:
         self.apply(settings)
         self._loads = self._epoch
         self._cancel_all()
-        self._worker.submit_first(partial(setattr, self, "_model", None))
+        self._worker.submit_first(self._forget_model)
         self._status.show("off", 100, "turned off")
 
     async def complete(self, cursor: Cursor) -> list[Candidate] | None:
@@ -158,8 +162,10 @@ class Completer:
         self._cache.forget(uri)
 
     def end(self) -> None:
-        """Stop the engine's thread."""
+        """Stop the engine's thread, and reading the project."""
         self._cancel_all()
+        if self._following is not None:
+            self._following.end()
         self._worker.end(PATIENCE_AT_END)
 
     def _cancel_all(self) -> None:
@@ -182,16 +188,34 @@ class Completer:
         """On the worker's thread: load, and say how it went."""
         if epoch != self._loads:
             return  # another load follows
-        self._model = None
+        self._forget_model()
         try:
             from lsp_server.loading import load_model
 
-            self._model = load_model(settings, self._guard, partial(post, loop, self._progress))
+            progress = partial(post, loop, self._progress)
+            self._model = load_model(settings, self._guard, progress, self._workspace)
+            self._follow_project(self._model)
         except Exception as exc:
             log.error("cannot load: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
             post(loop, self._status.show, "error", 100, one_line(exc))
             return
         post(loop, self._status.show, "ready", 100, self._model.title)
+
+    def _follow_project(self, model: "Model") -> None:
+        """Have the project's files and open documents read from now on."""
+        if model.project is not None:
+            from lsp_server.project.following import Following
+
+            path = str(model.bundle.tokenizer_path)
+            report = self._guard.report_once
+            self._following = Following(model.project, model.tokenizer, path, report)
+            self._following.start()
+
+    def _forget_model(self) -> None:
+        self._model = None
+        if self._following is not None:
+            self._following.end()
+            self._following = None
 
     def _progress(self, percent: int, message: str) -> None:
         self._status.show("loading", percent, message)

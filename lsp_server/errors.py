@@ -6,6 +6,7 @@ LoryError
 ├── SettingsError    a setting that is unknown or out of range
 ├── PluginError      an entry point that cannot be loaded or that raised
 ├── EngineError      the model cannot be run here
+├── IndexingError    the project's files cannot be read in the background
 └── BenchError       a replay that cannot be carried out
 """
 
@@ -32,6 +33,10 @@ class PluginError(LoryError):
 
 class EngineError(LoryError):
     """The engine cannot run the model on this machine."""
+
+
+class IndexingError(LoryError):
+    """The process that reads the project's files has failed."""
 
 
 class BenchError(LoryError):

@@ -11,6 +11,8 @@ from lsp_server.line_tokens import LineTokenizer
 from lsp_server.plugin_guard import ActivePlugin, PluginGuard
 from lsp_server.plugins import CONTEXTS, ENGINES, FILTERS, Plugin, find_plugin, list_plugins
 from lsp_server.project.index import ProjectIndex
+from lsp_server.project.rungs import SEPARATOR
+from lsp_server.project.workspace import Workspace
 from lsp_server.prompt import Budget, budget_for, load_tokenizer
 from lsp_server.settings import Settings
 
@@ -29,7 +31,9 @@ class Model:
     contexts: tuple[ActivePlugin, ...]
     filters: tuple[ActivePlugin, ...]
     mixture: MixtureWeights
-    project: ProjectIndex | None
+    """How much the open project counts."""
+    project: ProjectIndex | None = None
+    """The open project; None where there is none, or it is not to be read."""
 
     @property
     def title(self) -> str:
@@ -45,8 +49,16 @@ class Model:
         return language in self.bundle.manifest.languages
 
 
-def load_model(settings: Settings, guard: PluginGuard, progress: Progress) -> Model:
-    """Verify the bundle and start its engine. Raises LoryError where that cannot be."""
+def load_model(
+    settings: Settings,
+    guard: PluginGuard,
+    progress: Progress,
+    workspace: Workspace | None = None,
+) -> Model:
+    """Verify the bundle and start its engine. Raises LoryError where that cannot be.
+
+    The index of the workspace is empty: who loads the model has it filled.
+    """
     progress(10, "verifying the bundle")
     bundle = load(settings.bundle_folder)
     progress(30, "reading the tokenizer")
@@ -56,6 +68,7 @@ def load_model(settings: Settings, guard: PluginGuard, progress: Progress) -> Mo
     engine = start_engine(installed, bundle, settings)
     trusted = settings.trusted
     budget = budget_for(bundle.manifest.context)
+    indexed = workspace and settings.project and bundle.manifest.vocabulary <= SEPARATOR
     completion = min(settings.max_tokens, bundle.manifest.context // 4)
     return Model(
         bundle=bundle,
@@ -65,7 +78,7 @@ def load_model(settings: Settings, guard: PluginGuard, progress: Progress) -> Mo
         contexts=guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
         filters=guard.activate(installed, FILTERS, settings.filters, trusted=trusted),
         mixture=read_weights(bundle.mixture_path),
-        project=None,
+        project=ProjectIndex(workspace) if workspace and indexed else None,
     )
 
 

@@ -17,11 +17,12 @@ from lsp_server.exclusions import is_excluded
 from lsp_server.filters import is_word
 from lsp_server.locations import path_in_workspace, path_of, real_path
 from lsp_server.plugin_guard import PluginGuard, Report
+from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings, judge_settings
 
 LOADED_WITH = (
     *("enabled", "bundle", "engine", "engine_options", "threads", "max_tokens"),
-    *("contexts", "filters", "trusted"),
+    *("contexts", "filters", "project", "trusted"),
 )
 """Settings that a change of means loading the model again."""
 
@@ -57,7 +58,8 @@ class Session:
         """URIs of the workspace's folders."""
         self._status = status
         self._guard = PluginGuard(report)
-        self.completer = Completer(status, self._guard)
+        self.workspace = Workspace(self._live_text)
+        self.completer = Completer(status, self._guard, self.workspace)
         self._options: Any = None
         self._loaded_for: Settings | None = None
         self._serving = asyncio.Event()
@@ -76,11 +78,28 @@ class Session:
             self._guard.report_once("; ".join(reading.faults))
         logging.getLogger("lsp_server").setLevel(self.settings.log_level.upper())
         self._forget_what_may_not_be_read()
+        if self._serving.is_set():
+            self.workspace.begin(self.folders, self.settings)
         self._load()
 
     def serve(self) -> None:
-        """Hand requests to the engine from now on: it is known what may be read."""
+        """Read the project and hand requests to the engine: it is known what may be read."""
+        self.workspace.begin(self.folders, self.settings)
         self._serving.set()
+
+    def take_folders(self, folders: Iterable[str]) -> None:
+        """The workspace has other folders, given by their URIs."""
+        self.folders = list(folders)
+        if self._serving.is_set():
+            self.workspace.begin(self.folders, self.settings)
+
+    def touch(self, uris: Iterable[str]) -> None:
+        """Files have changed on the disk, have come or gone."""
+        self.workspace.touch(uris)
+
+    def _live_text(self, uri: str) -> str | None:
+        document = self.documents.get(uri)
+        return None if document is None else document.text
 
     async def complete(self, cursor: Cursor) -> list[Candidate] | None:
         """What `Completer.complete` gives, once it is known what may be read; none of the rest."""
@@ -117,10 +136,12 @@ class Session:
             self.documents.open(uri, language, text)
         else:
             self.documents.forget(uri, language)
+        self.workspace.open(uri)
 
     def edit(self, uri: str, edits: Iterable[Edit | str]) -> None:
         """A document was changed."""
         self.documents.edit(uri, edits)
+        self.workspace.edit(uri)
 
     def save(self, uri: str, text: str | None) -> None:
         """A document was saved: read it if only earlier settings forbade that."""
@@ -131,6 +152,7 @@ class Session:
     def close(self, uri: str) -> None:
         """A document was closed."""
         self.documents.close(uri)
+        self.workspace.close(uri)
         self.completer.forget(uri)
 
     def _forget_what_may_not_be_read(self) -> None:

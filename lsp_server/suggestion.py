@@ -36,7 +36,7 @@ def generate(
     limits = Limits(
         max_tokens=model.budget.completion,
         stop=stop_rule(settings, cursor),
-        min_probability=settings.min_probability * FORESIGHT,
+        min_probability=least_probability(settings, cursor) * FORESIGHT,
         drafted=settings.draft,
         mixture=model.mixture,
         mixed=settings.cache_model,
@@ -63,6 +63,11 @@ def stop_rule(settings: Settings, cursor: Cursor) -> StopRule:
     return rule_for(extent.shape, extent.indent, settings.max_lines, next_line(cursor.suffix))
 
 
+def least_probability(settings: Settings, cursor: Cursor) -> float:
+    """How likely a text must be to be shown: a person who asks gets the best that there is."""
+    return 0.0 if cursor.invoked else settings.min_probability
+
+
 def select(
     model: Model,
     settings: Settings,
@@ -75,7 +80,7 @@ def select(
         prefix=cursor.prefix,
         suffix=cursor.suffix,
         language=cursor.language,
-        min_probability=settings.min_probability,
+        min_probability=least_probability(settings, cursor),
         min_characters=settings.min_characters,
     )
     kept = (apply_filters(model, guard, candidate, context) for candidate in candidates)

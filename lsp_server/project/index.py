@@ -6,17 +6,17 @@ as a whole.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 
 import numpy as np
 import numpy.typing as npt
 
+from lsp_server.project.digests import name_digest
 from lsp_server.project.open_texts import OpenTexts
 from lsp_server.project.segment import Segment
 from lsp_server.project.view import Part, ProjectView
 from lsp_server.project.workspace import Notes, Workspace
 
-__all__ = ["Batch", "OpenText", "ProjectIndex", "ProjectView", "digest"]
+__all__ = ["Batch", "OpenText", "ProjectIndex", "ProjectView"]
 
 Ids = npt.NDArray[np.uint16]
 
@@ -53,47 +53,77 @@ class ProjectIndex:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
+        self.whole = 0
+        """The latest epoch of which every file has been read."""
         self._files = Files()
         self._texts: Mapping[str, OpenText] = {}
         self._masked: tuple[Files, frozenset[str], tuple[Part, ...]] | None = None
         self._joined: tuple[tuple[OpenText, ...], OpenTexts] = ((), OpenTexts(()))
 
     @property
+    def epoch(self) -> int:
+        """Under which of the workspace's rules the files were read."""
+        return self._files.epoch
+
+    @property
     def segments(self) -> tuple[Segment, ...]:
         """What was read from the disk."""
         return tuple(part.segment for part in self._files.parts)
+
+    @property
+    def tokens(self) -> int:
+        """Of all segments."""
+        return sum(segment.tokens for segment in self.segments)
 
     def clear(self, epoch: int) -> None:
         """Forget everything; what is added from now on was read under this epoch's rules."""
         self._files = Files(epoch=epoch)
         self._texts = {}
+        self._masked = None
+        self._joined = ((), OpenTexts(()))
+        with self.workspace.changed:
+            self.workspace.changed.notify_all()
 
-    def add(self, batch: Batch, gone: Iterable[str] = (), instead: Iterable[Segment] = ()) -> None:
-        """Take what was read of files; files that are gone, and segments it replaces, go."""
+    def add(self, batches: Iterable[Batch], instead: Iterable[Segment] = ()) -> None:
+        """Take what was read of files, in place of what they held, and of whole segments."""
         files, replaced = self._files, set(map(id, instead))
         names = dict(files.names)
-        for name in gone:
-            names.pop(digest(name.encode()), None)
-        names.update(batch.names)
         kept = [part.segment for part in files.parts if id(part.segment) not in replaced]
-        if len(batch.segment.digests):
-            kept.append(batch.segment)
+        for batch in batches:
+            names.update(batch.names)
+            kept += [batch.segment] if len(batch.segment.digests) else []
         self._files = replace(files, parts=place(kept, names), names=names)
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Files are gone, or cannot be read any more."""
+        gone = {name_digest(name) for name in names}
+        if gone:
+            files = self._files
+            left = {name: text for name, text in files.names.items() if name not in gone}
+            parts = place((part.segment for part in files.parts), left)
+            self._files = replace(files, parts=parts, names=left)
+
+    def held_text(self, name: str) -> int | None:
+        """The digest of the text that a file held when it was read; None if it never was."""
+        return self._files.names.get(name_digest(name))
 
     def put(self, name: str, text: OpenText) -> None:
         """Take an open document's ids, in place of earlier ones."""
-        notes = self.workspace.notes
-        others = {other: old for other, old in self._texts.items() if other in notes.open}
+        opened = self.workspace.notes.open
+        others = {other: old for other, old in self._texts.items() if other in opened}
+        others.pop(name, None)
         self._texts = {**others, name: text}
-
-    def text_digest(self, name: str) -> int | None:
-        """The digest of the text that a file held when it was read; None if it never was."""
-        return self._files.names.get(digest(name.encode()))
 
     def has(self, name: str, serial: int) -> bool:
         """Whether an open document is known as it was after a change."""
         text = self._texts.get(name)
         return text is not None and text.serial == serial
+
+    def open_tokens(self, besides: str) -> int:
+        """Of all open documents that are known but one."""
+        opened = self.workspace.notes.open
+        known = self._texts.items()
+        return sum(len(text.ids) for name, text in known if name in opened and name != besides)
 
     def view(self, without: str) -> ProjectView:
         """The project for a completion in a document, given by its URI.
@@ -113,7 +143,7 @@ class ProjectIndex:
     def _mask(self, files: Files, hidden: frozenset[str]) -> tuple[Part, ...]:
         masked = self._masked
         if masked is None or masked[0] is not files or masked[1] != hidden:
-            found = (files.names.get(digest(name.encode())) for name in hidden)
+            found = (files.names.get(name_digest(name)) for name in hidden)
             silent = np.array([text for text in found if text is not None], np.uint64)
             parts = tuple(silence(part, silent) for part in files.parts)
             masked = self._masked = files, hidden, parts
@@ -128,11 +158,6 @@ class ProjectIndex:
         if others != self._joined[0]:
             self._joined = others, OpenTexts(text.ids for text in others)
         return self._joined[1]
-
-
-def digest(data: bytes) -> int:
-    """64 bits that stand for a text or name."""
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
 
 
 def place(segments: Iterable[Segment], names: Mapping[int, int]) -> tuple[Part, ...]:

@@ -59,12 +59,6 @@ class Segment:
         """Size of the stream, separators included."""
         return len(self._ids)
 
-    @property
-    def memory(self) -> int:
-        """Bytes."""
-        arrays = self.starts.nbytes + self.digests.nbytes
-        return len(self.stream) + len(self.low) + len(self.high) + arrays
-
     def find(self, latest: Sequence[int]) -> list[Span]:
         """One span a ladder's length at which a context stands here, the shortest first.
 

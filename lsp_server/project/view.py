@@ -1,4 +1,4 @@
-"""What the project says at one cursor: takes a context, gives its rungs and a draft of what follows.
+"""What the project says at one cursor: takes a context, gives its rungs and a draft.
 
 A view does not change: what is added to the project meanwhile is in the next one.
 """

@@ -3,21 +3,23 @@
 Events come on the event loop's thread and cost microseconds: nothing is read or counted there.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Condition
 
-from lsp_server.locations import real_path
+from lsp_server.locations import path_of, real_path
+from lsp_server.project.walk import Root, root_of
 from lsp_server.settings import Settings
 
 MOST_NAMES = 10_000
 """URIs whose file is remembered."""
+MOST_STALE = 500
+"""Files that are read again one by one; if more have changed, the whole project is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """One moment of the project, as the editor knows it. Files go by `Workspace.name`."""
+    """One moment of the project, as the editor knows it. Files go by their real path."""
 
     serving: bool = False
     """Whether it is known what may be read."""
@@ -25,9 +27,11 @@ class Notes:
     """Counts changes of what may be read: all that was read before the last one is forgotten."""
     folders: tuple[str, ...] = ()
     """URIs of the workspace's folders."""
+    roots: tuple[Root, ...] = ()
+    """The same as paths."""
     settings: Settings = field(default_factory=Settings)
     open: Mapping[str, int] = field(default_factory=dict)
-    """Open documents and how often they have changed."""
+    """Open documents, and the serial number of their last change."""
     stale: Mapping[str, int] = field(default_factory=dict)
     """Files that may have changed on the disk, and the serial number of that news."""
     current: str = ""
@@ -39,19 +43,20 @@ class Workspace:
 
     def __init__(self, read_text: Callable[[str], str | None]) -> None:
         self.notes = Notes()
-        self.read_text = read_text
-        """Gives the text of an open document by its URI; None where there is none to read."""
         self.changed = Condition()
-        """Notified after every event."""
+        """Notified after every event that asks for work."""
+        self.stop_reading: Callable[[], None] = lambda: None
+        """Called when what is being read will be forgotten; from any thread, must not wait."""
+        self._read_text = read_text
         self._names: dict[str, str] = {}
         self._uris: dict[str, str] = {}
         self._serial = 0
 
     def name(self, uri: str) -> str:
-        """The one name of a document's file, over links and whatever its URI looks like."""
+        """The real path of a document's file."""
         if (known := self._names.get(uri)) is not None:
             return known
-        name = file_name(str(real_path(uri)))
+        name = str(real_path(uri))
         if len(self._names) >= MOST_NAMES:
             self._names = {}
         self._names[uri] = name
@@ -60,72 +65,104 @@ class Workspace:
     def text(self, name: str) -> str | None:
         """The live text of an open document; None where it is not open or may not be read."""
         uri = self._uris.get(name)
-        return None if uri is None else self.read_text(uri)
+        return None if uri is None else self._read_text(uri)
 
     def begin(self, folders: Iterable[str], settings: Settings) -> None:
         """Take folders and settings; what was read by others is forgotten."""
         given, now = tuple(folders), self.notes
-        if not now.serving or given != now.folders or reading(settings) != reading(now.settings):
-            self._take(
-                serving=True, epoch=now.epoch + 1, folders=given, settings=settings, stale={}
+        if (
+            now.serving
+            and given == now.folders
+            and what_is_read(settings) == what_is_read(now.settings)
+        ):
+            return
+        roots = tuple(root_of(str(path_of(uri))) for uri in given if uri.startswith("file:"))
+        with self.changed:
+            self.notes = replace(
+                self.notes, serving=True, folders=given, roots=roots, settings=settings
             )
+            self._start_anew()
 
     def open(self, uri: str) -> None:
         """A document was opened or read anew: its file on the disk counts no more."""
         self._names.pop(uri, None)
         name = self.name(uri)
         self._uris[name] = uri
-        self.edit(uri)
+        self._change(name)
 
     def edit(self, uri: str) -> None:
         """A document has changed; call it once the change is whole."""
         name = self.name(uri)
-        self._serial += 1
-        self._take(open={**self.notes.open, name: self._serial})
+        if name in self.notes.open:
+            self._change(name)
+
+    def _change(self, name: str) -> None:
+        with self.changed:
+            self._serial += 1
+            self.notes = replace(self.notes, open={**self.notes.open, name: self._serial})
+            if name != self.notes.current:
+                self.changed.notify_all()
 
     def close(self, uri: str) -> None:
         """A document was closed: its file on the disk counts again, once it has been read."""
         name = self.name(uri)
         self._uris.pop(name, None)
-        others = {other: serial for other, serial in self.notes.open.items() if other != name}
-        self._serial += 1
-        self._take(open=others, stale={**self.notes.stale, name: self._serial})
+        with self.changed:
+            others = {other: serial for other, serial in self.notes.open.items() if other != name}
+            self.notes = replace(self.notes, open=others)
+            self._distrust([name])
 
     def touch(self, uris: Iterable[str]) -> None:
         """Files have changed on the disk, have come or gone."""
-        self._serial += 1
-        news = dict.fromkeys(map(self.name, uris), self._serial)
-        self._take(stale={**self.notes.stale, **news})
+        given = [str(path_of(uri)) for uri in uris]
+        with self.changed:
+            self._distrust([real_name(path, self.notes.roots) for path in given])
 
     def settle(self, settled: Mapping[str, int]) -> None:
         """The news of these serial numbers has been dealt with; from any thread."""
         with self.changed:
-            left = {
-                name: serial
-                for name, serial in self.notes.stale.items()
-                if settled.get(name) != serial
-            }
+            news = self.notes.stale.items()
+            left = {name: serial for name, serial in news if settled.get(name) != serial}
             self.notes = replace(self.notes, stale=left)
+
+    def start_anew(self) -> None:
+        """Have everything read again; from any thread."""
+        with self.changed:
+            self._start_anew()
 
     def write(self, uri: str) -> None:
         """A completion is wanted in this document; from any thread."""
         name = self.name(uri)
         if name != self.notes.current:
-            self._take(current=name)
+            with self.changed:
+                self.notes = replace(self.notes, current=name)
+                self.changed.notify_all()
 
-    def _take(self, **news: object) -> None:
-        with self.changed:
-            self.notes = replace(self.notes, **news)  # type: ignore[arg-type]
+    def _distrust(self, names: list[str]) -> None:
+        self._serial += 1
+        stale = {**self.notes.stale, **dict.fromkeys(names, self._serial)}
+        if len(stale) > MOST_STALE:
+            self._start_anew()
+        else:
+            self.notes = replace(self.notes, stale=stale)
             self.changed.notify_all()
 
+    def _start_anew(self) -> None:
+        self.notes = replace(self.notes, epoch=self.notes.epoch + 1, stale={})
+        self.changed.notify_all()
+        self.stop_reading()
 
-def file_name(path: str) -> str:
-    """A real path as files are told apart by: without case where the system has none."""
-    return os.path.normcase(path).replace(os.sep, "/")
+
+def real_name(path: str, roots: Iterable[Root]) -> str:
+    """A file's real path, as far as its folder's root tells."""
+    for root in roots:
+        if path.startswith(root.shown + "/"):
+            return root.real + path[len(root.shown) :]
+    return path
 
 
-def reading(settings: Settings) -> tuple[object, ...]:
-    """What of the settings decides about what is read."""
+def what_is_read(settings: Settings) -> tuple[object, ...]:
+    """What of the settings decides about that."""
     return (
         settings.enabled,
         settings.project,

@@ -96,6 +96,8 @@ def test_every_setting_can_be_sent_and_comes_back() -> None:
         "exclude": ["*.txt"],
         "contexts": ["file", "other"],
         "filters": [],
+        "project": False,
+        "project_megabytes": 20,
         "menu": "on",
         "trusted": True,
         "log_level": "debug",

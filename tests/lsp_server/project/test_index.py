@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lsp_server.project.index import Batch, OpenText, ProjectIndex, digest
+from lsp_server.project.digests import name_digest, text_digest
+from lsp_server.project.index import Batch, OpenText, ProjectIndex
 from lsp_server.project.segment import build_segment
-from lsp_server.project.workspace import Workspace, file_name
+from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings
 
 
@@ -22,9 +23,9 @@ def ids_of(ids: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.uint16]]:
 
 def batch(texts: Mapping[str, Sequence[int]]) -> Batch:
     """Files by name with their ids; equal ones are stored once."""
-    digests = {name: digest(bytes(ids)) for name, ids in texts.items()}
+    digests = {name: text_digest(str(ids)) for name, ids in texts.items()}
     stored = {digests[name]: ids_of(ids) for name, ids in texts.items()}
-    names = {digest(file_name(f"/project/{name}").encode()): digests[name] for name in texts}
+    names = {name_digest(f"/project/{name}"): digests[name] for name in texts}
     return Batch(build_segment(stored.items()), names)
 
 
@@ -56,8 +57,8 @@ def follows(index: ProjectIndex, context: Sequence[int], without: str = "other.p
 
 
 def test_every_file_but_the_current_answers(index: ProjectIndex) -> None:
-    index.add(batch({"a.py": [1, 2], "b.py": [1, 3]}))
-    index.add(batch({"c.py": [1, 4]}))
+    index.add([batch({"a.py": [1, 2], "b.py": [1, 3]})])
+    index.add([batch({"c.py": [1, 4]})])
     assert follows(index, [1]) == [2, 3, 4]
     assert follows(index, [1], without="b.py") == [2, 4]
 
@@ -65,7 +66,7 @@ def test_every_file_but_the_current_answers(index: ProjectIndex) -> None:
 def test_the_file_of_an_open_document_does_not_answer_its_live_text_does(
     index: ProjectIndex,
 ) -> None:
-    index.add(batch({"a.py": [1, 2], "b.py": [1, 3]}))
+    index.add([batch({"a.py": [1, 2], "b.py": [1, 3]})])
     index.workspace.open(uri("a.py"))
     assert follows(index, [1]) == [3]
     put(index, "a.py", [1, 9])
@@ -94,12 +95,12 @@ def test_a_text_read_before_the_last_change_does_not_answer(index: ProjectIndex)
 
 def test_a_closed_document_answers_once_its_file_was_read_again(index: ProjectIndex) -> None:
     workspace = index.workspace
-    index.add(batch({"a.py": [1, 2]}))
+    index.add([batch({"a.py": [1, 2]})])
     workspace.open(uri("a.py"))
     put(index, "a.py", [1, 9])
     workspace.close(uri("a.py"))
     assert follows(index, [1]) == []
-    index.add(batch({"a.py": [1, 5]}))
+    index.add([batch({"a.py": [1, 5]})])
     assert follows(index, [1]) == []
     workspace.settle(workspace.notes.stale)
     assert follows(index, [1]) == [5]
@@ -109,7 +110,7 @@ def test_news_that_came_while_older_news_was_dealt_with_keeps_a_file_silent(
     index: ProjectIndex,
 ) -> None:
     workspace = index.workspace
-    index.add(batch({"a.py": [1, 2]}))
+    index.add([batch({"a.py": [1, 2]})])
     workspace.touch([uri("a.py")])
     older = workspace.notes.stale
     workspace.touch([uri("a.py")])
@@ -118,42 +119,42 @@ def test_news_that_came_while_older_news_was_dealt_with_keeps_a_file_silent(
 
 
 def test_a_file_that_is_gone_does_not_answer(index: ProjectIndex) -> None:
-    index.add(batch({"a.py": [1, 2], "b.py": [1, 3]}))
-    index.add(batch({}), gone=[index.workspace.name(uri("a.py"))])
+    index.add([batch({"a.py": [1, 2], "b.py": [1, 3]})])
+    index.forget([index.workspace.name(uri("a.py"))])
     assert follows(index, [1]) == [3]
 
 
 def test_a_copy_of_an_open_file_does_not_answer_either(index: ProjectIndex) -> None:
-    index.add(batch({"a.py": [1, 2], "build/a.py": [1, 2], "b.py": [1, 3]}))
+    index.add([batch({"a.py": [1, 2], "build/a.py": [1, 2], "b.py": [1, 3]})])
     index.workspace.open(uri("a.py"))
     assert follows(index, [1]) == [3]
 
 
 def test_a_text_answers_as_long_as_any_file_holds_it(index: ProjectIndex) -> None:
-    index.add(batch({"a.py": [1, 2], "copy.py": [1, 2]}))
-    index.add(batch({"a.py": [1, 5]}))
+    index.add([batch({"a.py": [1, 2], "copy.py": [1, 2]})])
+    index.add([batch({"a.py": [1, 5]})])
     assert follows(index, [1]) == [2, 5]
-    index.add(batch({}), gone=[index.workspace.name(uri("copy.py"))])
+    index.forget([index.workspace.name(uri("copy.py"))])
     assert follows(index, [1]) == [5]
 
 
 def test_a_text_that_is_stored_twice_counts_once(index: ProjectIndex) -> None:
     for _ in range(2):
-        index.add(batch({"a.py": [1, 2]}))
+        index.add([batch({"a.py": [1, 2]})])
     [rung] = index.view(uri("b.py")).rungs([1])
     assert (rung.total, rung.counts) == (1, {2: 1})
 
 
 def test_segments_that_are_replaced_go(index: ProjectIndex) -> None:
-    index.add(batch({"a.py": [1, 2]}))
-    index.add(batch({"b.py": [1, 3]}))
-    index.add(batch({"a.py": [1, 2], "b.py": [1, 4]}), instead=index.segments)
+    index.add([batch({"a.py": [1, 2]})])
+    index.add([batch({"b.py": [1, 3]})])
+    index.add([batch({"a.py": [1, 2], "b.py": [1, 4]})], instead=index.segments)
     assert len(index.segments) == 1
     assert follows(index, [1]) == [2, 4]
 
 
 def test_nothing_answers_that_was_read_under_earlier_settings(index: ProjectIndex) -> None:
-    index.add(batch({"a.py": [1, 2]}))
+    index.add([batch({"a.py": [1, 2]})])
     workspace = index.workspace
     workspace.begin([], Settings(min_characters=9))
     assert follows(index, [1]) == [2]
@@ -169,8 +170,8 @@ def test_a_link_to_a_file_is_that_file(index: ProjectIndex, tmp_path: Path) -> N
 
 
 def test_a_view_does_not_change(index: ProjectIndex) -> None:
-    index.add(batch({"a.py": [1, 2]}))
+    index.add([batch({"a.py": [1, 2]})])
     view = index.view(uri("b.py"))
     index.workspace.open(uri("a.py"))
-    index.add(batch({"c.py": [1, 3]}))
+    index.add([batch({"c.py": [1, 3]})])
     assert [rung.counts for rung in view.rungs([1])] == [{2: 1}]

@@ -1,0 +1,183 @@
+"""Keeps the index true to the files: takes the workspace's notes, has files read, and read again.
+
+A thread that sleeps until files may have changed; a process reads them.
+"""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from lsp_server.errors import IndexingError
+from lsp_server.plugin_guard import Report
+from lsp_server.project.digests import name_digest, text_digest
+from lsp_server.project.index import Batch, ProjectIndex
+from lsp_server.project.indexer import Job
+from lsp_server.project.process import IndexingProcess
+from lsp_server.project.reading import read_source
+from lsp_server.project.segment import Segment
+from lsp_server.project.walk import Rules, is_inside
+from lsp_server.project.workspace import Notes
+
+QUIET = 0.5
+"""Seconds without news after which changed files are read again."""
+FEW = 32
+"""Changed files that are looked at before the process is started: most have not changed at all."""
+MOST_LATE = 4
+"""Segments of files that were read again; when there are so many, they are made one."""
+LARGEST_LATE = 500_000
+"""Tokens of such a segment; a larger one stays as it is."""
+GROWTH = 2
+"""Once so many times the tokens are kept that the project had, it is read anew."""
+SPARED = 1_000_000
+"""Tokens that may come on top: a small project is not read anew at every turn."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A segment of files that were read again."""
+
+    segment: Segment
+    files: tuple[str, ...]
+
+
+class FileFollower:
+    """What reads the project's files."""
+
+    def __init__(self, index: ProjectIndex, tokenizer_path: str, report: Report) -> None:
+        self.process: IndexingProcess | None = None
+        """While it runs."""
+        self._index = index
+        self._workspace = index.workspace
+        self._tokenizer_path = tokenizer_path
+        self._report = report
+        self._ended = False
+        self._walked = 0
+        self._first_tokens = 0
+        self._late: list[Late] = []
+
+    def run(self) -> None:
+        """Read until `end`."""
+        changed = self._workspace.changed
+        while True:
+            with changed:
+                changed.wait_for(lambda: self._ended or self._is_due())
+            notes = self._workspace.notes
+            if self._ended:
+                return
+            if notes.epoch != self._walked:
+                self._walk(notes)
+            elif self._keeps_still(notes):
+                self._refresh(notes)
+
+    def end(self) -> None:
+        """Read no more; does not wait."""
+        with self._workspace.changed:
+            self._ended = True
+            self._workspace.changed.notify_all()
+        if (process := self.process) is not None:
+            process.end()
+
+    def stop_outdated(self) -> None:
+        """End a process that reads by rules that hold no more."""
+        process = self.process
+        if process is not None and self._workspace.notes.epoch != self._walked:
+            process.end()
+
+    def _is_due(self) -> bool:
+        notes = self._workspace.notes
+        return notes.serving and (notes.epoch != self._walked or bool(closed(notes)))
+
+    def _keeps_still(self, notes: Notes) -> bool:
+        """Whether there is no other news for a while."""
+        changed = self._workspace.changed
+        with changed:
+            return not changed.wait_for(
+                lambda: self._ended or self._workspace.notes.stale is not notes.stale, QUIET
+            )
+
+    def _walk(self, notes: Notes) -> None:
+        """Read the whole project."""
+        self._late = []
+        self._index.clear(notes.epoch)
+        self._walked = notes.epoch
+        if notes.settings.enabled and notes.settings.project and notes.roots:
+            for batch in self._read(notes, None):
+                self._index.add([batch])
+        self._first_tokens = self._index.tokens
+        self._index.whole = notes.epoch
+        log.info("the project has %d tokens", self._index.tokens)
+
+    def _refresh(self, notes: Notes) -> None:
+        """Read files again that may have changed."""
+        news = closed(notes)
+        rules = rules_of(notes)
+        files = [name for name in news if is_inside(name, notes.roots, rules)]
+        if len(files) <= FEW:
+            held = {name: read_source(name) for name in files}
+            self._index.forget(name for name, text in held.items() if text is None)
+            files = [name for name, text in held.items() if text and self._is_other(name, text)]
+        if files:
+            self._read_again(notes, files)
+        self._workspace.settle(news)
+        if self._index.tokens > GROWTH * self._first_tokens + SPARED:
+            self._workspace.start_anew()
+
+    def _is_other(self, name: str, text: str) -> bool:
+        return self._index.held_text(name) != text_digest(text)
+
+    def _read_again(self, notes: Notes, changed: Sequence[str]) -> None:
+        """Put what files say now in the place of what they said."""
+        merged = self._late if len(self._late) >= MOST_LATE else []
+        files = tuple(dict.fromkeys([*(name for late in merged for name in late.files), *changed]))
+        batches = list(self._read(notes, files))
+        found = {key for batch in batches for key in batch.names}
+        self._index.forget(name for name in files if name_digest(name) not in found)
+        if self._workspace.notes.epoch != notes.epoch:
+            return
+        self._index.add(batches, instead=[late.segment for late in merged])
+        self._late = [late for late in self._late if late not in merged]
+        self._late += [
+            Late(batch.segment, files)
+            for batch in batches
+            if batch.segment.tokens <= LARGEST_LATE and len(batches) == 1
+        ]
+
+    def _read(self, notes: Notes, files: tuple[str, ...] | None) -> Iterable[Batch]:
+        """What the process reads: these files, or all where none are given."""
+        job = Job(
+            roots=notes.roots,
+            rules=rules_of(notes),
+            files=files,
+            tokenizer=self._tokenizer_path,
+            most_bytes=notes.settings.project_megabytes * 1_000_000,
+        )
+        try:
+            self.process = IndexingProcess(job)
+            if self._ended or self._workspace.notes.epoch != notes.epoch:
+                self.process.end()
+            with closing(self.process.batches()) as batches:
+                for batch in batches:
+                    if self._ended or self._workspace.notes.epoch != notes.epoch:
+                        return
+                    yield batch
+        except IndexingError as exc:
+            if not self._ended and self._workspace.notes.epoch == notes.epoch:
+                log.error("%s", exc)
+                self._report(f"not all of the project's files are used: {exc}")
+        finally:
+            self.process = None
+
+
+def closed(notes: Notes) -> Mapping[str, int]:
+    """Files that may have changed and are not open, with the serial number of that news."""
+    return {name: serial for name, serial in notes.stale.items() if name not in notes.open}
+
+
+def rules_of(notes: Notes) -> Rules:
+    """Which files the settings let be read."""
+    settings = notes.settings
+    on = tuple(language for language, is_on in settings.languages.items() if is_on)
+    return Rules(languages=on, unread=settings.unread)

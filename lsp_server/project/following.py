@@ -1,0 +1,42 @@
+"""The life of a project's index: takes where it is kept and who tokenizes, keeps it up to date."""
+
+import logging
+from collections.abc import Callable
+from threading import Thread
+
+from lsp_server.line_tokens import LineTokenizer
+from lsp_server.plugin_guard import Report, one_line
+from lsp_server.project.file_follower import FileFollower
+from lsp_server.project.index import ProjectIndex
+from lsp_server.project.text_follower import TextFollower
+
+log = logging.getLogger(__name__)
+
+
+class Following:
+    """From `start` to `end`: what keeps an index true to the project."""
+
+    def __init__(
+        self, index: ProjectIndex, tokenizer: LineTokenizer, tokenizer_path: str, report: Report
+    ) -> None:
+        self.files = FileFollower(index, tokenizer_path, report)
+        self._texts = TextFollower(index, tokenizer)
+        self._report = report
+        index.workspace.stop_reading = self.files.stop_outdated
+
+    def start(self) -> None:
+        """Begin to read, in the background."""
+        for run in (self.files.run, self._texts.run):
+            Thread(target=self._survive, args=(run,), name="lory-project", daemon=True).start()
+
+    def end(self) -> None:
+        """Read no more; does not wait."""
+        self._texts.end()
+        self.files.end()
+
+    def _survive(self, run: Callable[[], None]) -> None:
+        try:
+            run()
+        except Exception as exc:
+            log.exception("the project is followed no more")
+            self._report(f"the project's files are used no more: {one_line(exc)}")

@@ -1,0 +1,73 @@
+"""Keeps the index true to the open documents: takes the workspace's notes, reads live texts.
+
+A thread that sleeps until a document other than the one being written has changed.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from lsp_server.line_tokens import LineTokenizer
+from lsp_server.project.index import OpenText, ProjectIndex
+
+QUIET = 0.2
+"""Seconds without a change after which a document is read."""
+LARGEST = 1_000_000
+"""Characters of a document that is read."""
+MOST_TOKENS = 500_000
+"""Of all open documents together; what comes later is not read."""
+
+
+class TextFollower:
+    """What reads open documents."""
+
+    def __init__(self, index: ProjectIndex, tokenizer: LineTokenizer) -> None:
+        self._index = index
+        self._workspace = index.workspace
+        self._tokenizer = tokenizer
+        self._ended = False
+        self._refused: Mapping[str, int] = {}
+        """Documents that are too large, with the serial number of their last change."""
+
+    def run(self) -> None:
+        """Read until `end`."""
+        changed = self._workspace.changed
+        while True:
+            with changed:
+                changed.wait_for(lambda: self._ended or bool(self._due()))
+                due = self._due()
+                changed.wait_for(lambda: self._ended, QUIET)
+            if self._ended:
+                return
+            now = self._due()
+            for name, serial in due.items():
+                if now.get(name) == serial:
+                    self._read(name, serial)
+
+    def end(self) -> None:
+        """Read no more; does not wait."""
+        with self._workspace.changed:
+            self._ended = True
+            self._workspace.changed.notify_all()
+
+    def _due(self) -> Mapping[str, int]:
+        """Documents whose text is not known, with the serial number of their last change."""
+        notes = self._workspace.notes
+        if not notes.serving or self._index.epoch != notes.epoch:
+            return {}
+        return {
+            name: serial
+            for name, serial in notes.open.items()
+            if name != notes.current
+            and not self._index.has(name, serial)
+            and self._refused.get(name) != serial
+        }
+
+    def _read(self, name: str, serial: int) -> None:
+        text = self._workspace.text(name)
+        if text is not None and len(text) <= LARGEST:
+            ids = np.array(self._tokenizer.encode(text).ids, np.uint16)
+            if len(ids) + self._index.open_tokens(besides=name) <= MOST_TOKENS:
+                self._index.put(name, OpenText(serial, ids))
+                return
+        self._refused = {**self._refused, name: serial}

@@ -1,0 +1,153 @@
+"""Which files make up the project: takes folders and rules, gives the files' real paths.
+
+Nearest first, by name within a folder. No link is followed, so nothing outside of the folders is
+reached and no loop is entered; a folder that may not be listed is passed over.
+"""
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from lsp_server.exclusions import is_excluded
+
+SUFFIXES = {"python": (".py", ".pyi")}
+"""Of each language's files."""
+FOREIGN = frozenset(
+    ("node_modules", "__pycache__", "site-packages", "venv", "build", "dist", "__pypackages__")
+)
+"""Names of folders that hold what others wrote or what is made; hidden ones are left out too."""
+ENVIRONMENT = "pyvenv.cfg"
+"""A folder that holds this is a virtual environment."""
+MOST_FILES = 100_000
+MOST_ENTRIES = 1_000_000
+"""Files and folders of any kind that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One of the workspace's folders."""
+
+    shown: str
+    """Its path as the editor names it."""
+    real: str
+    """Its path without links."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Which files may be read."""
+
+    languages: tuple[str, ...]
+    """Language ids."""
+    unread: tuple[str, ...]
+    """Globs of what is not read."""
+
+    def is_source(self, name: str) -> bool:
+        """Whether a file's name is that of a language's source."""
+        suffixes = [end for language in self.languages for end in SUFFIXES.get(language, ())]
+        return name.endswith(tuple(suffixes))
+
+    def may_read(self, root: Root, path: str) -> bool:
+        """Whether neither the real path nor the one that the editor would show is excluded."""
+        shown = root.shown + path[len(root.real) :]
+        return not any(is_excluded(PurePosixPath(name), self.unread) for name in {path, shown})
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a folder holds, in order."""
+
+    folders: list[str]
+    files: list[str]
+    entries: int
+
+
+def root_of(folder: str) -> Root:
+    """A folder's root, by the path that the editor gives."""
+    real = os.path.realpath(folder).replace(os.sep, "/")
+    return Root(folder.rstrip("/"), real.rstrip("/"))
+
+
+def find_files(roots: Sequence[Root], rules: Rules) -> Iterator[str]:
+    """The real paths of every file that may be read, each once, MOST_FILES at most."""
+    waiting = deque((root, root.real) for root in roots if rules.may_read(root, root.real))
+    seen: set[tuple[int, int] | str] = set()
+    files = entries = 0
+    while waiting and entries < MOST_ENTRIES:
+        root, folder = waiting.popleft()
+        if is_new(folder, seen):
+            listing = list_folder(folder, top=folder == root.real)
+            entries += listing.entries
+            inside = (f"{folder}/{name}" for name in listing.folders)
+            waiting.extend((root, path) for path in inside if rules.may_read(root, path))
+            for name in filter(rules.is_source, listing.files):
+                path = f"{folder}/{name}"
+                if rules.may_read(root, path):
+                    yield path
+                    files += 1
+                if files == MOST_FILES:
+                    return
+
+
+def is_new(folder: str, seen: set[tuple[int, int] | str]) -> bool:
+    """Whether a folder is none of those seen, and not one that leads elsewhere; it is seen now."""
+    try:
+        status = os.lstat(folder or "/")
+    except OSError:
+        return False
+    if not stat.S_ISDIR(status.st_mode) or getattr(status, "st_reparse_tag", None):
+        return False
+    mark = (status.st_dev, status.st_ino) if status.st_ino else folder
+    known = mark in seen
+    seen.add(mark)
+    return not known
+
+
+def list_folder(folder: str, *, top: bool) -> Listing:
+    """The source folders and plain files in a folder; nothing where it cannot be listed."""
+    folders, files, entries = [], [], 0
+    try:
+        with os.scandir(folder or "/") as found:
+            for entry in found:
+                entries += 1
+                if not entry.name.isprintable():
+                    continue  # no URI names it without doubt
+                if entry.name == ENVIRONMENT and not top:
+                    return Listing([], [], entries)
+                if entry.is_dir(follow_symlinks=False):
+                    folders += [] if is_foreign(entry.name) else [entry.name]
+                elif entry.is_file(follow_symlinks=False):
+                    files.append(entry.name)
+    except OSError:
+        return Listing([], [], entries)
+    return Listing(sorted(folders), sorted(files), entries)
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a folder of this name is left out."""
+    return name.startswith(".") or name in FOREIGN
+
+
+def is_inside(path: str, roots: Sequence[Root], rules: Rules) -> bool:
+    """Whether `find_files` would give a file of this real path, if it is there."""
+    if not rules.is_source(path):
+        return False
+    for root in roots:
+        folder, _, inside = path.rpartition("/")[0], *path.partition(f"{root.real}/")[1:]
+        if not path.startswith(f"{root.real}/") or not rules.may_read(root, path):
+            continue
+        if not any(map(is_foreign, inside.split("/")[:-1])) and not in_environment(folder, root):
+            return True
+    return False
+
+
+def in_environment(folder: str, root: Root) -> bool:
+    """Whether a folder within a root lies in a virtual environment."""
+    while len(folder) > len(root.real):
+        if os.path.lexists(f"{folder}/{ENVIRONMENT}"):
+            return True
+        folder = folder.rpartition("/")[0]
+    return False

@@ -1,0 +1,96 @@
+"""A project on the disk with an index that follows it."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lsp_server.line_tokens import LineTokenizer
+from lsp_server.project.following import Following
+from lsp_server.project.index import ProjectIndex
+from lsp_server.project.workspace import Workspace
+from lsp_server.prompt import load_tokenizer
+from lsp_server.settings import Settings
+
+PATIENCE = 20.0
+TOKENIZER = Settings().bundle_folder / "tokenizer.json"
+
+
+def eventually(check: Callable[[], bool]) -> bool:
+    """Whether something comes true within a while."""
+    deadline = time.monotonic() + PATIENCE
+    while not check() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return check()
+
+
+@dataclass
+class Project:
+    """A folder, what an editor has open in it, and its index."""
+
+    root: Path
+    texts: dict[str, str] = field(default_factory=dict)
+    reports: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.workspace = Workspace(lambda uri: self.texts.get(uri))
+        self.index = ProjectIndex(self.workspace)
+        self.tokenizer = LineTokenizer(load_tokenizer(TOKENIZER))
+        self.following = Following(self.index, self.tokenizer, str(TOKENIZER), self.reports.append)
+
+    def write(self, name: str, text: str) -> None:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def begin(self, **settings: Any) -> None:
+        """Follow the folder under these settings, and wait until it has been read."""
+        self.workspace.begin([self.root.as_uri()], Settings(**settings))
+        self.following.start()
+        assert eventually(self.has_been_read)
+
+    def has_been_read(self) -> bool:
+        return self.index.whole == self.workspace.notes.epoch
+
+    def uri(self, name: str) -> str:
+        return (self.root / name).as_uri()
+
+    def open(self, name: str, text: str) -> None:
+        self.texts[self.uri(name)] = text
+        self.workspace.open(self.uri(name))
+
+    def edit(self, name: str, text: str) -> None:
+        self.texts[self.uri(name)] = text
+        self.workspace.edit(self.uri(name))
+
+    def close(self, name: str) -> None:
+        del self.texts[self.uri(name)]
+        self.workspace.close(self.uri(name))
+
+    def goes_on(self, text: str, most: int = 1, without: str = "current.py") -> str:
+        """What the project says after a text, by its longest match."""
+        view = self.index.view(self.uri(without))
+        ids = view.following(self.tokenizer.encode(text).ids, most)
+        return str(load_tokenizer(TOKENIZER).decode(list(ids)))
+
+    def says(self, text: str, follows: str, without: str = "current.py") -> bool:
+        """Whether somewhere in the project one text follows another at full length."""
+        view = self.index.view(self.uri(without))
+        context = self.tokenizer.encode(text).ids
+        whole = self.tokenizer.encode(text + follows).ids
+        assert whole[: len(context)] == context, "choose texts that are cut at a token's edge"
+        return view.following(context, len(whole) - len(context)) == tuple(whole[len(context) :])
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    """An empty project; `begin` has it read."""
+    root = tmp_path / "project"
+    root.mkdir()
+    project = Project(root)
+    yield project
+    project.following.end()
+    assert eventually(lambda: project.following.files.process is None)

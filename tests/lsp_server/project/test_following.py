@@ -1,0 +1,221 @@
+"""An index that follows a project on the disk and in the editor, through a real process."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lsp_server.project import file_follower, workspace
+
+if TYPE_CHECKING:
+    from tests.lsp_server.project.conftest import Project
+
+
+def eventually(check: Callable[[], bool]) -> bool:
+    """Whether something comes true within a while."""
+    deadline = time.monotonic() + 20
+    while not check() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return check()
+
+
+def test_files_of_the_folder_answer(project: "Project") -> None:
+    project.write("a.py", "def f():\n    return alpha\n")
+    project.write("pkg/b.py", "class B:\n    beta = 1\n")
+    project.begin()
+    assert project.says("def f():\n    return", " alpha")
+    assert project.says("class B", ":")
+    assert not project.says("def f():\n    return", " alpha", without="a.py")
+
+
+def test_off_means_not_read(project: "Project") -> None:
+    project.write("a.py", "return alpha\n")
+    project.begin(project=False)
+    assert not project.index.segments
+
+
+def test_excluded_files_are_never_opened(project: "Project") -> None:
+    project.write("a.py", "return alpha\n")
+    project.write("private/b.py", "return beta\n")
+    project.write("secrets.py", "return gamma\n")
+    before = {path: os.stat(path).st_atime_ns for path in project.root.rglob("*.py")}
+    project.begin(exclude=("private",))
+    assert len(project.index.segments[0].digests) == 1
+    assert project.says("return", " alpha")
+    assert os.stat(project.root / "secrets.py").st_atime_ns in before.values()
+
+
+def test_text_that_was_deleted_from_a_buffer_never_comes_back(project: "Project") -> None:
+    project.write("a.py", "return alpha\n")
+    project.write("b.py", "yield beta\n")
+    project.begin()
+    assert project.says("return", " alpha")
+    project.open("a.py", "return alpha\n")
+    assert not project.says("return", " alpha")  # its live text has not been read yet
+    assert eventually(lambda: project.says("return", " alpha"))
+    project.edit("a.py", "return gamma\n")
+    assert not project.says("return", " alpha")
+    assert eventually(lambda: project.says("return", " gamma"))
+    project.write("a.py", "return gamma\n")
+    project.close("a.py")
+    assert not project.says("return", " alpha")
+    assert eventually(lambda: project.says("return", " gamma"))
+    assert not project.says("return", " alpha")
+    assert project.says("yield", " beta")
+
+
+def test_a_document_closed_without_saving_answers_as_its_file(project: "Project") -> None:
+    project.write("a.py", "return alpha\n")
+    project.begin()
+    project.open("a.py", "return gamma\n")
+    assert eventually(lambda: project.says("return", " gamma"))
+    project.close("a.py")
+    assert eventually(lambda: project.says("return", " alpha"))
+    assert len(project.index.segments) == 1  # nothing was tokenized again
+
+
+def test_the_document_that_is_being_written_is_not_read_at_every_key(project: "Project") -> None:
+    project.begin()
+    project.open("a.py", "return alpha\n")
+    project.goes_on("return", without="a.py")
+    for number in range(5):
+        project.edit("a.py", f"return beta{number}\n")
+    name = project.workspace.name(project.uri("a.py"))
+    assert not project.index.has(name, project.workspace.notes.open[name])
+    project.open("b.py", "")
+    project.goes_on("return", without="b.py")
+    assert eventually(lambda: project.says("return", " beta", without="b.py"))
+
+
+def test_files_that_change_come_and_go_on_the_disk_are_followed(project: "Project") -> None:
+    project.write("a.py", "return alpha\n")
+    project.write("b.py", "yield beta\n")
+    project.begin()
+    project.write("a.py", "return gamma\n")
+    project.write("new/c.py", "raise delta\n")
+    project.write("build/d.py", "raise epsilon\n")
+    (project.root / "b.py").unlink()
+    project.workspace.touch(map(project.uri, ("a.py", "b.py", "new/c.py", "build/d.py")))
+    assert not project.says("return", " alpha")
+    assert not project.says("yield", " beta")
+    assert eventually(lambda: project.says("return", " gamma"))
+    assert project.says("raise", " delta")
+    assert not project.says("return", " alpha")
+    assert not project.says("yield", " beta")
+    assert not project.workspace.notes.stale
+
+
+def test_segments_of_files_read_again_are_made_one(
+    project: "Project", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_follower, "QUIET", 0.0)
+    project.write("a.py", "return alpha\n")
+    project.begin()
+    words = ("one", "two", "three", "four", "five", "six", "seven")
+    for word in words:
+        project.write(f"{word}.py", f"yield {word}\n")
+        project.workspace.touch([project.uri(f"{word}.py")])
+        assert eventually(lambda word=word: project.says("yield", f" {word}"))
+    assert len(project.index.segments) <= 1 + file_follower.MOST_LATE
+    [rung, *_] = project.index.view("file:///x.py").rungs(project.tokenizer.encode("yield").ids)
+    assert rung.total == len(words)
+
+
+def test_very_many_changes_have_the_whole_project_read_again(
+    project: "Project", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "MOST_STALE", 3)
+    project.write("a.py", "return alpha\n")
+    project.begin()
+    epoch = project.workspace.notes.epoch
+    project.write("a.py", "return gamma\n")
+    project.workspace.touch(project.uri(f"{name}.py") for name in "abcd")
+    assert project.workspace.notes.epoch == epoch + 1
+    assert not project.says("return", " alpha")
+    assert eventually(lambda: project.says("return", " gamma"))
+
+
+def test_other_folders_and_settings_have_it_read_again(project: "Project", tmp_path: Path) -> None:
+    project.write("a.py", "return alpha\n")
+    project.begin()
+    settings = project.workspace.notes.settings
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "b.py").write_text("yield beta\n")
+    project.workspace.begin([(tmp_path / "other").as_uri(), "untitled:x"], settings)
+    assert not project.says("return", " alpha")
+    assert eventually(lambda: project.says("yield", " beta"))
+    assert not project.says("return", " alpha")
+
+
+def test_a_killed_process_is_told_once_and_what_it_had_read_answers(project: "Project") -> None:
+    for number in range(4000):
+        project.write(f"f{number}.py", f"name_{number} = {number}\n" * 20)
+    project.workspace.begin([project.root.as_uri()], project.workspace.notes.settings)
+    project.following.start()
+    assert eventually(lambda: project.following.files.process is not None)
+    process = project.following.files.process
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    assert eventually(lambda: bool(project.reports))
+    assert eventually(project.has_been_read)
+    assert len(project.reports) == 1
+    assert project.reports[0].startswith("not all of the project's files are used: expected")
+    assert project.goes_on("return") == ""
+    project.write("late.py", "return alpha\n")
+    project.workspace.touch([project.uri("late.py")])
+    assert eventually(lambda: project.says("return", " alpha"))
+
+
+def test_the_process_ends_with_its_owner(project: "Project") -> None:
+    for number in range(4000):
+        project.write(f"f{number}.py", f"name_{number} = {number}\n" * 20)
+    project.workspace.begin([project.root.as_uri()], project.workspace.notes.settings)
+    project.following.start()
+    assert eventually(lambda: project.following.files.process is not None)
+    process = project.following.files.process
+    assert process is not None
+    project.following.end()
+    assert eventually(lambda: not is_running(process.pid))
+    assert not project.reports
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_text_of_any_kind_of_project_is_followed(project: "Project") -> None:
+    project.write("empty.py", "")
+    project.write("one.py", "x")
+    project.write("unicode.py", "return 'é\u3000\U0001f600'\r\n")
+    (project.root / "latin.py").write_bytes(b"return '\xe9'\n")
+    (project.root / "binary.py").write_bytes(bytes(range(256)) * 10)
+    with (project.root / "huge.py").open("wb") as file:
+        file.truncate(1 << 30)
+    os.mkfifo(project.root / "pipe.py")
+    (project.root / "loop").symlink_to(project.root)
+    (project.root / "a\nb.py").write_text("return 1")
+    project.begin()
+    assert len(project.index.segments[0].digests) == 3
+    assert project.says("return '", "é\u3000\U0001f600'\r\n")
+    assert not project.reports
+
+
+def test_a_module_in_the_folder_is_not_run(
+    project: "Project", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mark = project.root / "was_run"
+    for name in ("numpy.py", "lsp_server/__init__.py", "json.py", "sitecustomize.py"):
+        project.write(name, f"open({str(mark)!r}, 'w')\n")
+    monkeypatch.chdir(project.root)
+    project.begin()
+    assert project.index.segments
+    assert not mark.exists()
+    assert not project.reports
