@@ -36,7 +36,7 @@ class LineTokenizer:
         self._tokenizer = tokenizer
         self._known: dict[str, tuple[int, ...]] = {}
 
-    def encode(self, text: str, add_special_tokens: bool = False) -> Encoded:
+    def encode(self, text: str, *, add_special_tokens: bool = False) -> Encoded:
         """Ids of the text, without special tokens; the flag is the tokenizer's own."""
         if not self.by_line or add_special_tokens:
             whole: list[int] = self._tokenizer.encode(

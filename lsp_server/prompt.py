@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
+from typing import Any, Protocol
 
 from tokenizers import Tokenizer
 
@@ -94,6 +95,19 @@ class Prompt:
     """What else is known of the project; engines may use it."""
 
 
+class TextTokenizer(Protocol):
+    """What turns text into ids: a `tokenizers.Tokenizer`, or a `LineTokenizer` over one."""
+
+    @property
+    def pre_tokenizer(self) -> Any:
+        """What splits text into pieces, None where nothing does."""
+        ...
+
+    def encode(self, text: str, *, add_special_tokens: bool) -> Any:
+        """An object with the text's `ids`."""
+        ...
+
+
 def load_tokenizer(path: Path) -> Tokenizer:
     """The tokenizer of a bundle or a run, set so that source text never becomes a sentinel.
 
@@ -119,7 +133,7 @@ def guard_sentinels(tokenizer: Tokenizer, name: str) -> Tokenizer:
     return tokenizer
 
 
-def encode(tokenizer: Tokenizer, text: str) -> list[int]:
+def encode(tokenizer: TextTokenizer, text: str) -> list[int]:
     """Token ids of source text; never a sentinel."""
     ids: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
     return ids
@@ -153,7 +167,7 @@ def spm(path_ids: Ids, prefix_ids: Ids, suffix_ids: Ids) -> list[int]:
     return [*start, Sentinel.PREFIX, *prefix_ids]
 
 
-def last_piece(tokenizer: Tokenizer, prefix: str) -> str:
+def last_piece(tokenizer: TextTokenizer, prefix: str) -> str:
     """The unfinished piece at the end of `prefix`, as the tokenizer splits text; "" for none.
 
     A word typed halfway is tokenized unlike the whole word; leaving its piece to the completion
@@ -171,7 +185,7 @@ def last_piece(tokenizer: Tokenizer, prefix: str) -> str:
     return piece if len(piece) <= LONGEST_HEALED_PIECE else ""
 
 
-def clip_prefix(tokenizer: Tokenizer, prefix: str, budget: int, hop: float) -> list[int]:
+def clip_prefix(tokenizer: TextTokenizer, prefix: str, budget: int, hop: float) -> list[int]:
     """Ids of the latest text of `prefix` that fits `budget` tokens, from a line's start on.
 
     The start moves in hops: while one types, it stays, and so do the tokens after it.
@@ -190,7 +204,7 @@ def clip_prefix(tokenizer: Tokenizer, prefix: str, budget: int, hop: float) -> l
         start += max(1, surplus // hop_characters) * hop_characters
 
 
-def build(tokenizer: Tokenizer, path: str, prefix: str, suffix: str, budget: Budget) -> Prompt:
+def build(tokenizer: TextTokenizer, path: str, prefix: str, suffix: str, budget: Budget) -> Prompt:
     """The prompt that is served and evaluated: SPM, each part cut to its budget."""
     piece = last_piece(tokenizer, prefix) if budget.heal else ""
     path_ids = encode(tokenizer, path)[-budget.path :] if path else []

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from lsp_server import __version__
 from lsp_server.engines.decoder import OnnxDecoder, open_session
-from lsp_server.engines.onnx import PREFILL_TOKENS
+from lsp_server.engines.prompt_cache import PREFILL_TOKENS
 from lsp_server.plugins import find_plugin, list_plugins
 
 PEERS = "lory.peers"
