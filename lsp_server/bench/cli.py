@@ -18,10 +18,10 @@ from lsp_server.bench.config import ReplayConfig, parse_options
 from lsp_server.bench.engines_cli import engines_command
 from lsp_server.bench.extract import extract
 from lsp_server.bench.figures import compute_figures
-from lsp_server.bench.files import SourceFile, read_folders, read_listed, read_targets, thin_out
+from lsp_server.bench.files import SourceFile, read_sources, read_targets, thin_out
+from lsp_server.bench.fit_cli import fit_command
 from lsp_server.bench.replay import FilePlan, Records, Watch, plan_replay, replay
 from lsp_server.bench.report import MARKDOWN_HEADER, Report, as_json, as_table, markdown_row
-from lsp_server.errors import BenchError
 
 OWN_SERVER = (sys.executable, "-m", "lsp_server", "lsp")
 
@@ -30,6 +30,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("engines")(engines_command)
+app.command("fit")(fit_command)
 
 
 @app.command("replay")
@@ -98,17 +99,6 @@ def extract_command(
     """Write files of repositories at commits, to replay them."""
     written = extract(read_targets(targets), git, out, whole=whole)
     Console().print(f"{written} files written below {out}")
-
-
-def read_sources(
-    files: list[Path] | None, targets: Path | None, root: Path | None
-) -> list[SourceFile]:
-    """The files that the command line names, one way or the other."""
-    if bool(files) == bool(targets) or (root is None) != (targets is None):
-        raise BenchError("expected either --files DIR, or --list FILE with --root DIR")
-    if targets is not None and root is not None:
-        return read_listed(read_targets(targets), root)
-    return read_folders(files or ())
 
 
 def measure(config: ReplayConfig, files: list[SourceFile]) -> Report:

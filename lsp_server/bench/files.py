@@ -91,6 +91,17 @@ def read_listed(targets: Sequence[Target], root: Path) -> list[SourceFile]:
     return found
 
 
+def read_sources(
+    files: list[Path] | None, targets: Path | None, root: Path | None
+) -> list[SourceFile]:
+    """The files that the command line names, one way or the other."""
+    if bool(files) == bool(targets) or (root is None) != (targets is None):
+        raise BenchError("expected either --files DIR, or --list FILE with --root DIR")
+    if targets is not None and root is not None:
+        return read_listed(read_targets(targets), root)
+    return read_folders(files or ())
+
+
 def read_file(root: Path, path: str) -> list[SourceFile]:
     """The file, or nothing where it is not readable UTF-8 text."""
     try:

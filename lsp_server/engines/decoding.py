@@ -162,7 +162,11 @@ class Decoding:
         token, logprob = self._sampler.choose(probabilities_V)
         probabilities_V[token] = 0
         other = int(probabilities_V.argmax())
-        return Choice(token, logprob, other, math.log(max(float(probabilities_V[other]), SMALLEST)))
+        other_logprob = math.log(max(float(probabilities_V[other]), SMALLEST))
+        if self._drafter is not None and self._limits.mixed:
+            calibrate = self._drafter.weights.calibration.apply
+            logprob, other_logprob = calibrate(logprob), calibrate(other_logprob)
+        return Choice(token, logprob, other, other_logprob)
 
     def _draft(self, attempt: Attempt, context: Sequence[int], room: int) -> tuple[int, ...]:
         """What may follow `context` in one step."""

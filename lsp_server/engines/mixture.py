@@ -32,6 +32,8 @@ AGREED = (0.0, 0.34, 0.5, 0.67, 0.85, 1.0)
 """Lower bounds of the classes of the most frequent token's share."""
 SURE = (0.0, 0.2, 0.4, 0.6, 0.8, 0.95)
 """Lower bounds of the classes of the model's highest probability."""
+NEARLY_SURE = 1e-6
+"""The least that a probability is taken to be below 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,11 +53,28 @@ class LevelWeights:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """From a written token's probability to how often its text is right, in logits.
+
+    Text can be right where the token is not: ` self` begins ` selfish` too.
+    """
+
+    bias: float = 0.0
+    slope: float = 1.0
+
+    def apply(self, logprob: float) -> float:
+        """The calibrated logarithm of a probability below 1; source: Platt 1999."""
+        odds = logprob - math.log(-math.expm1(min(logprob, -NEARLY_SURE)))
+        return -math.log1p(math.exp(-(self.bias + self.slope * odds)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MixtureWeights:
     """The weights of a bundle."""
 
     project: LevelWeights
     file: LevelWeights
+    calibration: Calibration = field(default_factory=Calibration)
 
     @property
     def levels(self) -> tuple[LevelWeights, LevelWeights]:

@@ -1,0 +1,173 @@
+"""Samples for the cache model's weights: takes files of projects, gives what model and counts say.
+
+Each sample is one token of a block of lines that is cut out of its file and read again token by
+token: what the model, the other files of the project and the rest of the file give to it.
+
+Shapes: N samples, K rungs of both levels, R rungs of one level.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from random import Random
+from threading import Event
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsp_server.bench.blocks import Block, choose_blocks
+from lsp_server.bench.files import SourceFile
+from lsp_server.engines.decoder import OnnxDecoder, open_session
+from lsp_server.engines.decoding import NEVER_WRITTEN
+from lsp_server.engines.mixture import classes, sureness
+from lsp_server.engines.prompt_cache import PREFILL_TOKENS, PromptCache
+from lsp_server.engines.sampling import softmax
+from lsp_server.loading import Model
+from lsp_server.project.open_texts import OpenTexts
+from lsp_server.project.reading import read_source
+from lsp_server.project.recall import ProjectRecall
+from lsp_server.project.rungs import LADDER, LONGEST, Levels
+from lsp_server.project.segment import Segment, build_segment
+from lsp_server.project.view import Part, ProjectView
+from lsp_server.project.walk import Rules, find_files, root_of
+from lsp_server.prompt import build, encode
+
+RUNGS = len(LADDER)
+BLOCK_TOKENS = 128
+"""Of a longer block, the first tokens are read."""
+REFRESHED = 8
+"""Tokens after which the block's own start joins the file's counts, as while one types."""
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Tokens and what was known of each before it came."""
+
+    model_N: NDArray[np.float64]
+    """The model's probability of the token."""
+    sure_N: NDArray[np.int64]
+    """The class of the model's highest probability."""
+    length_NK: NDArray[np.int64]
+    """Each rung's place on the ladder; -1 where there is none. The project's rungs come first."""
+    seen_NK: NDArray[np.int64]
+    agreed_NK: NDArray[np.int64]
+    """Classes of the rungs, see `mixture.classes`."""
+    share_NK: NDArray[np.float64]
+    """The share of each rung's counts that the token has."""
+    project_N: NDArray[np.int64]
+    """Number of the project that the token comes from."""
+
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> "Samples":
+        """Some of the samples, by a mask or by their numbers."""
+        return Samples(*(getattr(self, name)[chosen] for name in self.__slots__))
+
+
+class OtherFiles:
+    """The source files of one workspace, of which any one can be left out."""
+
+    def __init__(self, root: Path, tokenizer: object, rules: Rules) -> None:
+        self._paths = list(find_files([root_of(str(root))], rules))
+        texts = ((at, read_source(path)) for at, path in enumerate(self._paths))
+        self._segment: Segment = build_segment(
+            (at, np.array(encode(tokenizer, text), np.uint16))  # type: ignore[arg-type]
+            for at, text in texts
+            if text is not None
+        )
+
+    def view(self, without: SourceFile) -> ProjectView:
+        """All files but one."""
+        left_out = (without.root.resolve() / without.path).as_posix()
+        numbers = self._segment.digests.tolist()
+        answers = np.array([self._paths[number] != left_out for number in numbers], np.bool_)
+        return ProjectView((Part(self._segment, answers),), OpenTexts(()))
+
+
+def by_workspace(files: Iterable[SourceFile]) -> Iterable[tuple[Path, list[SourceFile]]]:
+    """Each workspace with its files."""
+    ordered = sorted(files, key=lambda file: (file.root, file.path))
+    return ((root, list(group)) for root, group in groupby(ordered, key=lambda file: file.root))
+
+
+class Sampler:
+    """Reads blocks with one model."""
+
+    def __init__(self, model: Model, threads: int) -> None:
+        decoder = OnnxDecoder(open_session(model.bundle.model_path, threads))
+        self._cache = PromptCache(decoder, slots=1)
+        self._tokenizer = model.tokenizer
+        self._budget = replace(model.budget, heal=False, completion=BLOCK_TOKENS)
+
+    def read_block(
+        self, file: SourceFile, block: Block, others: ProjectView
+    ) -> list[tuple[float, int, Levels, int]]:
+        """For each token: the model's probability and certainty, the counts, and the token."""
+        prefix, suffix = file.text[: block.start], file.text[block.start + len(block.text) :]
+        prompt = build(self._tokenizer, file.path, prefix, suffix, self._budget)
+        ids = encode(self._tokenizer, block.text)[:BLOCK_TOKENS]
+        before, after = encode(self._tokenizer, prefix), encode(self._tokenizer, suffix)
+        rows = []
+        for at, logits_V in enumerate(self._logits(prompt.ids, ids)):
+            if at % REFRESHED == 0:
+                recall = ProjectRecall([*before, *ids[:at]], after, others)
+            logits_V[NEVER_WRITTEN] = -np.inf
+            model_V = softmax(logits_V)
+            levels = recall.levels([*before[-LONGEST:], *ids[:at]][-LONGEST:])
+            rows.append((float(model_V[ids[at]]), sureness(float(model_V.max())), levels, ids[at]))
+        return rows
+
+    def _logits(self, prompt: Sequence[int], ids: Sequence[int]) -> Iterable[NDArray[np.float32]]:
+        """Logits [V] before each of `ids`, which follow the prompt."""
+        if not ids:
+            return
+        logits_TV = self._cache.prefill(prompt, (), Event())
+        assert logits_TV is not None  # nobody cancels
+        yield logits_TV[-1].copy()
+        for start in range(0, len(ids) - 1, PREFILL_TOKENS):
+            part = ids[start : min(start + PREFILL_TOKENS, len(ids) - 1)]
+            yield from self._cache.feed(part, len(part)).copy()
+
+
+def collect(
+    model: Model,
+    files: Sequence[SourceFile],
+    blocks: int,
+    seed: int,
+    watch: Callable[[str], None],
+) -> Samples:
+    """Samples of up to `blocks` blocks of each file."""
+    sampler = Sampler(model, threads=1)
+    rules = Rules(languages=("python",), unread=())
+    rows: list[tuple[float, int, Levels, int]] = []
+    projects: list[int] = []
+    for number, (root, group) in enumerate(by_workspace(files)):
+        others = OtherFiles(root, model.tokenizer, rules)
+        for file in group:
+            view = others.view(file)
+            for block in choose_blocks(file.text, 12, Random(f"{seed} {file.name} fit"))[:blocks]:
+                rows += sampler.read_block(file, block, view)
+            projects += [number] * (len(rows) - len(projects))
+            watch(file.name)
+    return as_arrays(rows, projects)
+
+
+def as_arrays(rows: Sequence[tuple[float, int, Levels, int]], projects: Sequence[int]) -> Samples:
+    """The samples in columns."""
+    shape = len(rows), 2 * RUNGS
+    length, seen, agreed = np.full(shape, -1), np.zeros(shape, int), np.zeros(shape, int)
+    share = np.zeros(shape)
+    for row, (_, _, levels, token) in enumerate(rows):
+        for level, rungs in enumerate(levels):
+            for at, rung in enumerate(rungs, start=level * RUNGS):
+                length[row, at] = LADDER.index(rung.length)
+                seen[row, at], agreed[row, at] = classes(rung)
+                share[row, at] = rung.counts.get(token, 0) / sum(rung.counts.values())
+    return Samples(
+        model_N=np.array([row[0] for row in rows]),
+        sure_N=np.array([row[1] for row in rows], int),
+        length_NK=length,
+        seen_NK=seen,
+        agreed_NK=agreed,
+        share_NK=share,
+        project_N=np.array(projects, int),
+    )
