@@ -1,8 +1,11 @@
-"""`python -m lsp_server`: takes the command line of `lory`."""
+"""`lory` and `python -m lsp_server`: takes the command line, serves at once or runs `cli.py`."""
 
 import os
 import sys
 from pathlib import Path
+
+SERVED_AT_ONCE = (["lsp"], ["lsp", "--stdio"])
+"""How editors start the server; they wait for it, so the command line's library stays out."""
 
 
 def forget_working_folder() -> None:
@@ -12,8 +15,17 @@ def forget_working_folder() -> None:
         del sys.path[0]
 
 
+def main() -> None:
+    """Run the command."""
+    if sys.argv[1:] in SERVED_AT_ONCE:
+        from lsp_server.serve import serve_standard_streams
+
+        sys.exit(serve_standard_streams())
+    from lsp_server.cli import main as run_command
+
+    run_command()
+
+
 if __name__ == "__main__":
     forget_working_folder()
-    from lsp_server.cli import main
-
     main()

@@ -8,6 +8,7 @@ import numpy as np
 
 from lsp_server.bench.replay import BlockRecord, PointRecord, Records
 from lsp_server.bench.session import Answer, Outcome
+from lsp_server.bench.work import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +67,41 @@ class TypingFigures:
     timeouts: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkFigures:
+    """What the server counted while blocks were typed; None where there was nothing to count."""
+
+    from_memory: float | None
+    """Share of the requests that were answered with the rest of an earlier suggestion."""
+    quick_from_memory: float | None
+    """Share of those answers that took at most 5 ms inside the server."""
+    prompts: int
+    """Read by the engine, cached or not."""
+    short_prompts: float | None
+    """Share of them of which at most 16 tokens had to be read."""
+    tokens_per_step: float | None
+    """Tokens written per run of the model that wrote them."""
+    accepted: float | None
+    """Share of the drafted tokens that the model would have written itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """Both modes; None for one left out."""
 
     points: PointFigures | None
     typing: TypingFigures | None
+    work: WorkFigures | None = None
+    """None where the server does not tell."""
 
 
 def compute_figures(records: Records, seed: int, resamples: int) -> Figures:
     """The figures of all records; `seed` and `resamples` are the bootstrap's."""
     bootstrap = Bootstrap(seed, resamples)
     points = point_figures(records.points, bootstrap) if records.points else None
-    return Figures(points, typing_figures(records.blocks, bootstrap) if records.blocks else None)
+    typing = typing_figures(records.blocks, bootstrap) if records.blocks else None
+    work = work_figures(records.work) if records.blocks and records.work else None
+    return Figures(points, typing, work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +166,23 @@ def typing_figures(records: Sequence[BlockRecord], bootstrap: Bootstrap) -> Typi
         errors=outcomes[Outcome.ERROR],
         timeouts=outcomes[Outcome.TIMEOUT],
     )
+
+
+def work_figures(work: Work) -> WorkFigures:
+    """Figures of what the server counted."""
+    return WorkFigures(
+        from_memory=share(work.from_memory, work.requests),
+        quick_from_memory=share(work.quick_from_memory, work.from_memory),
+        prompts=work.prompts,
+        short_prompts=share(work.short_prompts, work.prompts),
+        tokens_per_step=share(work.tokens, work.steps),
+        accepted=share(work.accepted, work.drafted),
+    )
+
+
+def share(part: int, whole: int) -> float | None:
+    """A ratio; None of nothing."""
+    return part / whole if whole else None
 
 
 def latency_of(answers: Sequence[Answer]) -> Latency:

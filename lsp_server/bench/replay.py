@@ -17,6 +17,7 @@ from lsp_server.bench.points import Point, PointScore, choose_points, score_poin
 from lsp_server.bench.readiness import wait_until_ready
 from lsp_server.bench.session import Answer, EditorSession
 from lsp_server.bench.suggestions import Offer
+from lsp_server.bench.work import Work, read_work
 from lsp_server.errors import BenchError
 
 Place = TypeVar("Place", Block, Point)
@@ -61,6 +62,8 @@ class Records:
     """What the server says that it has loaded; "" where it says nothing."""
     points: tuple[PointRecord, ...]
     blocks: tuple[BlockRecord, ...]
+    work: Work | None = None
+    """What the server did while the blocks were typed; None where it does not tell."""
 
 
 Watch = Callable[[str], None]
@@ -109,25 +112,49 @@ def replay(
     Raises BenchError where the server cannot be started, ends, hangs or breaks the protocol.
     """
     ordered = sorted(plans, key=lambda plan: (plan.file.root, plan.file.path))
+    parts = [
+        replay_workspace(config, root, list(group), cwd, watch)
+        for root, group in groupby(ordered, key=lambda plan: plan.file.root)
+    ]
+    if not parts:
+        raise BenchError("expected files to replay, found none; name other folders")
+    return Records(
+        server=parts[-1].server,
+        model=parts[-1].model,
+        points=tuple(record for part in parts for record in part.points),
+        blocks=tuple(record for part in parts for record in part.blocks),
+        work=sum_work(part.work for part in parts),
+    )
+
+
+def replay_workspace(
+    config: ReplayConfig, root: Path, plans: Sequence[FilePlan], cwd: Path, watch: Watch
+) -> Records:
+    """Replays one workspace's plans with a server of its own."""
     points: list[PointRecord] = []
     blocks: list[BlockRecord] = []
-    facts: ServerFacts | None = None
-    model = ""
-    for root, group in groupby(ordered, key=lambda plan: plan.file.root):
-        with LspClient(config.command, cwd, configuration=config.options) as client:
-            workspace = Workspace(root=root, options=config.options, inline=not config.menu)
-            facts = initialize(client, workspace, config.start_timeout)
-            session = EditorSession(client, facts, config)
-            workspace_plans = list(group)
-            model = wait_until_ready(session, [plan.file for plan in workspace_plans])
-            for plan in workspace_plans:
-                session.open(plan.file)
-                points += replay_points(session, plan, watch)
-                blocks += replay_blocks(session, plan, watch)
-                session.close()
-    if facts is None:
-        raise BenchError("expected files to replay, found none; name other folders")
-    return Records(facts, model, tuple(points), tuple(blocks))
+    works: list[Work | None] = []
+    with LspClient(config.command, cwd, configuration=config.options) as client:
+        workspace = Workspace(root=root, options=config.options, inline=not config.menu)
+        facts = initialize(client, workspace, config.start_timeout)
+        session = EditorSession(client, facts, config)
+        model = wait_until_ready(session, [plan.file for plan in plans])
+        for plan in plans:
+            session.open(plan.file)
+            points += replay_points(session, plan, watch)
+            before = read_work(client, facts, config.start_timeout)
+            blocks += replay_blocks(session, plan, watch)
+            after = read_work(client, facts, config.start_timeout)
+            works.append(after - before if after and before else None)
+            session.close()
+    return Records(facts, model, tuple(points), tuple(blocks), sum_work(works))
+
+
+def sum_work(parts: Iterable[Work | None]) -> Work | None:
+    """The work of all parts; None where one of them is not known."""
+    known = list(parts)
+    told = [part for part in known if part is not None]
+    return sum(told, Work()) if len(told) == len(known) else None
 
 
 def replay_points(session: EditorSession, plan: FilePlan, watch: Watch) -> list[PointRecord]:

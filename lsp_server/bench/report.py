@@ -10,7 +10,14 @@ from typing import Any
 from rich.table import Table
 
 from lsp_server.bench.config import ReplayConfig
-from lsp_server.bench.figures import Figures, Latency, PointFigures, Rate, TypingFigures
+from lsp_server.bench.figures import (
+    Figures,
+    Latency,
+    PointFigures,
+    Rate,
+    TypingFigures,
+    WorkFigures,
+)
 from lsp_server.bench.replay import BlockRecord, PointRecord, Records
 
 MARKDOWN_HEADER = (
@@ -95,7 +102,9 @@ def processor_name(facts: Path) -> str:
 def as_table(report: Report) -> Table:
     """The figures, for a terminal."""
     table = Table("figure", "value", title=f"{report.server}, seed {report.config.seed}")
-    for name, value in [*point_lines(report.figures.points), *typing_lines(report.figures.typing)]:
+    figures = report.figures
+    lines = [*point_lines(figures.points), *typing_lines(figures.typing), *work_lines(figures.work)]
+    for name, value in lines:
         table.add_row(name, value)
     return table
 
@@ -129,6 +138,26 @@ def typing_lines(figures: TypingFigures | None) -> list[tuple[str, str]]:
         ("latency of typing, p50 / p95 / p99", milliseconds(figures.latency, "p50", "p95", "p99")),
         ("errors, timeouts of typing", f"{figures.errors}, {figures.timeouts}"),
     ]
+
+
+def work_lines(figures: WorkFigures | None) -> list[tuple[str, str]]:
+    """The rows of what the server counted while blocks were typed."""
+    if figures is None:
+        return []
+    per_step = figures.tokens_per_step
+    return [
+        ("answered from memory", plain_percent(figures.from_memory)),
+        ("of these within 5 ms in the server", plain_percent(figures.quick_from_memory)),
+        ("prompts read", str(figures.prompts)),
+        ("of these at most 16 tokens not cached", plain_percent(figures.short_prompts)),
+        ("tokens written per step", "-" if per_step is None else f"{per_step:.2f}"),
+        ("drafted tokens accepted", plain_percent(figures.accepted)),
+    ]
+
+
+def plain_percent(value: float | None) -> str:
+    """A share without an interval."""
+    return "-" if value is None else f"{value:.1%}"
 
 
 def percent(rate: Rate) -> str:

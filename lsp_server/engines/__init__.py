@@ -4,11 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Event
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from lsp_server.counters import EngineCounters
-from lsp_server.engines.mixture import MixtureWeights
 from lsp_server.prompt import Prompt
+
+if TYPE_CHECKING:  # it brings numpy, and an editor waits for the answer to `initialize`
+    from lsp_server.engines.mixture import MixtureWeights
 
 
 class StopReason(StrEnum):
@@ -49,7 +51,7 @@ class Limits:
     """Candidates at most; those after the first take another token where that is likeliest."""
     drafted: int = 8
     """Tokens at most that are drafted from the prompt's recall and verified in one step."""
-    mixture: MixtureWeights | None = None
+    mixture: "MixtureWeights | None" = None
     """How much the prompt's recall counts, for drafts and predictions; None leaves it unasked."""
     mixed: bool = True
     """Whether recall is mixed into the model's predictions; else it only gives drafts."""

@@ -92,6 +92,7 @@ def test_every_setting_can_be_sent_and_comes_back() -> None:
         "min_characters": 1,
         "block": "never",
         "max_lines": 3,
+        "alternatives": 5,
         "languages": {"lua": True},
         "exclude": ["*.txt"],
         "contexts": ["file", "other"],

@@ -38,3 +38,5 @@ def test_a_rules_completion_is_taken_once_and_saves_its_characters(
     assert len(block.answers) == 59 - 14
     assert records.server.name == "lory"
     assert records.model
+    assert records.work is not None
+    assert records.work.requests == len(block.answers)
