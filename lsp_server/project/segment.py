@@ -6,7 +6,7 @@ neighbours, and within them those of every longer one. Five bytes a token.
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,14 +19,8 @@ MOST_TOKENS = 1 << 24
 """Of one segment: a place has 24 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Neighbours in a segment's order: the places of a context's last `length` tokens."""
-
-    length: int
-    low: int
-    high: int
-    """One past the last."""
+Spans = Mapping[int, range]
+"""Match length to neighbours in a segment's order: the places of a context's last tokens."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,28 +58,26 @@ class Segment:
         """Size of the stream, separators included."""
         return len(self._ids)
 
-    def find(self, latest: Sequence[int]) -> list[Span]:
-        """One span a ladder's length at which a context stands here, the shortest first.
+    def find(self, latest: Sequence[int]) -> Spans:
+        """Where a context stands here, for each of the ladder's lengths at which it does.
 
         `latest` holds the context's ids, the last one first, none of them the separator.
         """
         first, last = self._bucket(latest)
         if first == last:
-            return []
+            return {}
         key = np.array(latest[:LONGEST], ">u2").tobytes()
         middle = bisect_left(range(last), key, first, key=self._reader(len(key)))
         shared = max(self._shared(place, key) for place in (middle - 1, middle))
-        spans = []
+        spans = {}
         low = high = middle
         for length in reversed(LADDER):
             if length == 1:
-                low, high = first, last
+                spans[length] = range(first, last)
             elif length <= shared:
                 low = self._edge(key[: 2 * length], low, first, -1)
                 high = self._edge(key[: 2 * length], high - 1, last - 1, 1) + 1
-            if length <= shared:
-                spans.append(Span(length, low, high))
-        spans.reverse()
+                spans[length] = range(low, high)
         return spans
 
     def _bucket(self, latest: Sequence[int]) -> tuple[int, int]:
