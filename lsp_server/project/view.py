@@ -131,7 +131,7 @@ def pick(span: range, before: int, step: int) -> range:
 
 
 def look_up(part: Part, picks: Sequence[range]) -> list[list[int]]:
-    """What followed at each of some indexes into a segment's order; SEPARATOR where it is silent."""
+    """What followed at each of some indexes into a segment; SEPARATOR where it is silent."""
     indexes = [np.arange(some.start, some.stop, some.step) for some in picks]
     segment = part.segment
     places = segment.places(np.concatenate(indexes))
