@@ -1,6 +1,6 @@
 """What the indexing process tells: takes batches, gives bytes on a pipe, and back.
 
-A frame is a kind, four counts and the arrays; the last one says that the work was done.
+A frame is a kind, five counts and the arrays; the last one says that the work was done.
 """
 
 import struct
@@ -10,20 +10,22 @@ import numpy as np
 
 from lsp_server.errors import IndexingError
 from lsp_server.project.index import Batch
+from lsp_server.project.rungs import SEPARATOR
 from lsp_server.project.segment import MOST_TOKENS, Segment
 from lsp_server.project.walk import MOST_FILES
 
 BATCH, DONE = b"BTCH", b"DONE"
-HEAD = struct.Struct("<4s4I")
-LIMITS = (MOST_TOKENS, MOST_TOKENS, MOST_FILES, MOST_FILES)
+HEAD = struct.Struct("<4s5I")
+LIMITS = (MOST_TOKENS, MOST_TOKENS, 4 * (SEPARATOR + 1), MOST_FILES, MOST_FILES)
 
 
 def write_batch(stream: IO[bytes], batch: Batch) -> None:
     """Send one batch."""
     segment, names = batch.segment, batch.names
-    counts = (segment.tokens, len(segment.high), len(segment.digests), len(names))
+    sizes = (segment.tokens, len(segment.high), len(segment.buckets))
+    counts = (*sizes, len(segment.digests), len(names))
     stream.write(HEAD.pack(BATCH, *counts))
-    for part in (segment.stream, segment.low, segment.high):
+    for part in (segment.stream, segment.low, segment.high, segment.buckets):
         stream.write(part)
     stream.write(segment.starts.tobytes())
     stream.write(segment.digests.tobytes())
@@ -34,7 +36,7 @@ def write_batch(stream: IO[bytes], batch: Batch) -> None:
 
 def write_done(stream: IO[bytes]) -> None:
     """Say that nothing follows because everything was sent."""
-    stream.write(HEAD.pack(DONE, 0, 0, 0, 0))
+    stream.write(HEAD.pack(DONE, 0, 0, 0, 0, 0))
     stream.flush()
 
 
@@ -45,11 +47,12 @@ def read_batch(stream: IO[bytes]) -> Batch | None:
         return None
     if kind != BATCH or any(count > most for count, most in zip(counts, LIMITS, strict=True)):
         raise IndexingError(f"expected a batch from the indexing process, found {kind!r} {counts}")
-    tokens, places, texts, files = counts
+    tokens, places, buckets, texts, files = counts
     segment = Segment(
         stream=read_exactly(stream, 2 * tokens),
         low=read_exactly(stream, 2 * places),
         high=read_exactly(stream, places),
+        buckets=read_exactly(stream, buckets),
         starts=np.frombuffer(read_exactly(stream, 4 * texts), np.uint32),
         digests=np.frombuffer(read_exactly(stream, 8 * texts), np.uint64),
     )

@@ -18,11 +18,14 @@ from lsp_server.project.indexer import main
 main()"""
 COMMAND = (sys.executable, "-P", "-c", SCRIPT, str(Path(__file__).parents[2]))
 """`-P`: a module in the folder where an editor was started must not be run."""
-ONE_THREAD = {
+THRIFT = {
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "1000000",
 }
+"""One thread; and large arrays are given back to the system at once (glibc)."""
 LOW_PRIORITY = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
 """Where there is no `nice`."""
 
@@ -36,7 +39,7 @@ class IndexingProcess:
                 COMMAND,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**os.environ, **ONE_THREAD},
+                env={**os.environ, **THRIFT},
                 cwd=Path(__file__).parent,
                 creationflags=LOW_PRIORITY,
             )

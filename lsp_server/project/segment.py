@@ -5,8 +5,8 @@ and a longer context is a longer prefix. The places are sorted by it: those of a
 neighbours, and within them those of every longer one. Five bytes a token.
 """
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,14 +19,8 @@ MOST_TOKENS = 1 << 24
 """Of one segment: a place has 24 bits."""
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Neighbours in a segment's order: the places of a context's last `length` tokens."""
-
-    length: int
-    low: int
-    high: int
-    """One past the last."""
+Spans = Mapping[int, range]
+"""Match length to neighbours in a segment's order: the places of a context's last tokens."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +33,9 @@ class Segment:
     """The sorted places' lower 16 bits, in the machine's order."""
     high: bytes
     """Their upper 8 bits."""
+    buckets: bytes
+    """For each token id the index of the first place before which it stands, 32 bits each, up to
+    and with the one after the largest id."""
     starts: npt.NDArray[np.uint32]
     """Each text's first place, shape [texts]."""
     digests: npt.NDArray[np.uint64]
@@ -47,40 +44,66 @@ class Segment:
     _low: npt.NDArray[np.uint16] = field(init=False)
     _high: npt.NDArray[np.uint8] = field(init=False)
     _low_items: memoryview = field(init=False)
+    _bucket_items: memoryview = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ids", np.frombuffer(self.stream, ">u2"))
         object.__setattr__(self, "_low", np.frombuffer(self.low, np.uint16))
         object.__setattr__(self, "_high", np.frombuffer(self.high, np.uint8))
         object.__setattr__(self, "_low_items", memoryview(self.low).cast("H"))
+        object.__setattr__(self, "_bucket_items", memoryview(self.buckets).cast("I"))
 
     @property
     def tokens(self) -> int:
         """Size of the stream, separators included."""
         return len(self._ids)
 
-    def find(self, latest: Sequence[int]) -> list[Span]:
-        """One span a ladder's length at which a context stands here, the shortest first.
+    def find(self, latest: Sequence[int]) -> Spans:
+        """Where a context stands here, for each of the ladder's lengths at which it does.
 
         `latest` holds the context's ids, the last one first, none of them the separator.
         """
+        first, last = self._bucket(latest)
+        if first == last:
+            return {}
         key = np.array(latest[:LONGEST], ">u2").tobytes()
-        count = len(self.high)
-        if not key or not count:
-            return []
-        places = range(count)
-        middle = bisect_left(places, key, key=self._reader(len(key)))
+        middle = bisect_left(range(last), key, first, key=self._reader(len(key)))
         shared = max(self._shared(place, key) for place in (middle - 1, middle))
-        spans = []
-        low, high = 0, count
-        for length in LADDER:
-            if length > shared:
-                break
-            part, reader = key[: 2 * length], self._reader(2 * length)
-            low = bisect_left(places, part, low, middle, key=reader)
-            high = bisect_right(places, part, middle, high, key=reader)
-            spans.append(Span(length, low, high))
+        spans = {}
+        low = high = middle
+        for length in reversed(LADDER):
+            if length == 1:
+                spans[length] = range(first, last)
+            elif length <= shared:
+                low = self._edge(key[: 2 * length], low, first, -1)
+                high = self._edge(key[: 2 * length], high - 1, last - 1, 1) + 1
+                spans[length] = range(low, high)
         return spans
+
+    def _bucket(self, latest: Sequence[int]) -> tuple[int, int]:
+        """The neighbours that begin with a context's last token."""
+        if not latest or latest[0] + 1 >= len(self._bucket_items):
+            return 0, 0
+        return self._bucket_items[latest[0]], self._bucket_items[latest[0] + 1]
+
+    def _edge(self, key: bytes, inside: int, end: int, direction: int) -> int:
+        """The last index from `inside` towards `end` up to which all places begin with a key.
+
+        Ever longer strides, then ever shorter ones: most spans grow little from length to length.
+        """
+        stream, lower, upper, size = self.stream, self._low_items, self.high, len(key)
+        stride, growing = 1, True
+        while stride:
+            index = inside + stride * direction
+            if (end - index) * direction >= 0:
+                start = (lower[index] | upper[index] << 16) << 1
+                if stream[start : start + size] == key:
+                    inside = index
+                    stride = stride << 1 if growing else stride >> 1
+                    continue
+            growing = False
+            stride >>= 1
+        return inside
 
     def places(self, indexes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Places in the stream of indexes into the order."""
@@ -148,10 +171,12 @@ def build_segment(texts: Iterable[tuple[int, npt.NDArray[np.uint16]]]) -> Segmen
     text_holds = stream != SEPARATOR
     text_holds[1:] &= stream[:-1] != SEPARATOR  # something must follow
     order = order[text_holds[order]]
+    tokens_before = np.bincount(stream[text_holds])
     return Segment(
         stream=stream.astype(">u2").tobytes(),
         low=(order & 0xFFFF).astype(np.uint16).tobytes(),
         high=(order >> 16).astype(np.uint8).tobytes(),
+        buckets=np.cumsum([0, *tokens_before]).astype(np.uint32).tobytes(),
         starts=np.array(starts, np.uint32),
         digests=np.array(digests, np.uint64),
     )

@@ -4,15 +4,16 @@ A view does not change: what is added to the project meanwhile is in the next on
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from lsp_server.project.open_texts import OpenTexts
-from lsp_server.project.rungs import MOST_LOOKED_AT, Rung, latest_first
-from lsp_server.project.segment import Segment, Span
+from lsp_server.project.rungs import MOST_LOOKED_AT, SEPARATOR, Rung, latest_first
+from lsp_server.project.segment import Segment, Spans
 
 Places = npt.NDArray[np.int64]
 
@@ -32,14 +33,6 @@ class Part:
         return places[self.answers[self.segment.texts(places)]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Looked:
-    """What the looked-at places of one match length say."""
-
-    total: int
-    followers: list[int]
-
-
 class ProjectView:
     """The project without the file that is being written."""
 
@@ -55,54 +48,51 @@ class ProjectView:
         latest = latest_first(context)
         open_places = self._texts.find(latest)
         spans = [part.segment.find(latest) for part in self._parts]
-        totals = {length: len(places) for length, places in open_places.items()}
-        for some in spans:
-            for span in some:
-                totals[span.length] = totals.get(span.length, 0) + span.high - span.low
-        looked = self._look(spans, open_places, totals)
+        totals = count_places(spans, open_places)
+        followers = self._look(spans, open_places, totals)
         rungs: list[Rung] = []
-        longer = Looked(0, [])
-        counts: dict[int, int] = {}
-        for length in sorted(looked, reverse=True):
-            found = looked[length]
-            if not found.followers:  # every place looked at is left out; the longer's are not
-                found = longer
-            if not found.followers:
-                continue
-            if found.followers != longer.followers:
-                counts = Counter(found.followers)
-            longer = found
-            rungs.append(Rung(length, max(found.total, len(found.followers)), counts))
+        longer = Rung(0, 0, {})
+        for length in sorted(totals, reverse=True):
+            if length in followers:
+                rung = make_rung(length, totals[length], followers[length])
+                # where every place that was looked at is silent, those of longer matches may not be
+                longer = rung if rung.total >= longer.total else longer
+            if longer.total:
+                rungs.append(Rung(length, longer.total, longer.counts))
         return tuple(reversed(rungs))
 
     def _look(
-        self,
-        spans: Sequence[Sequence[Span]],
-        open_places: dict[int, Places],
-        totals: dict[int, int],
-    ) -> dict[int, Looked]:
-        """What followed at places evenly chosen from all that there are, by length."""
+        self, spans: Sequence[Spans], open_places: Mapping[int, Places], totals: Mapping[int, int]
+    ) -> Mapping[int, list[int]]:
+        """What followed by length, SEPARATOR where it is silent.
+
+        At all places where they are few, else at every n-th. A length with no more places than the
+        next longer one, all of them looked at, is left out: they are the same.
+        """
         steps = {length: -(-total // MOST_LOOKED_AT) for length, total in totals.items()}
-        followers: dict[int, list[int]] = {length: [] for length in totals}
-        at = dict.fromkeys(totals, 0)
-        chosen = dict.fromkeys(totals, 0)
-        for part, some in zip(self._parts, spans, strict=True):
-            picks = []
-            for span in some:
-                step = steps[span.length]
-                picks.append(np.arange(span.low + -at[span.length] % step, span.high, step))
-                at[span.length] += span.high - span.low
-                chosen[span.length] += len(picks[-1])
-            for span, ids in zip(some, follow(part, picks), strict=True):
-                followers[span.length] += ids
+        few = sorted(length for length, step in steps.items() if step == 1)
+        few = [*(a for a, b in pairwise(few) if totals[a] != totals[b]), *few[-1:]]
+        many = [length for length, step in steps.items() if step > 1]
+        followers: dict[int, list[int]] = {length: [] for length in (*few, *many)}
+        seen = dict.fromkeys(many, 0)
+        for part, found in zip(self._parts, spans, strict=True):
+            sampled = [length for length in many if length in found]
+            picks = [pick(found[length], seen[length], steps[length]) for length in sampled]
+            whole = found.get(few[0], range(0)) if few else range(0)
+            *some, ids = look_up(part, [*picks, whole])
+            for length, sample in zip(sampled, some, strict=True):
+                seen[length] += len(found[length])
+                followers[length] += sample
+            for length in few:
+                if length in found:
+                    span = found[length]
+                    followers[length] += ids[span.start - whole.start : span.stop - whole.start]
         for length, places in open_places.items():
-            picked = places[-at[length] % steps[length] :: steps[length]]
-            chosen[length] += len(picked)
-            followers[length] += self._texts.followers(picked).tolist()
-        return {
-            length: Looked(scale(total, len(followers[length]), chosen[length]), followers[length])
-            for length, total in totals.items()
-        }
+            if length in followers:
+                start = -seen.get(length, 0) % steps[length]
+                ids = self._texts.followers(places[start :: steps[length]]).tolist()
+                followers[length] += ids
+        return followers
 
     def following(self, context: Sequence[int], most: int) -> tuple[int, ...]:
         """At most `most` tokens that stand after the longest match; of equal ones, the latest's.
@@ -126,34 +116,48 @@ class ProjectView:
         return tuple(draft)
 
 
-def follow(part: Part, picks: Sequence[npt.NDArray[np.int64]]) -> list[list[int]]:
-    """What followed at each of some lists of indexes into a segment's order."""
-    if not picks:
-        return []
+def count_places(spans: Iterable[Spans], open_places: Mapping[int, Places]) -> dict[int, int]:
+    """How many there are by length."""
+    totals = {length: len(places) for length, places in open_places.items()}
+    for found in spans:
+        for length, span in found.items():
+            totals[length] = totals.get(length, 0) + len(span)
+    return totals
+
+
+def pick(span: range, before: int, step: int) -> range:
+    """Every n-th of a span that so many places stand before."""
+    return range(span.start + -before % step, span.stop, step)
+
+
+def look_up(part: Part, picks: Sequence[range]) -> list[list[int]]:
+    """What followed at each of some indexes into a segment; SEPARATOR where it is silent."""
+    indexes = [np.arange(some.start, some.stop, some.step) for some in picks]
     segment = part.segment
-    places = segment.places(np.concatenate(picks))
-    ends = np.cumsum([len(some) for some in picks]).tolist()
-    ids: list[int] = segment.followers(places).tolist()
-    starts = [0, *ends[:-1]]
-    if part.answers is None:
-        return [ids[start:end] for start, end in zip(starts, ends, strict=True)]
-    kept: list[bool] = part.answers[segment.texts(places)].tolist()
-    return [
-        [ids[place] for place in range(start, end) if kept[place]]
-        for start, end in zip(starts, ends, strict=True)
-    ]
+    places = segment.places(np.concatenate(indexes))
+    found = segment.followers(places)
+    if part.answers is not None:
+        found = np.where(part.answers[segment.texts(places)], found, SEPARATOR)
+    ids: list[int] = found.tolist()
+    ends = list(accumulate(map(len, picks)))
+    return [ids[start:end] for start, end in zip([0, *ends], ends, strict=False)]
 
 
-def longest_places(part: Part, spans: Sequence[Span]) -> Places:
+def make_rung(length: int, total: int, followers: list[int]) -> Rung:
+    """The rung of what was looked at of so many places."""
+    counts = Counter(followers)
+    silent = counts.pop(SEPARATOR, 0)
+    if silent:
+        total = round(total * (len(followers) - silent) / len(followers))
+    return Rung(length, max(total, counts.total()), counts)
+
+
+def longest_places(part: Part, spans: Spans) -> Places:
     """Places of the longest match in texts that may answer, MOST_LOOKED_AT at most."""
-    for span in reversed(spans):
-        step = -(-(span.high - span.low) // MOST_LOOKED_AT)
-        places = part.choose(part.segment.places(np.arange(span.low, span.high, step)))
+    for length in sorted(spans, reverse=True):
+        span = spans[length]
+        step = -(-len(span) // MOST_LOOKED_AT)
+        places = part.choose(part.segment.places(np.arange(span.start, span.stop, step)))
         if len(places):
             return places
     return np.empty(0, np.int64)
-
-
-def scale(total: int, kept: int, chosen: int) -> int:
-    """How many of all places answer, judged by those that were chosen."""
-    return total if kept == chosen else round(total * kept / chosen)

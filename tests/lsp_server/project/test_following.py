@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,7 +120,7 @@ def test_segments_of_files_read_again_are_made_one(
     for word in words:
         project.write(f"{word}.py", f"yield {word}\n")
         project.workspace.touch([project.uri(f"{word}.py")])
-        assert eventually(lambda word=word: project.says("yield", f" {word}"))
+        assert eventually(partial(project.says, "yield", f" {word}"))
     assert len(project.index.segments) <= 1 + file_follower.MOST_LATE
     [rung, *_] = project.index.view("file:///x.py").rungs(project.tokenizer.encode("yield").ids)
     assert rung.total == len(words)
