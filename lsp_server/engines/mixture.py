@@ -135,7 +135,7 @@ def read_weights(path: Path) -> MixtureWeights:
         sizes = {(len(w.length), len(w.seen), len(w.agreed), len(w.sure)) for w in found.levels}
         if sizes != {(len(LADDER), len(SEEN), len(AGREED), len(SURE))}:
             raise ValueError(f"lists of {sizes} weights")
-    except (OSError, ValueError, TypeError, KeyError, ExceptionGroup) as exc:
+    except (OSError, AttributeError, ValueError, TypeError, KeyError, ExceptionGroup) as exc:
         raise BundleError(
             f"{path}: expected the weights of the cache model, found {exc}; "
             "fit them with: lory bench fit"

@@ -97,6 +97,8 @@ def test_every_setting_can_be_sent_and_comes_back() -> None:
         "exclude": ["*.txt"],
         "contexts": ["file", "other"],
         "filters": [],
+        "cache_model": False,
+        "draft": 0,
         "project": False,
         "project_megabytes": 20,
         "menu": "on",
