@@ -82,8 +82,11 @@ class Completer:
 
     def statistics(self) -> dict[str, Any]:
         """What has been counted, in plain values."""
-        engine = self._model.engine if self._model is not None else None
-        return self._counters.as_json(engine.counters if isinstance(engine, Counts) else None)
+        model = self._model
+        engine = model.engine if model is not None else None
+        counted = self._counters.as_json(engine.counters if isinstance(engine, Counts) else None)
+        project = model.project if model is not None else None
+        return {**counted, "project": None if project is None else project.as_json()}
 
     def load(self, settings: Settings) -> None:
         """Load the model of these settings in the background; requests wait for it."""

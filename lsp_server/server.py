@@ -15,6 +15,7 @@ from lsp_server import __version__
 from lsp_server.answers import edit_from, inline_list, menu_list, position_from, selection_from
 from lsp_server.documents import Encoding
 from lsp_server.plugin_guard import one_line
+from lsp_server.project.walk import SUFFIXES
 from lsp_server.protocol import STATISTICS, LoryProtocol
 from lsp_server.session import Session
 from lsp_server.settings import SECTION, MenuMode
@@ -27,6 +28,19 @@ PATIENCE_FOR_SETTINGS = 2.0
 """Seconds; a client that does not answer must not keep the model from loading."""
 
 TRIGGERS = (".", "(", "[", "{", " ", "=", ",")
+
+CONFIGURATION_CHANGES = lsp.Registration(
+    id=lsp.WORKSPACE_DID_CHANGE_CONFIGURATION,
+    method=lsp.WORKSPACE_DID_CHANGE_CONFIGURATION,
+    register_options={"section": SECTION},
+)
+FILE_CHANGES = lsp.Registration(
+    id=lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+    method=lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+    register_options=lsp.DidChangeWatchedFilesRegistrationOptions(
+        [lsp.FileSystemWatcher(f"**/*{end}") for ends in SUFFIXES.values() for end in ends]
+    ),
+)
 
 log = logging.getLogger(__name__)
 
@@ -107,11 +121,13 @@ async def initialized(ls: LoryServer, _: lsp.InitializedParams) -> None:
     """Fetch the settings, and load the model in the background."""
     ls.loop = asyncio.get_running_loop()
     workspace = ls.client_capabilities.workspace
-    watched = workspace and workspace.did_change_configuration
-    if watched and watched.dynamic_registration:
-        method, options = lsp.WORKSPACE_DID_CHANGE_CONFIGURATION, {"section": SECTION}
-        registration = lsp.Registration(id=method, method=method, register_options=options)
-        ls.client_register_capability(lsp.RegistrationParams([registration]))
+    wanted = (
+        (workspace and workspace.did_change_configuration, CONFIGURATION_CHANGES),
+        (workspace and workspace.did_change_watched_files, FILE_CHANGES),
+    )
+    registrations = [news for able, news in wanted if able and able.dynamic_registration]
+    if registrations:
+        ls.client_register_capability(lsp.RegistrationParams(registrations))
     await pull_settings(ls, None)
 
 
@@ -144,7 +160,12 @@ def did_change_folders(ls: LoryServer, params: lsp.DidChangeWorkspaceFoldersPara
     """Take the workspace's new folders."""
     gone = {folder.uri for folder in params.event.removed}
     kept = [uri for uri in ls.session.folders if uri not in gone]
-    ls.session.folders = [*kept, *(folder.uri for folder in params.event.added)]
+    ls.session.take_folders([*kept, *(folder.uri for folder in params.event.added)])
+
+
+def did_change_files(ls: LoryServer, params: lsp.DidChangeWatchedFilesParams) -> None:
+    """Read files again that other programs have changed."""
+    ls.session.touch(change.uri for change in params.changes)
 
 
 def did_open(ls: LoryServer, params: lsp.DidOpenTextDocumentParams) -> None:
@@ -219,6 +240,7 @@ FEATURES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
     (lsp.SHUTDOWN, shutdown, None),
     (lsp.WORKSPACE_DID_CHANGE_CONFIGURATION, did_change_configuration, None),
     (lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, did_change_folders, None),
+    (lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES, did_change_files, None),
     (lsp.TEXT_DOCUMENT_DID_OPEN, did_open, None),
     (lsp.TEXT_DOCUMENT_DID_CHANGE, did_change, None),
     (lsp.TEXT_DOCUMENT_DID_SAVE, did_save, lsp.SaveOptions(include_text=True)),

@@ -53,7 +53,7 @@ class ProjectIndex:
 
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self.whole = 0
+        self.whole = -1
         """The latest epoch of which every file has been read."""
         self._files = Files()
         self._texts: Mapping[str, OpenText] = {}
@@ -74,6 +74,12 @@ class ProjectIndex:
     def tokens(self) -> int:
         """Of all segments."""
         return sum(segment.tokens for segment in self.segments)
+
+    def as_json(self) -> dict[str, int | bool]:
+        """How much is known, in plain values, and whether all files have been read once."""
+        files = self._files
+        whole = self.whole == self.workspace.notes.epoch
+        return {"files": len(files.names), "tokens": self.tokens, "whole": whole}
 
     def clear(self, epoch: int) -> None:
         """Forget everything; what is added from now on was read under this epoch's rules."""

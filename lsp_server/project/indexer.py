@@ -27,7 +27,6 @@ SIZES = (500_000, 2_000_000, 4_000_000)
 """Tokens of the first segments, and of all that follow: answers begin early, segments stay few."""
 BYTES_PER_TOKEN = 3.6
 """Source that has more tokens than this is cut short earlier: memory goes by tokens."""
-LEAST_PRIORITY = 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +103,6 @@ def end_with_parent() -> None:
 
 def main() -> None:
     """Do the job that stands on standard input's first line."""
-    if hasattr(os, "nice"):
-        os.nice(LEAST_PRIORITY)
     job = Job.from_json(sys.stdin.buffer.readline().decode())
     Thread(target=end_with_parent, daemon=True).start()
     for batch in read_batches(job):

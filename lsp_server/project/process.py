@@ -12,12 +12,14 @@ from lsp_server.project.frames import read_batch
 from lsp_server.project.index import Batch
 from lsp_server.project.indexer import Job
 
-SCRIPT = """import sys
+SCRIPT = """import os, sys
+if hasattr(os, "nice"):
+    os.nice(19)
 sys.path.append(sys.argv[1])
 from lsp_server.project.indexer import main
 main()"""
 COMMAND = (sys.executable, "-P", "-c", SCRIPT, str(Path(__file__).parents[2]))
-"""`-P`: a module in the folder where an editor was started must not be run."""
+"""The lowest priority comes first. `-P`: no module in the folder where an editor was started is run."""
 THRIFT = {
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_NUM_THREADS": "1",
