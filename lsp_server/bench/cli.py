@@ -1,6 +1,6 @@
 """`lory bench`: takes files and a server's command, prints how good and how fast it is.
 
-`engines_cli.py` has the comparison of engines.
+`engines_cli.py` has the comparison of engines, `load_cli.py` the fast typist.
 """
 
 import json
@@ -14,16 +14,15 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from lsp_server.bench.config import ReplayConfig, parse_options
+from lsp_server.bench.config import OWN_SERVER, ReplayConfig, parse_options
 from lsp_server.bench.engines_cli import engines_command
 from lsp_server.bench.extract import extract
 from lsp_server.bench.figures import compute_figures
 from lsp_server.bench.files import SourceFile, read_sources, read_targets, thin_out
 from lsp_server.bench.fit_cli import fit_command
+from lsp_server.bench.load_cli import load_command
 from lsp_server.bench.replay import FilePlan, Records, Watch, plan_replay, replay
 from lsp_server.bench.report import MARKDOWN_HEADER, Report, as_json, as_table, markdown_row
-
-OWN_SERVER = (sys.executable, "-m", "lsp_server", "lsp")
 
 app = typer.Typer(
     help="Measure a language server as an editor's user would, and engines side by side.",
@@ -31,6 +30,7 @@ app = typer.Typer(
 )
 app.command("engines")(engines_command)
 app.command("fit")(fit_command)
+app.command("load")(load_command)
 
 
 @app.command("replay")

@@ -1,12 +1,15 @@
 """The benchmarks' settings: the only place with their defaults."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lsp_server.errors import BenchError
+
+OWN_SERVER = (sys.executable, "-m", "lsp_server", "lsp")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +97,36 @@ class EnginesConfig:
             raise BenchError(f"expected at least 2 new tokens, found {self.new_tokens}")
         if self.timeout <= 0:
             raise BenchError(f"expected a timeout above 0 s, found {self.timeout}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadConfig:
+    """One fast typist before one server."""
+
+    command: tuple[str, ...]
+    """The server's command line."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """initializationOptions, also what workspace/configuration answers from."""
+    rate: float = 50.0
+    """Keys per second."""
+    seconds: float = 60.0
+    """Of typing."""
+    lines: int = 3_000
+    """Of the document that is typed in."""
+    late: float = 0.1
+    """Seconds; an answer after more than this is late."""
+    patience: float = 30.0
+    """Seconds for the server to start, and for the last answers to come."""
+
+    def __post_init__(self) -> None:
+        for name in ("rate", "seconds", "lines", "late", "patience"):
+            if getattr(self, name) <= 0:
+                raise BenchError(f"expected {name} above 0, found {getattr(self, name)}")
+
+    @property
+    def keys(self) -> int:
+        """Keys that are pressed, at least one."""
+        return max(1, round(self.rate * self.seconds))
 
 
 def parse_options(pairs: Sequence[str]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The server's process: takes a command, gives its piped streams and, in the end, its exit code."""
 
+import mmap
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -43,3 +44,12 @@ def close_quietly(stream: IO[bytes]) -> None:
         stream.close()
     except OSError:
         return
+
+
+def resident_megabytes(process: int) -> float | None:
+    """Resident memory of a process (by its id) in MB of 2**20; None where Linux does not tell."""
+    try:
+        pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return pages * mmap.PAGESIZE / 2**20

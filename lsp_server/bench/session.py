@@ -86,7 +86,7 @@ class EditorSession:
 
         Raises BenchError where the server does not know the request, has ended or hangs.
         """
-        request = self.client.start_request(MENU if self.config.menu else INLINE, self._at(offset))
+        request = self.start(offset)
         self._waiting_since = self._waiting_since or perf_counter()
         spent = perf_counter() - self._changed_at
         response = self.client.wait(request, max(0.0, self.config.timeout - spent))
@@ -98,6 +98,10 @@ class EditorSession:
             self._check_known(response)
             return Answer((), seconds, Outcome.ERROR)
         return Answer(tuple(self._offers(response.result, offset)), seconds, Outcome.ANSWERED)
+
+    def start(self, offset: int) -> int:
+        """Asks without waiting; gives the request's id."""
+        return self.client.start_request(MENU if self.config.menu else INLINE, self._at(offset))
 
     def ask_without(self, start: int, end: int) -> Answer:
         """Asks at `start` while `text[start:end]` is cut out, and puts it back."""

@@ -1,0 +1,56 @@
+"""`lory bench load`: takes a rate and a file, prints how a server stands a fast typist."""
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from lsp_server.bench.config import OWN_SERVER, LoadConfig, parse_options
+from lsp_server.bench.load import type_fast
+from lsp_server.bench.load_report import load_json, load_table
+
+FAMILIAR_SOURCE = Path(argparse.__file__)
+"""Python source that every machine has."""
+
+
+def load_command(
+    source: Annotated[
+        Path, typer.Option(help="A file to type from.", show_default=False)
+    ] = FAMILIAR_SOURCE,
+    root: Annotated[
+        Path | None, typer.Option(help="The workspace's folder; without it, an empty one.")
+    ] = None,
+    server: Annotated[
+        str | None, typer.Option(help="The server's command; without it, Lory's own.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An initialization option.")
+    ] = None,
+    rate: Annotated[float, typer.Option(help="Keys per second.")] = LoadConfig.rate,
+    seconds: Annotated[float, typer.Option(help="Of typing.")] = LoadConfig.seconds,
+    lines: Annotated[int, typer.Option(help="Of the document.")] = LoadConfig.lines,
+    late: Annotated[float, typer.Option(help="Seconds an answer may take.")] = LoadConfig.late,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Where all figures are written.")
+    ] = None,
+) -> None:
+    """Type faster than anybody can: is every request answered, and every edit taken at once?"""
+    config = LoadConfig(
+        command=tuple(shlex.split(server)) if server else OWN_SERVER,
+        options=parse_options(option or ()),
+        rate=rate,
+        seconds=seconds,
+        lines=lines,
+        late=late,
+    )
+    with TemporaryDirectory() as empty:
+        records = type_fast(config, source, root or Path(empty))
+    Console().print(load_table(records, config))
+    if json_file is not None:
+        text = json.dumps(load_json(records, config), indent=1) + "\n"
+        json_file.write_text(text, encoding="utf-8")
