@@ -1,11 +1,15 @@
 """Context plugins: takes the cursor and the context so far, gives what the prompt is made of.
 
 They run in the order of the setting `contexts`, on the engine's thread, on a snapshot: the document
-may change meanwhile. A plugin that knows related text puts it before `prefix`.
+may change meanwhile. A plugin that knows related text appends it to `related`. What a plugin keeps
+between requests it keeps in itself: an entry point that names a class is called without arguments
+when the model is loaded, and what it gives is the plugin.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+
+from lsp_server.surroundings import NOTHING_AROUND, Surroundings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,26 @@ class Cursor:
     """Text after the cursor; of a long document the first lines."""
     invoked: bool = False
     """Asked for by a person, who may want several suggestions to choose from; not by typing."""
+    surroundings: Surroundings = field(default=NOTHING_AROUND, compare=False, repr=False)
+    """What else may be read; two cursors in the same text are the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """Text from elsewhere that may help at a cursor."""
+
+    path: str
+    """Of its file, as `Cursor.path`."""
+    text: str
+    kind: str
+    """Name of the plugin that found it."""
+    score: float = 0.0
+    """Higher is nearer; to be compared within a kind only."""
+
+    @property
+    def shown(self) -> str:
+        """The text as it stands in the prompt: under a comment with its path."""
+        return f"# {self.path}\n{self.text.strip(chr(10))}\n\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +56,12 @@ class Context:
     path: str = ""
     prefix: str = ""
     suffix: str = ""
+    related: tuple[Snippet, ...] = ()
+    """In the order of the prompt; what changes least stands first."""
 
 
 ContextPlugin = Callable[[Cursor, Context], Context]
-"""What the entry points of `lory.contexts` name."""
+"""What the entry points of `lory.contexts` name, or what calling them gives."""
 
 
 def read_file(cursor: Cursor, context: Context) -> Context:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from lsp_server.edited_regions import Change, EditedRegions
+
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
 ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
@@ -54,18 +56,23 @@ class TextDocument:
     language: str
     encoding: Encoding
     lines: list[str] = field(default_factory=lambda: [""])
+    _text: str | None = None
 
     @property
     def text(self) -> str:
-        """The whole text."""
-        return "".join(self.lines)
+        """The whole text; the same object until it changes."""
+        if self._text is None:
+            self._text = "".join(self.lines)
+        return self._text
 
     def replace(self, text: str) -> None:
         """Take `text` as the whole text."""
         self.lines = split_lines(text)
+        self._text = None
 
-    def apply(self, edit: Edit) -> None:
+    def apply(self, edit: Edit) -> Change:
         """Put the edit's text in place of its range; a range that leaves the text is cut to it."""
+        self._text = None
         start = end = self.locate(edit.start)
         if edit.end != edit.start:
             start, end = sorted((start, self.locate(edit.end)))
@@ -83,6 +90,7 @@ class TextDocument:
         if last + 1 < len(self.lines):
             pieces.pop()  # ends with a line end: the next line follows
         self.lines[first : last + 1] = pieces
+        return Change(first, last + 1 - first, len(pieces))
 
     def locate(self, position: Position) -> tuple[int, int]:
         """Line and column of a position, moved into the text where it lies outside."""
@@ -126,6 +134,8 @@ class Documents:
 
     def __init__(self) -> None:
         self.encoding = Encoding.UTF16
+        self.edited = EditedRegions()
+        """Where the latest changes were."""
         self._documents: dict[str, TextDocument] = {}
         self._unread: dict[str, str] = {}
 
@@ -135,15 +145,18 @@ class Documents:
         document.replace(text)
         self._documents[uri] = document
         self._unread.pop(uri, None)
+        self.edited.drop(uri)
 
     def forget(self, uri: str, language: str) -> None:
         """Keep only that a document is open, and its language."""
         self._documents.pop(uri, None)
         self._unread[uri] = language
+        self.edited.drop(uri)
 
     def close(self, uri: str) -> None:
-        """Forget a document."""
-        self._documents.pop(uri, None)
+        """Forget a document, but for the lines that were edited last."""
+        if (document := self._documents.pop(uri, None)) is not None:
+            self.edited.freeze(uri, document.lines)
         self._unread.pop(uri, None)
 
     def get(self, uri: str) -> TextDocument | None:
@@ -166,8 +179,9 @@ class Documents:
         for edit in edits:
             if isinstance(edit, str):
                 document.replace(edit)
+                self.edited.drop(uri)
             else:
-                document.apply(edit)
+                self.edited.record(uri, document.apply(edit))
 
 
 def split_lines(text: str) -> list[str]:

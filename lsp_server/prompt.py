@@ -9,7 +9,7 @@ last few tokens and the KV cache of all before them survives. No marker parts pr
 in Bavarian et al. 2022): the middle is plain continuation, which a small model learns first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from tokenizers import Tokenizer
 
 from lsp_server.errors import TokenizerError
+from lsp_server.line_tokens import split_before_line_ends
 from lsp_server.project.rungs import Recall
 
 CHARACTERS_PER_TOKEN = 16
@@ -62,6 +63,8 @@ class Budget:
     completion: int = 64
     path: int = 32
     suffix: int = 256
+    related: int = 0
+    """For text from elsewhere; what it leaves goes to the prefix."""
     prefix_hop: float = 0.25
     """Share of the prefix budget by which its start moves on, so that typing seldom moves it."""
     heal: bool = True
@@ -81,7 +84,19 @@ def budget_for(context: int) -> Budget:
         completion=min(whole.completion, context // 4),
         path=min(whole.path, context // 32),
         suffix=min(whole.suffix, context // 4),
+        related=min(whole.related, context // 4),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The texts that a prompt is made of."""
+
+    path: str = ""
+    prefix: str = ""
+    suffix: str = ""
+    related: tuple[str, ...] = ()
+    """Text from elsewhere, what helps most and changes least first; each ends its last line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +219,35 @@ def clip_prefix(tokenizer: TextTokenizer, prefix: str, budget: int, hop: float) 
         start += max(1, surplus // hop_characters) * hop_characters
 
 
+def clip_related(tokenizer: TextTokenizer, texts: Iterable[str], budget: int) -> list[int]:
+    """Ids of the texts in a row, as far as whole lines of them fit `budget` tokens."""
+    text = "".join(texts)[: budget * CHARACTERS_PER_TOKEN]
+    end = encode(tokenizer, "\n")
+    ids: list[int] = []
+    for line in split_before_line_ends(text.rstrip("\n")) if text.strip() else ():
+        more = encode(tokenizer, line)
+        if len(ids) + len(more) + len(end) > budget:
+            break
+        ids += more
+    return [*ids, *end] if ids else []
+
+
 def build(tokenizer: TextTokenizer, path: str, prefix: str, suffix: str, budget: Budget) -> Prompt:
-    """The prompt that is served and evaluated: SPM, each part cut to its budget."""
-    piece = last_piece(tokenizer, prefix) if budget.heal else ""
-    path_ids = encode(tokenizer, path)[-budget.path :] if path else []
-    near = suffix[: budget.suffix * CHARACTERS_PER_TOKEN]
+    """The prompt of one file alone, as it is trained and evaluated; see `assemble`."""
+    return assemble(tokenizer, Parts(path=path, prefix=prefix, suffix=suffix), budget)
+
+
+def assemble(tokenizer: TextTokenizer, parts: Parts, budget: Budget) -> Prompt:
+    """The prompt that is served: SPM, each part cut to its budget.
+
+    Related text stands where the prefix begins, as code further up in the same file would.
+    """
+    piece = last_piece(tokenizer, parts.prefix) if budget.heal else ""
+    path_ids = encode(tokenizer, parts.path)[-budget.path :] if parts.path else []
+    near = parts.suffix[: budget.suffix * CHARACTERS_PER_TOKEN]
     suffix_ids = encode(tokenizer, near)[: budget.suffix]
-    whole = prefix[: len(prefix) - len(piece)]
-    prefix_ids = clip_prefix(tokenizer, whole, budget.prefix, budget.prefix_hop)
-    return Prompt(tuple(spm(path_ids, prefix_ids, suffix_ids)), piece)
+    related_ids = clip_related(tokenizer, parts.related, budget.related)
+    whole = parts.prefix[: len(parts.prefix) - len(piece)]
+    room = budget.prefix - len(related_ids)
+    prefix_ids = clip_prefix(tokenizer, whole, room, budget.prefix_hop)
+    return Prompt(tuple(spm(path_ids, [*related_ids, *prefix_ids], suffix_ids)), piece)

@@ -19,6 +19,7 @@ from lsp_server.locations import path_in_workspace, path_of, real_path
 from lsp_server.plugin_guard import PluginGuard, Report
 from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings, judge_settings
+from lsp_server.surroundings import Lookout
 
 LOADED_WITH = (
     *("enabled", "bundle", "engine", "engine_options", "threads", "max_tokens"),
@@ -54,6 +55,7 @@ class Session:
     def __init__(self, status: Status, report: Report) -> None:
         self.settings = Settings()
         self.documents = Documents()
+        self._lookout = Lookout(self.documents)
         self.folders: list[str] = []
         """URIs of the workspace's folders."""
         self._status = status
@@ -156,6 +158,7 @@ class Session:
         self.completer.forget(uri)
 
     def _forget_what_may_not_be_read(self) -> None:
+        self.documents.edited.drop_closed()
         for document in self.documents.read():
             if not self.may_read(document.uri, document.language):
                 self.documents.forget(document.uri, document.language)
@@ -214,6 +217,9 @@ class Session:
             path=path_in_workspace(document.uri, self.folders),
             prefix=document.before(*start),
             suffix=document.after(*end),
+            surroundings=self._lookout.look(
+                document, start[0], self.folders, self.settings.unread
+            ),
         )
 
     def end(self) -> None:

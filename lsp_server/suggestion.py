@@ -12,7 +12,7 @@ from lsp_server.filters import FilterContext
 from lsp_server.loading import Model
 from lsp_server.plugin_guard import PluginGuard
 from lsp_server.project.recall import ProjectRecall
-from lsp_server.prompt import build, encode
+from lsp_server.prompt import Parts, assemble, encode
 from lsp_server.settings import BlockMode, Settings
 from lsp_server.stopping import next_line, rule_for
 from lsp_server.suggestion_cache import Rest
@@ -32,7 +32,7 @@ def generate(
     context = Context()
     for active in model.contexts:
         context = guard.run(active, Context, context, cursor, context)
-    prompt = build(model.tokenizer, context.path, context.prefix, context.suffix, model.budget)
+    prompt = assemble(model.tokenizer, parts_of(context), model.budget)
     limits = Limits(
         max_tokens=model.budget.completion,
         stop=stop_rule(settings, cursor),
@@ -53,6 +53,16 @@ def recall_at(model: Model, cursor: Cursor, heal: str) -> ProjectRecall:
     after = encode(model.tokenizer, cursor.suffix)
     others = None if model.project is None else model.project.view(cursor.uri)
     return ProjectRecall(before, after, others)
+
+
+def parts_of(context: Context) -> Parts:
+    """What the prompt is made of, as the prompt's layout takes it."""
+    return Parts(
+        path=context.path,
+        prefix=context.prefix,
+        suffix=context.suffix,
+        related=tuple(snippet.shown for snippet in context.related),
+    )
 
 
 def stop_rule(settings: Settings, cursor: Cursor) -> StopRule:
