@@ -217,9 +217,7 @@ class Session:
             path=path_in_workspace(document.uri, self.folders),
             prefix=document.before(*start),
             suffix=document.after(*end),
-            surroundings=self._lookout.look(
-                document, start[0], self.folders, self.settings.unread
-            ),
+            surroundings=self._lookout.look(document, start[0], self.folders, self.settings.unread),
         )
 
     def end(self) -> None:
