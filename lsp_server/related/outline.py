@@ -177,13 +177,27 @@ def decorators_of(node: Node, indent: str) -> str:
 
 
 def signature(inner: Node, body: Node | None) -> str:
-    """A definition up to its colon, in one line."""
-    whole = inner.text or b""
-    size = len(whole) if body is None else body.start_byte - inner.start_byte
-    text = " ".join(whole[:size].decode(errors="replace").split())
+    """A definition up to its colon, in one line and without comments."""
+    whole, start = inner.text or b"", inner.start_byte
+    end = len(whole) if body is None else body.start_byte - start
+    for comment in reversed(list(comments_of(inner))):
+        if comment.end_byte - start <= end:
+            whole = whole[: comment.start_byte - start] + whole[comment.end_byte - start :]
+            end -= comment.end_byte - comment.start_byte
+    text = " ".join(whole[:end].decode(errors="replace").split())
     text = text.replace("( ", "(").replace(", )", ")").replace(" )", ")")
-    head = text.partition("#")[0].rstrip() if " #" in text else text
-    return head if len(head) <= LONGEST_HEAD else head[:LONGEST_HEAD].rpartition(",")[0] + ", ...):"
+    if len(text) <= LONGEST_HEAD:
+        return text
+    return text[:LONGEST_HEAD].rpartition(",")[0] + ", ...):"
+
+
+def comments_of(inner: Node) -> Iterator[Node]:
+    """The comments of a definition's header."""
+    for child in inner.children:
+        if child.type == "comment":
+            yield child
+        elif child.type in ("parameters", "argument_list"):
+            yield from comments_of(child)
 
 
 def docstring_of(body: Node) -> str:
