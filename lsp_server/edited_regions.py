@@ -1,4 +1,4 @@
-"""Where one edited last: takes what edits did to lines, gives the latest regions, oldest out first.
+"""Where one edited last: takes what edits did to lines, gives the latest regions of them.
 
 A region is a range of lines of a document, and moves along with later edits above it. Its text is
 read when it is asked for, so what was deleted is not kept anywhere.

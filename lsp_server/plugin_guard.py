@@ -23,6 +23,25 @@ class ActivePlugin:
     function: Callable[..., Any]
 
 
+def begin(plugin: Plugin) -> Callable[..., Any]:
+    """What a plugin's entry point names; of a class an instance, which may keep what it finds.
+
+    Raises PluginError where that fails.
+    """
+    found: Callable[..., Any] = plugin.load()
+    if not isinstance(found, type):
+        return found
+    try:
+        made: Callable[..., Any] = found()
+    except Exception as exc:  # whatever the class raises is the plugin's fault
+        raise PluginError(
+            f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version}: expected "
+            f"{plugin.entry_point.value} to start, found {type(exc).__name__}: {exc}; "
+            "reinstall or remove it"
+        ) from exc
+    return made
+
+
 class PluginGuard:
     """Turns a plugin that raises off until restart, and reports it once."""
 
@@ -39,7 +58,7 @@ class PluginGuard:
         for name in names:
             try:
                 plugin = find_plugin(installed, group, name, trusted=trusted)
-                active.append(ActivePlugin(plugin, plugin.load()))
+                active.append(ActivePlugin(plugin, begin(plugin)))
             except PluginError as exc:
                 self.report_once(str(exc))
         return tuple(active)

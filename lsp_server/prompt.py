@@ -63,8 +63,8 @@ class Budget:
     completion: int = 64
     path: int = 32
     suffix: int = 256
-    related: int = 0
-    """For text from elsewhere; what it leaves goes to the prefix."""
+    related: int = 256
+    """For text from elsewhere; what it leaves goes to the prefix, and half of that at least."""
     prefix_hop: float = 0.25
     """Share of the prefix budget by which its start moves on, so that typing seldom moves it."""
     heal: bool = True
@@ -246,8 +246,8 @@ def assemble(tokenizer: TextTokenizer, parts: Parts, budget: Budget) -> Prompt:
     path_ids = encode(tokenizer, parts.path)[-budget.path :] if parts.path else []
     near = parts.suffix[: budget.suffix * CHARACTERS_PER_TOKEN]
     suffix_ids = encode(tokenizer, near)[: budget.suffix]
-    related_ids = clip_related(tokenizer, parts.related, budget.related)
+    room = budget.prefix
+    related_ids = clip_related(tokenizer, parts.related, min(budget.related, room // 2))
     whole = parts.prefix[: len(parts.prefix) - len(piece)]
-    room = budget.prefix - len(related_ids)
-    prefix_ids = clip_prefix(tokenizer, whole, room, budget.prefix_hop)
+    prefix_ids = clip_prefix(tokenizer, whole, room - len(related_ids), budget.prefix_hop)
     return Prompt(tuple(spm(path_ids, [*related_ids, *prefix_ids], suffix_ids)), piece)

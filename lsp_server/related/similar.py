@@ -1,0 +1,70 @@
+"""The plugin `similar`: takes a cursor, gives pieces of other files that read like the text here.
+
+They come from the open documents, the files of the same folder, and the modules that the file
+imports. What is nearest stands last, next to the cursor's own file.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from lsp_server.context import Context, Cursor, Snippet
+from lsp_server.related.chunks import ChunkIndex, words_of
+from lsp_server.related.imports import import_statements
+from lsp_server.related.modules import resolve
+from lsp_server.related.outline import read_module
+from lsp_server.related.sticky import StickyChoice
+from lsp_server.related.texts import ProjectTexts, SourceText, TextsAt
+
+KIND = "similar"
+LINES_ABOVE, LINES_BELOW = 20, 10
+"""Around the cursor: their words are asked for."""
+MOST_SNIPPETS = 2
+MOST_BESIDE = 40
+"""Files of the same folder."""
+
+
+class SimilarContext:
+    """Keeps an index of the files around the one that is being edited."""
+
+    def __init__(self) -> None:
+        self._texts = ProjectTexts()
+        self._sticky = StickyChoice()
+        self._index: ChunkIndex | None = None
+
+    def __call__(self, cursor: Cursor, context: Context) -> Context:
+        """The context with the pieces nearest to the lines around the cursor."""
+        if cursor.language != "python":
+            return context
+        rules = cursor.surroundings.unread, cursor.surroundings.folders
+        found = self._sticky.at(cursor, rules, lambda: self._choose(cursor))
+        return replace(context, related=(*context.related, *found))
+
+    def _choose(self, cursor: Cursor) -> tuple[Snippet, ...]:
+        texts = self._texts.at(cursor)
+        sources = tuple(dict.fromkeys(sources_around(cursor, texts)))
+        if self._index is None or self._index.sources != sources:
+            self._index = ChunkIndex(sources)
+        hits = self._index.nearest(words_around(cursor), MOST_SNIPPETS)
+        return tuple(
+            Snippet(path=hit.chunk.path, text=hit.chunk.text, kind=KIND, score=hit.score)
+            for hit in reversed(hits)
+        )
+
+
+def words_around(cursor: Cursor) -> list[str]:
+    """The words of the lines around a cursor."""
+    above = cursor.prefix.split("\n")[-LINES_ABOVE:]
+    below = cursor.suffix.split("\n")[:LINES_BELOW]
+    return words_of("\n".join((*above, *below)))
+
+
+def sources_around(cursor: Cursor, texts: TextsAt) -> Iterator[SourceText]:
+    """Open documents, imported modules and the files of the same folder."""
+    yield from texts.opened()
+    items = read_module("\n".join(map(str.lstrip, import_statements(cursor)))).imports
+    for item in items:
+        if (found := resolve(item, texts.place, texts)) is not None:
+            yield found.source
+    for path in texts.beside(MOST_BESIDE):
+        if (source := texts.read(path)) is not None:
+            yield source

@@ -1,0 +1,156 @@
+"""Texts of the project's files: takes a path, gives what an open document or the disk holds.
+
+What may not be read is not opened, nor is the cursor's own file: it is being edited, and the disk
+holds what the user has deleted. Files that lie outside of the workspace's folders, are no text, or
+are too large count as missing.
+"""
+
+import os
+import stat
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from lsp_server.context import Cursor
+from lsp_server.locations import path_in_workspace, path_of, real_path
+from lsp_server.surroundings import OpenText
+
+LARGEST_FILE = 1_000_000
+"""Bytes."""
+KNOWN_FILES = 512
+KNOWN_CHARACTERS = 16_000_000
+"""Of all files that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A file's text; the same object for as long as it does not change."""
+
+    file: PurePosixPath
+    """Where it really lies."""
+    path: str
+    """As `Cursor.path`."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a file on the disk held when it had this time and size."""
+
+    state: tuple[int, int]
+    source: SourceText | None
+
+
+class ProjectTexts:
+    """Reads files as they are needed and keeps the latest."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[PurePosixPath, Known] = OrderedDict()
+        self._rules: tuple[str, ...] = ()
+        self._open: dict[PurePosixPath, SourceText] = {}
+        self._opened: tuple[OpenText, ...] = ()
+
+    def at(self, cursor: Cursor) -> "TextsAt":
+        """The texts that may be read at a cursor."""
+        around = cursor.surroundings
+        if around.unread != self._rules:
+            self._known.clear()
+            self._rules = around.unread
+        if around.open_texts is not self._opened:
+            self._opened = around.open_texts
+            found = {real_path(item.uri): item for item in around.open_texts}
+            known = {source.file: source for source in self._open.values()}
+            self._open = {
+                file: reuse(known.get(file), SourceText(file, item.path, item.text))
+                for file, item in found.items()
+            }
+        return TextsAt(self, cursor)
+
+    def opened(self) -> Iterable[SourceText]:
+        """The other open documents."""
+        return self._open.values()
+
+    def read(self, file: PurePosixPath, folders: Iterable[str]) -> SourceText | None:
+        """The text of a file that may be read, None where there is none to read."""
+        if (opened := self._open.get(file)) is not None:
+            return opened
+        try:
+            found = os.stat(file)
+        except (OSError, ValueError):
+            return None
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_FILE:
+            return None
+        state = found.st_mtime_ns, found.st_size
+        known = self._known.get(file)
+        if known is None or known.state != state:
+            path = path_in_workspace(Path(file).as_uri(), folders)
+            text = read_text(file)
+            known = Known(state, None if text is None else SourceText(file, path, text))
+            self._known[file] = known
+            self._shrink()
+        self._known.move_to_end(file)
+        return known.source
+
+    def _shrink(self) -> None:
+        size = sum(len(known.source.text) for known in self._known.values() if known.source)
+        while len(self._known) > KNOWN_FILES or (size > KNOWN_CHARACTERS and len(self._known) > 1):
+            _, known = self._known.popitem(last=False)
+            size -= len(known.source.text) if known.source else 0
+
+
+class TextsAt:
+    """The project's texts as far as they may be read at one cursor; for one request."""
+
+    def __init__(self, texts: ProjectTexts, cursor: Cursor) -> None:
+        self._texts = texts
+        self._around = cursor.surroundings
+        self._own = {path_of(cursor.uri), real_path(cursor.uri)}
+        self.place = path_of(cursor.uri)
+        """Of the cursor's own file."""
+        self.folders = tuple(path_of(uri) for uri in self._around.folders)
+        """Of the workspace."""
+        self._real_folders = tuple(real_path(uri) for uri in self._around.folders)
+
+    def read(self, path: PurePosixPath) -> SourceText | None:
+        """The text of a file; None where it is missing or may not be read."""
+        if path in self._own or not self._around.may_read(path):
+            return None
+        real = PurePosixPath(os.path.realpath(path).replace(os.sep, "/"))
+        inside = any(real.is_relative_to(folder) for folder in self._real_folders)
+        if not inside or real in self._own or not self._around.may_read(real):
+            return None
+        return self._texts.read(real, self._around.folders)
+
+    def opened(self) -> Iterator[SourceText]:
+        """The other open documents of the workspace, and those outside of it."""
+        return (source for source in self._texts.opened() if source.file not in self._own)
+
+    def beside(self, most: int) -> list[PurePosixPath]:
+        """Paths of at most that many Python files in the folder of the cursor's own file."""
+        try:
+            with os.scandir(self.place.parent) as entries:
+                names = [entry.name for entry in entries if entry.name.endswith((".py", ".pyi"))]
+        except OSError:
+            return []
+        return [self.place.parent / name for name in sorted(names)[:most]]
+
+
+def reuse(known: SourceText | None, found: SourceText) -> SourceText:
+    """The known object where it says the same, so that what was made of it still holds."""
+    if known is not None and known.text is found.text and known.path == found.path:
+        return known
+    return found
+
+
+def read_text(file: PurePosixPath) -> str | None:
+    """The text of a file; None where it cannot be read or is none."""
+    try:
+        with open(file, "rb") as opened:
+            content = opened.read(LARGEST_FILE + 1)
+        text = content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return None
+    if len(content) > LARGEST_FILE or "\0" in text:
+        return None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
