@@ -76,9 +76,9 @@ def import_statements(cursor: Cursor) -> tuple[str, ...]:
 
 
 def words_around(cursor: Cursor) -> dict[str, int]:
-    """Names in the lines around the cursor, each with how many words away it stands."""
-    above = " ".join(cursor.prefix.split("\n")[-LINES_ABOVE:])
-    below = " ".join(cursor.suffix.split("\n")[:LINES_BELOW])
+    """Names used around the cursor, each with how many words away it stands."""
+    above = STATEMENT.sub("", "\n".join(cursor.prefix.split("\n")[-LINES_ABOVE:]))
+    below = STATEMENT.sub("", "\n".join(cursor.suffix.split("\n")[:LINES_BELOW]))
     nearness: dict[str, int] = {}
     for words in (reversed(WORD.findall(above)), WORD.findall(below)):
         for distance, word in enumerate(words):

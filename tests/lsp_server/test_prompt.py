@@ -11,7 +11,9 @@ from lsp_server.errors import TokenizerError
 from lsp_server.prompt import (
     SENTINELS,
     Budget,
+    Parts,
     Sentinel,
+    assemble,
     build,
     decode,
     encode,
@@ -49,6 +51,33 @@ def test_a_prompt_never_exceeds_its_budget(
     prompt = build(small_tokenizer, "a/path.py", CODE[:cursor], CODE[cursor:], budget)
     assert len(prompt.ids) + budget.completion <= budget.context
     assert Sentinel.PREFIX in prompt.ids
+
+
+@given(st.integers(0, len(CODE)), st.integers(60, 400), st.lists(st.text(max_size=200), max_size=4))
+def test_a_prompt_with_related_text_never_exceeds_its_budget(
+    small_tokenizer: Tokenizer, cursor: int, context: int, related: list[str]
+) -> None:
+    budget = Budget(context=context, completion=16, path=8, suffix=24, related=100)
+    texts = tuple(text + "\n" for text in related)
+    parts = Parts(path="a.py", prefix=CODE[:cursor], suffix=CODE[cursor:], related=texts)
+    ids = assemble(small_tokenizer, parts, budget).ids
+    assert len(ids) + budget.completion <= budget.context
+    assert [token for token in ids if token <= max(Sentinel)] == [0, 1, 3, 2]
+
+
+def test_related_text_is_cut_by_lines_and_leaves_the_rest_to_the_prefix(
+    small_tokenizer: Tokenizer,
+) -> None:
+    budget = Budget(context=400, completion=16, path=8, suffix=24, related=60)
+    parts = Parts(prefix=CODE, related=("# a.py\n" + "x = 1\n" * 100,))
+    ids = assemble(small_tokenizer, parts, budget).ids
+    text = decode(small_tokenizer, ids)
+    related, _, prefix = text.partition("def ")
+    assert related.startswith("# a.py\nx = 1\nx = 1\n")
+    assert set(related.split("\n")[1:]) == {"x = 1", ""}
+    assert CODE.endswith("def " + prefix + "\n")  # the last piece is healed
+    alone = build(small_tokenizer, "", CODE, "", budget).ids
+    assert len(alone) - 60 < len(ids) <= budget.context - budget.completion
 
 
 @given(st.integers(0, len(CODE)))
