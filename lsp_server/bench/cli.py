@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lsp_server.bench.config import OWN_SERVER, ReplayConfig, parse_options
+from lsp_server.bench.crossfile_cli import crossfile_command
 from lsp_server.bench.engines_cli import engines_command
 from lsp_server.bench.extract import extract
 from lsp_server.bench.figures import compute_figures
@@ -28,6 +29,7 @@ app = typer.Typer(
     help="Measure a language server as an editor's user would, and engines side by side.",
     no_args_is_help=True,
 )
+app.command("crossfile")(crossfile_command)
 app.command("engines")(engines_command)
 app.command("fit")(fit_command)
 app.command("load")(load_command)
