@@ -1,6 +1,7 @@
 """The language server: takes LSP messages, gives answers; with `answers.py` all that knows LSP."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
 from functools import partial
@@ -8,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from lsprotocol import types as lsp
-from pygls.exceptions import FeatureRequestError
+from pygls.exceptions import FeatureRequestError, JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from lsp_server import __version__
@@ -97,6 +98,17 @@ class LoryServer(LanguageServer):
         if token == self._bar:  # still loading
             begin = lsp.WorkDoneProgressBegin(title="Lory", percentage=0)
             self.work_done_progress.begin(token, begin)
+
+    def take(self, body: bytes) -> None:
+        """Handle one message; what cannot be read is refused."""
+        try:
+            data = json.loads(body)
+            message = self.protocol.structure_message(data) if isinstance(data, dict) else data
+            self.protocol.handle_message(message)
+        except BrokenPipeError:
+            raise
+        except Exception as exc:
+            self._report_server_error(exc, JsonRpcException)
 
     def report_server_error(self, error: Exception, source: type[Exception]) -> None:
         """One line in the log for what pygls could not handle; the client has its own answer."""

@@ -1,7 +1,7 @@
 """Byte streams: takes an editor's input, gives well-framed messages or one clear fault.
 
-pygls skips what it does not understand and waits; a stream that is out of step never gets back into
-it, so the first bytes that are no header end the session.
+A stream that is out of step never gets back into it, so the first bytes that are no header end the
+session.
 """
 
 import os
@@ -20,43 +20,62 @@ LOOPBACK = "127.0.0.1"
 
 
 class FramedInput:
-    """Reads as pygls asks, header line by header line and then the body.
-
-    Once something else than a message comes, it gives the end of the input, and `fault` says why.
-    """
+    """Reads message by message; once something else comes, the end, and `fault` says why."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self.fault = ""
 
-    def readline(self) -> bytes:
-        """One header line in the form that pygls knows; empty at the end."""
-        line = self._stream.readline(LONGEST_HEADER)
-        if not line or not line.strip():
-            return line and b"\r\n"
-        length = LENGTH.fullmatch(line)
-        if length and int(length[1]) <= LARGEST_MESSAGE:
-            return b"Content-Length: %d\r\n" % int(length[1])
-        if length or not FIELD.fullmatch(line) or line.lower().startswith(b"content-length"):
-            return self._stop(
+    def message(self) -> bytes | None:
+        """The next message's body; None at the end of the input, and after a fault."""
+        length: int | None = None
+        while not self.fault:
+            line = self._stream.readline(LONGEST_HEADER)
+            if not line:
+                return None
+            if line.strip():
+                length = self._read_header(line, length)
+            elif length is not None:
+                return self._read_body(length)
+        return None
+
+    def _read_header(self, line: bytes, length: int | None) -> int | None:
+        """The body's length, once a header has told it."""
+        found = LENGTH.fullmatch(line)
+        if found and int(found[1]) <= LARGEST_MESSAGE:
+            return int(found[1])
+        if found or not FIELD.fullmatch(line) or line.lower().startswith(b"content-length"):
+            self.fault = (
                 f"expected a header such as 'Content-Length: 52', found {line[:60]!r}; "
                 "start this command from an editor"
             )
-        return line
+        return length
 
-    def read(self, size: int) -> bytes:
-        """A message's body; empty where it breaks off."""
+    def _read_body(self, size: int) -> bytes | None:
         body = self._stream.read(size)
         if len(body) < size:
-            return self._stop(
+            self.fault = (
                 f"expected a message of {size} bytes, found {len(body)} and then the end of the "
                 "input; see why the editor ended"
             )
+            return None
         return body
 
-    def _stop(self, fault: str) -> bytes:
-        self.fault = fault
-        return b""
+
+class Output:
+    """Writes whole messages at once."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def write(self, data: bytes) -> None:
+        """Send a message."""
+        self._stream.write(data)
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Send no more."""
+        self._stream.close()
 
 
 @contextmanager

@@ -48,6 +48,8 @@ class Key:
     """Until the answer to the request for ghost text."""
     taken: float
     """Until the answer that says that the edit was taken."""
+    busy: bool
+    """Whether the edit was sent while the completion before it was still being made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,14 +146,22 @@ class Typist:
     def outcomes(self) -> tuple[Key, ...]:
         """What became of every key, once all are answered or the patience is over."""
         deadline = perf_counter() + self._config.patience
-        return tuple(self._outcome(pressed, deadline) for pressed in self._pressed)
+        keys: list[Key] = []
+        busy_until = 0.0
+        for pressed in self._pressed:
+            answer = self._wait(pressed.completion, deadline)
+            answered, taken = moment_of(answer), moment_of(self._wait(pressed.taken, deadline))
+            busy, busy_until = pressed.at < busy_until, answered
+            keys.append(Key(fate_of(answer), answered - pressed.at, taken - pressed.at, busy))
+        return tuple(keys)
 
-    def _outcome(self, pressed: Pressed, deadline: float) -> Key:
-        left = max(0.0, deadline - perf_counter())
-        completion = self._session.client.wait(pressed.completion, left)
-        taken = self._session.client.wait(pressed.taken, left)
-        answered = completion.received_at - pressed.at if completion else inf
-        return Key(fate_of(completion), answered, taken.received_at - pressed.at if taken else inf)
+    def _wait(self, request: int, deadline: float) -> Response | None:
+        return self._session.client.wait(request, max(0.0, deadline - perf_counter()))
+
+
+def moment_of(response: Response | None) -> float:
+    """When an answer came; never, if none did."""
+    return inf if response is None else response.received_at
 
 
 def fate_of(response: Response | None) -> Fate:

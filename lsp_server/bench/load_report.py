@@ -35,7 +35,11 @@ class LoadFigures:
     answers: Spread
     """Of all requests for ghost text, from the edit to the answer."""
     edits: Spread
-    """From sending an edit to hearing that it was taken."""
+    """From sending an edit to hearing that it was taken, with no completion being made."""
+    edits_while_busy: Spread
+    """The same, while the engine works at the completion before."""
+    busy: float
+    """Share of the edits that were sent while it did."""
     megabytes: tuple[float, ...]
 
 
@@ -48,14 +52,16 @@ def load_figures(records: LoadRecords, config: LoadConfig) -> LoadFigures:
         fates={str(fate): fates[fate] for fate in Fate},
         late=sum(key.answered > config.late for key in records.keys),
         answers=spread_of(key.answered for key in records.keys),
-        edits=spread_of(key.taken for key in records.keys),
+        edits=spread_of(key.taken for key in records.keys if not key.busy),
+        edits_while_busy=spread_of(key.taken for key in records.keys if key.busy),
+        busy=sum(key.busy for key in records.keys) / len(records.keys),
         megabytes=records.megabytes,
     )
 
 
 def spread_of(seconds: Iterable[float]) -> Spread:
     """Percentiles; the nearest value that occurred, so that an infinite one spoils no other."""
-    milliseconds = np.array(list(seconds)) * 1e3
+    milliseconds = np.array(list(seconds) or [0.0]) * 1e3
     return Spread(*map(float, np.percentile(milliseconds, [50, 95, 99, 100], method="nearest")))
 
 
@@ -70,6 +76,8 @@ def load_table(records: LoadRecords, config: LoadConfig) -> Table:
     table.add_row(f"later than {config.late * 1e3:.0f} ms", str(figures.late))
     table.add_row("answer, p50 / p95 / p99 / most", describe(figures.answers))
     table.add_row("edit taken, p50 / p95 / p99 / most", describe(figures.edits))
+    table.add_row("  while a completion is made", describe(figures.edits_while_busy))
+    table.add_row("edits while a completion is made", f"{figures.busy:.1%}")
     resident = " / ".join(f"{size:.1f}" for size in figures.megabytes) or "not told"
     table.add_row("MB after a quarter / half / all", resident)
     return table

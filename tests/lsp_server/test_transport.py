@@ -8,16 +8,10 @@ from lsp_server.transport import FramedInput
 
 
 def read_all(data: bytes) -> tuple[list[bytes], str]:
-    """Bodies as pygls reads them, and the fault."""
-    framed, bodies, size = FramedInput(BytesIO(data)), [], 0
-    while line := framed.readline():
-        if line.startswith(b"Content-Length: "):
-            size = int(line.split()[1])
-        elif line == b"\r\n" and size:
-            if not (body := framed.read(size)):
-                break
-            bodies.append(body)
-            size = 0
+    """Bodies, and the fault."""
+    framed, bodies = FramedInput(BytesIO(data)), []
+    while (body := framed.message()) is not None:
+        bodies.append(body)
     return bodies, framed.fault
 
 
