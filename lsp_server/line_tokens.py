@@ -14,6 +14,9 @@ KNOWN_LINES = 65_536
 LONGEST_KNOWN_LINE = 1_000
 """Characters; a longer line is read anew each time."""
 
+FEW_LINES = 16
+"""Up to as many are read one by one: waking the tokenizer's threads takes longer."""
+
 PROBES = ("a\n\n    b", "x  \n\t\ny = 1\n\n\n", "\r\n\r\n  if a:\r\n", " \n \n", "é\n\u3000\n(\n)")
 """Where a tokenizer whose pieces reach over line ends gives itself away."""
 
@@ -54,6 +57,9 @@ class LineTokenizer:
         return Encoded(ids)
 
     def _read(self, lines: Sequence[str]) -> dict[str, tuple[int, ...]]:
+        if len(lines) <= FEW_LINES:
+            encode = self._tokenizer.encode
+            return {line: tuple(encode(line, add_special_tokens=False).ids) for line in lines}
         encodings = self._tokenizer.encode_batch_fast(list(lines), add_special_tokens=False)
         return {line: tuple(found.ids) for line, found in zip(lines, encodings, strict=True)}
 

@@ -76,7 +76,7 @@ class Settings:
     """CPU threads of the engine."""
     max_tokens: int = 64
     """Tokens of one suggestion at most."""
-    min_probability: float = 0.6
+    min_probability: float = 0.65
     """Show only text that the model takes to be right at least this often, 0..1."""
     min_characters: int = 3
     """Show no shorter text; white space at its ends does not count."""

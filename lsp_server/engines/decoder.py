@@ -61,7 +61,6 @@ class OnnxDecoder:
             LAST_POSITION: wrap(self._last_position),
             TOTAL_LENGTH: wrap(self._total_length),
         }
-        self._options = onnxruntime.RunOptions()
         self._calls: dict[tuple[int, int, int], Call] = {}
 
     def forward(
@@ -75,7 +74,7 @@ class OnnxDecoder:
         self._total_length[...] = past + len(ids)
         call = self._call(len(ids), wanted, slot)
         call.ids_S[0] = ids
-        self._session.run_with_iobinding(call.binding, self._options)
+        self._session.run_with_iobinding(call.binding)
         return call.logits_TV.reshape(-1, self.vocabulary)
 
     def _call(self, tokens: int, wanted: int, slot: int) -> Call:
