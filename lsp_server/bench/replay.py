@@ -17,7 +17,7 @@ from lsp_server.bench.points import Point, PointScore, choose_points, score_poin
 from lsp_server.bench.readiness import wait_until_ready
 from lsp_server.bench.session import Answer, EditorSession
 from lsp_server.bench.suggestions import Offer
-from lsp_server.bench.work import Work, read_work
+from lsp_server.bench.work import Work, read_work, wait_until_read
 from lsp_server.errors import BenchError
 
 Place = TypeVar("Place", Block, Point)
@@ -139,6 +139,7 @@ def replay_workspace(
         facts = initialize(client, workspace, config.start_timeout)
         session = EditorSession(client, facts, config)
         model = wait_until_ready(session, [plan.file for plan in plans])
+        wait_until_read(client, facts, config.ready_timeout)
         for plan in plans:
             session.open(plan.file)
             points += replay_points(session, plan, watch)

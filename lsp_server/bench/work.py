@@ -5,6 +5,7 @@ Servers that announce no such request are measured without.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from time import monotonic, sleep
 from typing import Any
 
 from lsp_server.bench.client import LspClient
@@ -15,6 +16,8 @@ STATISTICS = "lory/statistics"
 CAPABILITY = "loryStatistics"
 SHORT_PREFILL = 16
 """Tokens read of a prompt that only a key press has changed, at most."""
+PAUSE = 0.1
+"""Seconds between two looks at what is read."""
 QUICK = 5.0
 """Milliseconds for an answer from memory, at most."""
 
@@ -56,15 +59,37 @@ def read_work(client: LspClient, facts: ServerFacts, timeout: float) -> Work | N
 
     Raises BenchError where it announces that it tells, and then does not.
     """
+    told = ask(client, facts, timeout)
+    try:
+        return None if told is None else work_of(told)
+    except (AttributeError, KeyError, TypeError) as exc:
+        raise BenchError(f"expected counters from {STATISTICS}, found {told!r:.200}") from exc
+
+
+def ask(client: LspClient, facts: ServerFacts, timeout: float) -> Any:
+    """The answer to `lory/statistics`; None where the server does not announce it."""
     experimental = facts.capabilities.get("experimental")
     if not isinstance(experimental, Mapping) or not experimental.get(CAPABILITY):
         return None
-    response = client.request(STATISTICS, None, timeout)
-    try:
-        return work_of(response.result)
-    except (AttributeError, KeyError, TypeError) as exc:
-        found = response.error or response.result
-        raise BenchError(f"expected counters from {STATISTICS}, found {found!r:.200}") from exc
+    return client.request(STATISTICS, None, timeout).result
+
+
+def wait_until_read(client: LspClient, facts: ServerFacts, timeout: float) -> None:
+    """Return once a server that tells how far it has read the project has read all of it.
+
+    A user types for hours in a project that is read once; a replay takes minutes. Raises BenchError
+    where it takes longer than `timeout`, in seconds.
+    """
+    deadline = monotonic() + timeout
+    while project := (ask(client, facts, timeout) or {}).get("project"):
+        if project["whole"]:
+            return
+        if monotonic() > deadline:
+            raise BenchError(
+                f"expected {facts.name} to have read the project within {timeout:g} s, found "
+                f"{project['files']} files read; allow more with --ready"
+            )
+        sleep(PAUSE)
 
 
 def work_of(told: Mapping[str, Any]) -> Work:
