@@ -19,8 +19,8 @@ FOREIGN = frozenset(
     ("node_modules", "__pycache__", "site-packages", "venv", "build", "dist", "__pypackages__")
 )
 """Names of folders that hold what others wrote or what is made; hidden ones are left out too."""
-ENVIRONMENT = "pyvenv.cfg"
-"""A folder that holds this is a virtual environment."""
+ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
+"""A folder that holds one of these is an environment of installed packages."""
 MOST_FILES = 100_000
 MOST_ENTRIES = 1_000_000
 """Files and folders of any kind that are looked at."""
@@ -115,7 +115,7 @@ def list_folder(folder: str, *, top: bool) -> Listing:
                 entries += 1
                 if not entry.name.isprintable():
                     continue  # no URI names it without doubt
-                if entry.name == ENVIRONMENT and not top:
+                if entry.name in ENVIRONMENT_MARKS and not top:
                     return Listing([], [], entries)
                 if entry.is_dir(follow_symlinks=False):
                     folders += [] if is_foreign(entry.name) else [entry.name]
@@ -145,9 +145,9 @@ def is_inside(path: str, roots: Sequence[Root], rules: Rules) -> bool:
 
 
 def in_environment(folder: str, root: Root) -> bool:
-    """Whether a folder within a root lies in a virtual environment."""
+    """Whether a folder within a root lies in an environment of installed packages."""
     while len(folder) > len(root.real):
-        if os.path.lexists(f"{folder}/{ENVIRONMENT}"):
+        if any(os.path.lexists(f"{folder}/{mark}") for mark in ENVIRONMENT_MARKS):
             return True
         folder = folder.rpartition("/")[0]
     return False
