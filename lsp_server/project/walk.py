@@ -133,21 +133,21 @@ def is_foreign(name: str) -> bool:
 
 def is_inside(path: str, roots: Sequence[Root], rules: Rules) -> bool:
     """Whether `find_files` would give a file of this real path, if it is there."""
-    if not rules.is_source(path):
-        return False
-    for root in roots:
-        folder, _, inside = path.rpartition("/")[0], *path.partition(f"{root.real}/")[1:]
-        if not path.startswith(f"{root.real}/") or not rules.may_read(root, path):
-            continue
-        if not any(map(is_foreign, inside.split("/")[:-1])) and not in_environment(folder, root):
-            return True
-    return False
+    return rules.is_source(path) and any(
+        is_own(path, root) and rules.may_read(root, path) and not in_environment(path, root)
+        for root in roots
+    )
 
 
-def in_environment(folder: str, root: Root) -> bool:
-    """Whether a folder within a root lies in an environment of installed packages."""
-    while len(folder) > len(root.real):
-        if any(os.path.lexists(f"{folder}/{mark}") for mark in ENVIRONMENT_MARKS):
+def is_own(path: str, root: Root) -> bool:
+    """Whether a real path lies below a root, and in no folder whose name leaves it out."""
+    inside = path.removeprefix(f"{root.real}/")
+    return inside != path and not any(map(is_foreign, inside.split("/")[:-1]))
+
+
+def in_environment(path: str, root: Root) -> bool:
+    """Whether a path within a root lies in an environment of installed packages."""
+    while len(path := path.rpartition("/")[0]) > len(root.real):
+        if any(os.path.lexists(f"{path}/{mark}") for mark in ENVIRONMENT_MARKS):
             return True
-        folder = folder.rpartition("/")[0]
     return False

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from threading import Condition
 
 from lsp_server.locations import path_of, real_path
-from lsp_server.project.walk import Root, root_of
+from lsp_server.project.walk import Root, is_own, root_of
 from lsp_server.settings import Settings
 
 MOST_NAMES = 10_000
@@ -120,9 +120,12 @@ class Workspace:
 
     def touch(self, uris: Iterable[str]) -> None:
         """Files have changed on the disk, have come or gone."""
-        given = [str(path_of(uri)) for uri in uris]
-        with self.changed:
-            self._distrust([real_name(path, self.notes.roots) for path in given])
+        paths, roots = [str(path_of(uri)) for uri in uris], self.notes.roots
+        names = [real_name(path, roots) for path in paths]
+        inside = [name for name in names if any(is_own(name, root) for root in roots)]
+        if inside:
+            with self.changed:
+                self._distrust(inside)
 
     def settle(self, settled: Mapping[str, int]) -> None:
         """The news of these serial numbers has been dealt with; from any thread."""

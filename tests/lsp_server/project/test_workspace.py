@@ -59,16 +59,25 @@ def test_settings_that_change_nothing_of_what_is_read_keep_what_was_read(
 
 
 def test_very_much_news_is_one_reason_to_read_everything(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST_STALE", 10)
     epoch, stopped = workspace.notes.epoch, []
     workspace.stop_reading = lambda: stopped.append(True)
-    workspace.touch(f"file:///{number}.py" for number in range(10))
+    workspace.touch((tmp_path / f"{number}.py").as_uri() for number in range(10))
     assert (workspace.notes.epoch, len(workspace.notes.stale)) == (epoch, 10)
-    workspace.touch(["file:///new.py"])
+    workspace.touch([(tmp_path / "new.py").as_uri()])
     assert (workspace.notes.epoch, len(workspace.notes.stale)) == (epoch + 1, 0)
     assert stopped
+
+
+def test_news_of_files_that_are_not_the_projects_own_is_no_news(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    before = workspace.notes
+    names = (".venv/lib/a.py", "node_modules/b.py", "../other.py", "../elsewhere/c.py")
+    workspace.touch((tmp_path / name).resolve().as_uri() for name in names)
+    assert workspace.notes is before
 
 
 def test_only_a_bounded_number_of_names_is_remembered(
