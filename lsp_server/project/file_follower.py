@@ -27,8 +27,8 @@ MOST_LATE = 4
 """Segments of files that were read again; when there are so many, they are made one."""
 LARGEST_LATE = 500_000
 """Tokens of such a segment; a larger one stays as it is."""
-GROWTH = 2
-"""Once so many times the tokens are kept that the project had, it is read anew."""
+GROWTH = 0.1
+"""Share of the project's tokens that may be kept of files read again, before all is read anew."""
 SPARED = 1_000_000
 """Tokens that may come on top: a small project is not read anew at every turn."""
 
@@ -67,9 +67,11 @@ class FileFollower:
             notes = self._workspace.notes
             if self._ended:
                 return
+            if self._walked and not self._keeps_still(notes):
+                continue
             if notes.epoch != self._walked:
                 self._walk(notes)
-            elif self._keeps_still(notes):
+            else:
                 self._refresh(notes)
 
     def end(self) -> None:
@@ -122,7 +124,7 @@ class FileFollower:
         if files:
             self._read_again(notes, files)
         self._workspace.settle(news)
-        if self._index.tokens > GROWTH * self._first_tokens + SPARED:
+        if self._index.tokens > (1 + GROWTH) * self._first_tokens + SPARED:
             self._workspace.start_anew()
 
     def _is_other(self, name: str, text: str) -> bool:

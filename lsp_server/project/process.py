@@ -19,7 +19,7 @@ sys.path.append(sys.argv[1])
 from lsp_server.project.indexer import main
 main()"""
 COMMAND = (sys.executable, "-P", "-c", SCRIPT, str(Path(__file__).parents[2]))
-"""The lowest priority comes first. `-P`: no module in the folder where an editor was started is run."""
+"""The lowest priority before anything else; `-P`: no module of the project's is run."""
 THRIFT = {
     "TOKENIZERS_PARALLELISM": "false",
     "OMP_NUM_THREADS": "1",

@@ -171,12 +171,14 @@ def build_segment(texts: Iterable[tuple[int, npt.NDArray[np.uint16]]]) -> Segmen
     text_holds = stream != SEPARATOR
     text_holds[1:] &= stream[:-1] != SEPARATOR  # something must follow
     order = order[text_holds[order]]
-    tokens_before = np.bincount(stream[text_holds])
+    counts = np.bincount(stream[text_holds])
+    buckets = np.zeros(len(counts) + 1, np.uint32)
+    np.cumsum(counts, out=buckets[1:])
     return Segment(
         stream=stream.astype(">u2").tobytes(),
         low=(order & 0xFFFF).astype(np.uint16).tobytes(),
         high=(order >> 16).astype(np.uint8).tobytes(),
-        buckets=np.cumsum([0, *tokens_before]).astype(np.uint32).tobytes(),
+        buckets=buckets.tobytes(),
         starts=np.array(starts, np.uint32),
         digests=np.array(digests, np.uint64),
     )

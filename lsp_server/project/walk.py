@@ -19,8 +19,8 @@ FOREIGN = frozenset(
     ("node_modules", "__pycache__", "site-packages", "venv", "build", "dist", "__pypackages__")
 )
 """Names of folders that hold what others wrote or what is made; hidden ones are left out too."""
-ENVIRONMENT = "pyvenv.cfg"
-"""A folder that holds this is a virtual environment."""
+ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
+"""A folder that holds one of these is an environment of installed packages."""
 MOST_FILES = 100_000
 MOST_ENTRIES = 1_000_000
 """Files and folders of any kind that are looked at."""
@@ -115,7 +115,7 @@ def list_folder(folder: str, *, top: bool) -> Listing:
                 entries += 1
                 if not entry.name.isprintable():
                     continue  # no URI names it without doubt
-                if entry.name == ENVIRONMENT and not top:
+                if entry.name in ENVIRONMENT_MARKS and not top:
                     return Listing([], [], entries)
                 if entry.is_dir(follow_symlinks=False):
                     folders += [] if is_foreign(entry.name) else [entry.name]
@@ -133,21 +133,21 @@ def is_foreign(name: str) -> bool:
 
 def is_inside(path: str, roots: Sequence[Root], rules: Rules) -> bool:
     """Whether `find_files` would give a file of this real path, if it is there."""
-    if not rules.is_source(path):
-        return False
-    for root in roots:
-        folder, _, inside = path.rpartition("/")[0], *path.partition(f"{root.real}/")[1:]
-        if not path.startswith(f"{root.real}/") or not rules.may_read(root, path):
-            continue
-        if not any(map(is_foreign, inside.split("/")[:-1])) and not in_environment(folder, root):
-            return True
-    return False
+    return rules.is_source(path) and any(
+        is_own(path, root) and rules.may_read(root, path) and not in_environment(path, root)
+        for root in roots
+    )
 
 
-def in_environment(folder: str, root: Root) -> bool:
-    """Whether a folder within a root lies in a virtual environment."""
-    while len(folder) > len(root.real):
-        if os.path.lexists(f"{folder}/{ENVIRONMENT}"):
+def is_own(path: str, root: Root) -> bool:
+    """Whether a real path lies below a root, and in no folder whose name leaves it out."""
+    inside = path.removeprefix(f"{root.real}/")
+    return inside != path and not any(map(is_foreign, inside.split("/")[:-1]))
+
+
+def in_environment(path: str, root: Root) -> bool:
+    """Whether a path within a root lies in an environment of installed packages."""
+    while len(path := path.rpartition("/")[0]) > len(root.real):
+        if any(os.path.lexists(f"{path}/{mark}") for mark in ENVIRONMENT_MARKS):
             return True
-        folder = folder.rpartition("/")[0]
     return False

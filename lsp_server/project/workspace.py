@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from threading import Condition
 
 from lsp_server.locations import path_of, real_path
-from lsp_server.project.walk import Root, root_of
+from lsp_server.project.walk import Root, is_own, root_of
 from lsp_server.settings import Settings
 
 MOST_NAMES = 10_000
@@ -49,7 +49,8 @@ class Workspace:
         """Called when what is being read will be forgotten; from any thread, must not wait."""
         self._read_text = read_text
         self._names: dict[str, str] = {}
-        self._uris: dict[str, str] = {}
+        self._uris: dict[str, list[str]] = {}
+        """Of each open file; links to one are opened apart."""
         self._serial = 0
 
     def name(self, uri: str) -> str:
@@ -64,8 +65,8 @@ class Workspace:
 
     def text(self, name: str) -> str | None:
         """The live text of an open document; None where it is not open or may not be read."""
-        uri = self._uris.get(name)
-        return None if uri is None else self._read_text(uri)
+        uris = self._uris.get(name)
+        return self._read_text(uris[-1]) if uris else None
 
     def begin(self, folders: Iterable[str], settings: Settings) -> None:
         """Take folders and settings; what was read by others is forgotten."""
@@ -87,7 +88,8 @@ class Workspace:
         """A document was opened or read anew: its file on the disk counts no more."""
         self._names.pop(uri, None)
         name = self.name(uri)
-        self._uris[name] = uri
+        others = [other for other in self._uris.get(name, ()) if other != uri]
+        self._uris[name] = [*others, uri]
         self._change(name)
 
     def edit(self, uri: str) -> None:
@@ -106,17 +108,24 @@ class Workspace:
     def close(self, uri: str) -> None:
         """A document was closed: its file on the disk counts again, once it has been read."""
         name = self.name(uri)
-        self._uris.pop(name, None)
+        others = [other for other in self._uris.pop(name, ()) if other != uri]
+        if others:
+            self._uris[name] = others
+            self._change(name)
+            return
         with self.changed:
-            others = {other: serial for other, serial in self.notes.open.items() if other != name}
-            self.notes = replace(self.notes, open=others)
+            left = {other: serial for other, serial in self.notes.open.items() if other != name}
+            self.notes = replace(self.notes, open=left)
             self._distrust([name])
 
     def touch(self, uris: Iterable[str]) -> None:
         """Files have changed on the disk, have come or gone."""
-        given = [str(path_of(uri)) for uri in uris]
-        with self.changed:
-            self._distrust([real_name(path, self.notes.roots) for path in given])
+        paths, roots = [str(path_of(uri)) for uri in uris], self.notes.roots
+        names = [real_name(path, roots) for path in paths]
+        inside = [name for name in names if any(is_own(name, root) for root in roots)]
+        if inside:
+            with self.changed:
+                self._distrust(inside)
 
     def settle(self, settled: Mapping[str, int]) -> None:
         """The news of these serial numbers has been dealt with; from any thread."""

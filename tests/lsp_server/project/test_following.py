@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lsp_server.project import file_follower, workspace
+from lsp_server.project import file_follower, process, workspace
 
 if TYPE_CHECKING:
     from tests.lsp_server.project.conftest import Project
@@ -140,6 +141,37 @@ def test_very_many_changes_have_the_whole_project_read_again(
     assert eventually(lambda: project.says("return", " gamma"))
 
 
+def test_what_is_kept_stays_bounded_however_often_files_change(
+    project: "Project", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_follower, "QUIET", 0.0)
+    monkeypatch.setattr(file_follower, "SPARED", 300)
+    monkeypatch.setattr(file_follower, "LARGEST_LATE", 0)  # none is merged
+    project.begin()
+    for number in range(8):
+        project.write("a.py", f"return name_{number}\n" * 20)
+        project.workspace.touch([project.uri("a.py")])
+        assert eventually(lambda: not project.workspace.notes.stale and project.has_been_read())
+        assert project.index.tokens < 1000
+    assert project.says("return", " name_7")
+
+
+def test_files_that_cannot_be_read_again_are_silent_and_told_once(
+    project: "Project", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("a.py", "return alpha\n")
+    project.write("b.py", "yield beta\n")
+    project.begin()
+    monkeypatch.setattr(process, "COMMAND", (sys.executable, "-c", "raise SystemExit(3)"))
+    for _ in range(2):
+        project.write("a.py", "return gamma\n")
+        project.workspace.touch([project.uri("a.py")])
+        assert eventually(lambda: not project.workspace.notes.stale)
+        assert not project.says("return", " alpha")
+        assert project.says("yield", " beta")
+    assert len(set(project.reports)) == 1
+
+
 def test_other_folders_and_settings_have_it_read_again(project: "Project", tmp_path: Path) -> None:
     project.write("a.py", "return alpha\n")
     project.begin()
@@ -158,9 +190,9 @@ def test_a_killed_process_is_told_once_and_what_it_had_read_answers(project: "Pr
     project.workspace.begin([project.root.as_uri()], project.workspace.notes.settings)
     project.following.start()
     assert eventually(lambda: project.following.files.process is not None)
-    process = project.following.files.process
-    assert process is not None
-    os.kill(process.pid, signal.SIGKILL)
+    running = project.following.files.process
+    assert running is not None
+    os.kill(running.pid, signal.SIGKILL)
     assert eventually(lambda: bool(project.reports))
     assert eventually(project.has_been_read)
     assert len(project.reports) == 1
@@ -177,10 +209,10 @@ def test_the_process_ends_with_its_owner(project: "Project") -> None:
     project.workspace.begin([project.root.as_uri()], project.workspace.notes.settings)
     project.following.start()
     assert eventually(lambda: project.following.files.process is not None)
-    process = project.following.files.process
-    assert process is not None
+    running = project.following.files.process
+    assert running is not None
     project.following.end()
-    assert eventually(lambda: not is_running(process.pid))
+    assert eventually(lambda: not is_running(running.pid))
     assert not project.reports
 
 

@@ -32,7 +32,7 @@ def batch(texts: Mapping[str, Sequence[int]]) -> Batch:
 @pytest.fixture
 def workspace() -> Workspace:
     workspace = Workspace(lambda uri: None)
-    workspace.begin([], Settings())
+    workspace.begin(["file:///project"], Settings())
     return workspace
 
 
@@ -156,9 +156,9 @@ def test_segments_that_are_replaced_go(index: ProjectIndex) -> None:
 def test_nothing_answers_that_was_read_under_earlier_settings(index: ProjectIndex) -> None:
     index.add([batch({"a.py": [1, 2]})])
     workspace = index.workspace
-    workspace.begin([], Settings(min_characters=9))
+    workspace.begin(["file:///project"], Settings(min_characters=9))
     assert follows(index, [1]) == [2]
-    workspace.begin([], Settings(exclude=("a.py",)))
+    workspace.begin(["file:///project"], Settings(exclude=("a.py",)))
     assert follows(index, [1]) == []
 
 

@@ -39,9 +39,10 @@ def test_a_language_that_is_off_has_no_files(tmp_path: Path) -> None:
 def test_what_others_wrote_or_programs_made_is_left_out(tmp_path: Path) -> None:
     foreign = (".hidden/a.py", "node_modules/a.py", "lib/site-packages/a.py", "build/lib/a.py")
     write(tmp_path, "a.py", "src/a.py", "env/pyvenv.cfg", "env/lib/a.py", *foreign)
+    write(tmp_path, "conda/conda-meta/history", "conda/a.py")
     assert found(tmp_path) == ["a.py", "src/a.py"]
     roots = [root_of(str(tmp_path))]
-    for name in ("env/lib/a.py", *foreign):
+    for name in ("env/lib/a.py", "conda/a.py", *foreign):
         assert not is_inside(f"{roots[0].real}/{name}", roots, RULES), name
 
 
