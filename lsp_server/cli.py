@@ -87,13 +87,18 @@ def show_command(folder: Path) -> None:
 
 @app.command("plugins")
 def plugins_command() -> None:
-    """List the installed plugins, the built-in ones too."""
+    """List the installed plugins, the built-in ones too, and what the built-in engine runs on."""
     from rich.console import Console
 
+    from lsp_server.engines.devices import describe_device
     from lsp_server.plugins import list_plugins
+    from lsp_server.settings import Settings
     from lsp_server.tables import plugin_table
 
-    Console().print(plugin_table(list_plugins()))
+    console = Console()
+    console.print(plugin_table(list_plugins()))
+    device = describe_device(Settings().device)
+    console.print(f"device: {device}", markup=False, highlight=False, soft_wrap=True)
 
 
 def version_wanted(wanted: bool) -> None:

@@ -14,7 +14,7 @@ from lsp_server.project.index import ProjectIndex
 from lsp_server.project.rungs import SEPARATOR
 from lsp_server.project.workspace import Workspace
 from lsp_server.prompt import Budget, budget_for, load_tokenizer
-from lsp_server.settings import Settings
+from lsp_server.settings import Device, Settings
 
 Progress = Callable[[int, str], None]
 """Takes per cent and what is being done; from any thread."""
@@ -85,14 +85,17 @@ def load_model(
 def start_engine(installed: list[Plugin], bundle: Bundle, settings: Settings) -> Engine:
     """The engine of the settings' name; EngineError where its options or the machine do not do."""
     create = find_plugin(installed, ENGINES, settings.engine, trusted=settings.trusted).load()
+    options = dict(settings.engine_options)
+    if settings.device is not Device.AUTO:
+        options["device"] = settings.device
     try:
-        engine: Engine = create(bundle, settings.threads, **settings.engine_options)
+        engine: Engine = create(bundle, settings.threads, **options)
     except LoryError:
         raise
     except TypeError as exc:
         raise EngineError(
             f"engine {settings.engine!r}: expected other engine_options, found "
-            f"{settings.engine_options}: {exc}; change them"
+            f"{options}: {exc}; change them"
         ) from exc
     except Exception as exc:  # whatever a runtime raises while it starts
         raise EngineError(

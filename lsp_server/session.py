@@ -22,7 +22,7 @@ from lsp_server.settings import Settings, judge_settings
 from lsp_server.surroundings import Lookout
 
 LOADED_WITH = (
-    *("enabled", "bundle", "engine", "engine_options", "threads", "max_tokens"),
+    *("enabled", "bundle", "engine", "engine_options", "device", "threads", "max_tokens"),
     *("contexts", "filters", "project", "trusted"),
 )
 """Settings that a change of means loading the model again."""

@@ -51,6 +51,16 @@ class MenuMode(StrEnum):
     OFF = "off"
 
 
+class Device(StrEnum):
+    """What the engine runs on."""
+
+    AUTO = "auto"
+    """A GPU where there is one with all that it needs; the log says what is missing."""
+    CPU = "cpu"
+    CUDA = "cuda"
+    """An NVIDIA GPU; what is missing is an error."""
+
+
 class LogLevel(StrEnum):
     """What goes to standard error."""
 
@@ -72,6 +82,8 @@ class Settings:
     """Name of the engine, as `lory plugins` lists it."""
     engine_options: dict[str, Any] = field(default_factory=dict)
     """What the engine takes beyond this; see its documentation."""
+    device: Device = Device.AUTO
+    """What the engine runs on; engines other than `onnx` may know only `auto`."""
     threads: int = 1
     """CPU threads of the engine."""
     max_tokens: int = 64

@@ -24,7 +24,9 @@ from lsp_server.engines.decoder import (
 )
 from trainer.quantize import Bits, BlockQuantized, quantize_blocks
 
-Precision = Literal["fp32", "int8", "int4"]
+Precision = Literal["fp32", "fp16", "int8", "int4"]
+FLOATS: frozenset[Precision] = frozenset(("fp32", "fp16"))
+"""Precisions whose matrices are stored as they are; fp16 is what graphics processors want."""
 
 OPSETS = {"": 18, "com.microsoft": 1}
 IR_VERSION = 10
@@ -70,11 +72,18 @@ class GraphBuilder:
     caches: list[tuple[str, list[int]]] = field(default_factory=list)
     """Suffix of the name, such as `k.0`, and shape of each KV buffer."""
     quantized: dict[str, BlockQuantized] = field(default_factory=dict)
-    """Stored matrices by name, where the precision is not fp32."""
+    """Stored matrices by name, where the precision is none of FLOATS."""
+
+    @property
+    def element(self) -> int:
+        """ONNX's type of activations and KV buffers."""
+        return int(TensorProto.FLOAT16 if self.precision == "fp16" else TensorProto.FLOAT)
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
-        """A stored tensor; the same name is stored once."""
+        """A stored tensor, of float32 in the graph's own float; the same name is stored once."""
         if name not in self.initializers:
+            if array.dtype == np.float32 and self.element == TensorProto.FLOAT16:
+                array = array.astype(np.float16)
             self.initializers[name] = numpy_helper.from_array(array, name)
         return name
 
@@ -101,7 +110,7 @@ class GraphBuilder:
     def linear(self, x: str, name: str, matrix_NK: Weights, bias_N: Weights | None = None) -> str:
         """`x @ matrix.T + bias` in the graph's precision."""
         bias = "" if bias_N is None else self.constant(f"{name}.bias", bias_N)
-        if self.precision == "fp32":
+        if self.precision in FLOATS:
             stored = self.constant(f"{name}.weight", np.ascontiguousarray(matrix_NK.T))
             product = self.op("MatMul", [x, stored], name)
             return self.op("Add", [product, bias], f"{name}.sum") if bias else product
@@ -111,14 +120,14 @@ class GraphBuilder:
 
     def table(self, name: str, table_VD: Weights) -> None:
         """Store a table that `rows` and `tied_head` read, once for both."""
-        if self.precision == "fp32":
+        if self.precision in FLOATS:
             self.constant(name, table_VD)
         else:
             self._store(name, table_VD, TABLE_BLOCKS)
 
     def rows(self, name: str, table: str, indices: str, width: int) -> str:
         """Rows of a stored table."""
-        if self.precision == "fp32":
+        if self.precision in FLOATS:
             return self.op("Gather", [table, indices], name)
         codes = self.op("Gather", [f"{table}.codes", indices], f"{name}.codes")
         whole = self.op("Cast", [codes], f"{name}.whole", to=TensorProto.FLOAT)
@@ -131,9 +140,12 @@ class GraphBuilder:
         return self.op("Reshape", [blocks, shape], name)
 
     def tied_head(self, x: str, table: str) -> str:
-        """Logits against a stored table."""
+        """Logits against a stored table, in float32 whatever the precision."""
         if self.precision == "fp32":
             return self.op("FusedMatMul", [x, table], LOGITS, MICROSOFT, transB=1)
+        if self.precision == "fp16":
+            half = self.op("FusedMatMul", [x, table], f"{LOGITS}.half", MICROSOFT, transB=1)
+            return self.op("Cast", [half], LOGITS, to=TensorProto.FLOAT)
         return self._product(x, LOGITS, table, "")
 
     def attention(self, layer: int, qkv: str, heads: Heads, rotary: tuple[str, ...]) -> str:
@@ -164,11 +176,11 @@ class GraphBuilder:
             helper.make_tensor_value_info(LAST_POSITION, TensorProto.INT32, [1]),
             helper.make_tensor_value_info(TOTAL_LENGTH, TensorProto.INT32, []),
             helper.make_tensor_value_info(LOGITS_FROM, TensorProto.INT64, [1]),
-            *(cache_info(PAST + suffix, shape) for suffix, shape in self.caches),
+            *(cache_info(PAST + suffix, shape, self.element) for suffix, shape in self.caches),
         ]
         outputs = [
             helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, [1, "T", vocabulary]),
-            *(cache_info(PRESENT + suffix, shape) for suffix, shape in self.caches),
+            *(cache_info(PRESENT + suffix, shape, self.element) for suffix, shape in self.caches),
         ]
         weights = list(self.initializers.values())
         graph = helper.make_graph(self.nodes, "decoder", inputs, outputs, weights)
@@ -200,6 +212,6 @@ class GraphBuilder:
         )
 
 
-def cache_info(name: str, shape: list[int]) -> onnx.ValueInfoProto:
+def cache_info(name: str, shape: list[int], element: int) -> onnx.ValueInfoProto:
     """Declaration of one KV buffer."""
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+    return helper.make_tensor_value_info(name, element, shape)

@@ -75,15 +75,23 @@ def read_weights(model: Path) -> NetworkWeights:
 def read_parts(model: Path) -> GraphParts:
     """Initializers and attributes."""
     import onnx
-    from onnx import helper, numpy_helper
+    from onnx import helper
 
     graph = onnx.load(str(model)).graph
-    tensors = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    tensors = {tensor.name: whole_float(tensor) for tensor in graph.initializer}
     attributes = {
         node.name: {item.name: helper.get_attribute_value(item) for item in node.attribute}
         for node in graph.node
     }
     return GraphParts(tensors, attributes)
+
+
+def whole_float(tensor: Any) -> NDArray[Any]:
+    """An initializer's values; 16-bit floats as float32."""
+    from onnx import numpy_helper
+
+    array: NDArray[Any] = numpy_helper.to_array(tensor)
+    return array.astype(np.float32) if array.dtype == np.float16 else array
 
 
 def read_config(parts: GraphParts) -> Any:

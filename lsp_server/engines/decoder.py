@@ -7,7 +7,7 @@ are overwritten, so rewinding is free. A slot is one set of buffers; several kee
 Shapes: S tokens of this call, T positions whose logits are wanted, V vocabulary.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,26 @@ LOGITS_FROM = "logits_from"
 LOGITS = "logits"
 PAST, PRESENT = "past_", "present_"
 
+CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
+FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+"""Types of the key-value buffers, as onnxruntime writes them."""
 
 SHORT_CALL = 64
 """Tokens; calls up to this long keep their buffers and bindings for the next of their size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Where a session's key-value buffers lie."""
+
+    device: str = "cpu"
+    """onnxruntime's name of it, such as `cuda`."""
+    shared: bool = False
+    """Whether the session reads inputs where they were bound; else binding copies them."""
+
+
+IN_PLACE = Memory(shared=True)
+"""A session on the CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +57,18 @@ class Call:
 
     binding: Any
     ids_S: NDArray[np.int64]
-    start: NDArray[np.int64]
     logits_TV: NDArray[np.float32]
+    changing: dict[str, onnxruntime.OrtValue]
+    """Small inputs by name, which are other ones in every call."""
 
 
 class OnnxDecoder:
     """A session with its buffers; not for more than one thread at a time."""
 
-    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, memory: Memory = IN_PLACE) -> None:
         check_format(session)
         self._session = session
+        self._memory = memory
         self.provider: str = session.get_providers()[0]
         self._caches = [tensor for tensor in session.get_inputs() if tensor.name.startswith(PAST)]
         self.context: int = self._caches[0].shape[2]
@@ -74,7 +93,12 @@ class OnnxDecoder:
         self._total_length[...] = past + len(ids)
         call = self._call(len(ids), wanted, slot)
         call.ids_S[0] = ids
+        if not self._memory.shared:
+            bind_inputs(call.binding, call.changing)
+            call.binding.synchronize_inputs()
         self._session.run_with_iobinding(call.binding)
+        if not self._memory.shared:
+            call.binding.synchronize_outputs()
         return call.logits_TV.reshape(-1, self.vocabulary)
 
     def _call(self, tokens: int, wanted: int, slot: int) -> Call:
@@ -91,28 +115,36 @@ class OnnxDecoder:
         logits_TV = np.empty((1, wanted, self.vocabulary), np.float32)
         start = np.array([tokens - wanted], np.int64)
         cache = self._slots.get(slot) or self._allocate(slot)
+        changing = self._scalars | {INPUT_IDS: wrap(ids_S), LOGITS_FROM: wrap(start)}
         binding = self._session.io_binding()
-        inputs = self._scalars | {INPUT_IDS: wrap(ids_S), LOGITS_FROM: wrap(start)} | cache
-        for name, value in inputs.items():
-            binding.bind_ortvalue_input(name, value)
+        bind_inputs(binding, changing | cache)
         for name, value in cache.items():
             binding.bind_ortvalue_output(name.replace(PAST, PRESENT), value)
         binding.bind_ortvalue_output(LOGITS, wrap(logits_TV))
-        return Call(binding, ids_S, start, logits_TV)
+        return Call(binding, ids_S, logits_TV, changing)
 
     def _allocate(self, slot: int) -> dict[str, onnxruntime.OrtValue]:
-        buffers = {t.name: wrap(np.zeros(t.shape, np.float32)) for t in self._caches}
+        buffers = {
+            tensor.name: wrap(np.zeros(tensor.shape, FLOATS[tensor.type]), self._memory.device)
+            for tensor in self._caches
+        }
         self._slots[slot] = buffers
         return buffers
 
 
-def wrap(array: NDArray[Any]) -> onnxruntime.OrtValue:
-    """The array as onnxruntime's tensor over the same memory."""
-    return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+def bind_inputs(binding: Any, values: Mapping[str, onnxruntime.OrtValue]) -> None:
+    """Name a call's inputs."""
+    for name, value in values.items():
+        binding.bind_ortvalue_input(name, value)
 
 
-def open_session(model: Path, threads: int) -> onnxruntime.InferenceSession:
-    """The graph on CUDA where this onnxruntime has it, else on the CPU.
+def wrap(array: NDArray[Any], device: str = "cpu") -> onnxruntime.OrtValue:
+    """The array as onnxruntime's tensor: over the same memory, or copied to another device."""
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array, device, 0)
+
+
+def open_session(model: Path, threads: int, provider: str = CPU) -> onnxruntime.InferenceSession:
+    """The graph on one of onnxruntime's execution providers, with the CPU for what it cannot do.
 
     Threads wait without spinning: a spinning thread takes the core that the editor needs.
     Raises EngineError where onnxruntime refuses the file.
@@ -122,9 +154,7 @@ def open_session(model: Path, threads: int) -> onnxruntime.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    wanted = ("CUDAExecutionProvider", "CPUExecutionProvider")
-    available = onnxruntime.get_available_providers()
-    providers = [name for name in wanted if name in available]
+    providers = list(dict.fromkeys((provider, CPU)))
     try:
         return onnxruntime.InferenceSession(str(model), options, providers=providers)
     except Exception as exc:  # onnxruntime's own exceptions share no public base class
@@ -132,6 +162,12 @@ def open_session(model: Path, threads: int) -> onnxruntime.InferenceSession:
             f"{model}: expected a graph that onnxruntime {onnxruntime.__version__} runs, found: "
             f"{exc}; check it with: lory bundle check {model.parent}"
         ) from exc
+
+
+def kept_type(session: onnxruntime.InferenceSession) -> str:
+    """The type of a graph's key-value buffers, as onnxruntime writes it; "" without any."""
+    types = [tensor.type for tensor in session.get_inputs() if tensor.name.startswith(PAST)]
+    return types[0] if types else ""
 
 
 def describe_tensors(tensors: Sequence[Any]) -> tuple[TensorSpec, ...]:

@@ -1,5 +1,6 @@
 """The built-in engine: takes a prompt, gives the completion of a bundle's graph in onnxruntime."""
 
+import logging
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -12,11 +13,15 @@ from lsp_server.counters import EngineCounters
 from lsp_server.engines import Candidate, Limits
 from lsp_server.engines.decoder import OnnxDecoder, describe_tensors, open_session
 from lsp_server.engines.decoding import Decoding
+from lsp_server.engines.devices import place
 from lsp_server.engines.prompt_cache import PromptCache
 from lsp_server.engines.vocabulary import Vocabulary, read_vocabulary
 from lsp_server.errors import EngineError
 from lsp_server.manifest import REBUILD, TensorSpec, fault
 from lsp_server.prompt import Prompt, load_tokenizer
+from lsp_server.settings import Device
+
+log = logging.getLogger(__name__)
 
 SLOTS = 4
 """Prompts whose key-value caches are kept: those of the last few documents."""
@@ -68,19 +73,22 @@ def open_engine(model: Path, tokenizer: Tokenizer, threads: int) -> OnnxEngine:
     return OnnxEngine(OnnxDecoder(open_session(model, threads)), read_vocabulary(tokenizer))
 
 
-def create(bundle: Bundle | None, threads: int) -> OnnxEngine:
+def create(bundle: Bundle | None, threads: int, *, device: Device = Device.AUTO) -> OnnxEngine:
     """Entry point of the group `lory.engines`.
 
-    Raises EngineError without a bundle, BundleError where the graph's tensors are not those that
-    the manifest states.
+    Raises EngineError without a bundle or what the device needs, BundleError where the graph's
+    tensors are not those that the manifest states.
     """
     if bundle is None:
         raise EngineError("engine onnx: expected a bundle, found none; set the bundle's folder")
-    session = open_session(bundle.model_path, threads)
+    placement = place(bundle.model_path, threads, device)
+    if placement.missing:
+        log.info("runs on the CPU; for a GPU is missing: %s", placement.missing)
+    session = placement.session
     needs = bundle.manifest.engine
     check_tensors(bundle, needs.inputs, describe_tensors(session.get_inputs()))
     check_tensors(bundle, needs.outputs, describe_tensors(session.get_outputs()))
-    decoder = OnnxDecoder(session)
+    decoder = OnnxDecoder(session, placement.memory)
     stated = (bundle.manifest.context, bundle.manifest.vocabulary)
     found = (decoder.context, decoder.vocabulary)
     if stated != found:

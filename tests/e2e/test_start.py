@@ -100,6 +100,16 @@ def test_a_real_model_completes_what_it_is_sure_of(
     assert manifest["name"] in editor.wait_status("ready")
 
 
+def test_a_gpu_that_is_asked_for_and_cannot_be_used_is_an_error_that_says_what_is_missing(
+    start_editor: "StartEditor", model_bundle: Path
+) -> None:
+    editor = start_editor()
+    editor.initialize({"bundle": str(model_bundle), "device": "cuda"})
+    message = editor.wait_status("error")
+    assert message.startswith("device cuda: expected all that it needs, missing: ")
+    assert "\n" not in message
+
+
 def test_a_real_model_answers_the_last_of_many_requests_and_fails_none(
     start_editor: "StartEditor", model_bundle: Path
 ) -> None:

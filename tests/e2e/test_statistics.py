@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -81,3 +82,34 @@ def test_an_explicit_request_is_not_answered_by_what_typing_asked_for(
         assert len(ask(kind)) == 1
         runs.append(statistics(editor)["engine_runs"])
     assert runs == [1, 1, 2, 2, 2]
+
+
+def test_a_cancelled_request_frees_the_engine_within_a_step(
+    start_editor: "StartEditor",
+) -> None:
+    editor = start_editor()
+    editor.initialize({"min_probability": 0.0, "max_tokens": 1024, "max_lines": 200})
+    editor.wait_status("ready")
+    editor.open("VALUES = [\n" + "    'some text of the list',\n" * 40 + "    ")
+    steps = 0
+    for attempt in range(20):  # some places are answered before they can be cancelled
+        editor.type(f"'{attempt}',\n    ", 41, 4)
+        request = editor.start(42, 4)
+        wait_for_steps(editor, steps)
+        editor.client.cancel(request)
+        error = editor.wait(request).error
+        before = statistics(editor)["engine"]["steps"]
+        sleep(0.1)
+        steps = statistics(editor)["engine"]["steps"]
+        assert steps - before <= 1
+        if error is not None:
+            return
+    pytest.fail("no request was still being answered when it was cancelled")
+
+
+def wait_for_steps(editor: "Editor", steps: int) -> None:
+    """Return once the engine has taken more steps than these."""
+    for _ in range(500):
+        if statistics(editor)["engine"]["steps"] > steps + 1:
+            return
+        sleep(0.002)

@@ -87,6 +87,7 @@ def test_every_setting_can_be_sent_and_comes_back() -> None:
         "engine": "scripted",
         "engine_options": {"script": "s.json"},
         "threads": 2,
+        "device": "cpu",
         "max_tokens": 32,
         "min_probability": 1,
         "min_characters": 1,

@@ -65,7 +65,7 @@ def test_gpt1_s_block_order_is_exported_as_it_is_trained(
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
-@pytest.mark.parametrize(("precision", "limit"), [("int8", 0.02), ("int4", 0.3)])
+@pytest.mark.parametrize(("precision", "limit"), [("fp16", 0.001), ("int8", 0.02), ("int4", 0.3)])
 def test_a_quantized_graph_stays_near_the_trained_model(
     kind: str,
     precision: Precision,
