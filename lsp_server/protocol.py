@@ -15,13 +15,12 @@ from lsprotocol.types import (
 from pygls.exceptions import JsonRpcException
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
+from lsp_server.greeting import EXPERIMENTAL
+
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
 INVALID_PARAMS = -32602
 NOT_INITIALIZED = -32002
-STATISTICS = "lory/statistics"
-EXPERIMENTAL = {"loryStatistics": True}
-"""What the server can do beyond the protocol: it answers `lory/statistics`."""
 BEFORE_INITIALIZE = frozenset(("initialize", "exit"))
 
 log = logging.getLogger(__name__)
@@ -31,6 +30,8 @@ class LoryProtocol(LanguageServerProtocol):
     """pygls' protocol, strict about the order of messages."""
 
     _initialized = False
+    greeted: int | str | None = None
+    """The id of an `initialize` that has its answer already, until it is handled."""
 
     @property
     def was_shut_down(self) -> bool:
@@ -43,6 +44,21 @@ class LoryProtocol(LanguageServerProtocol):
         result = yield from super().lsp_initialize(params)
         result.capabilities.experimental = EXPERIMENTAL
         return result
+
+    def _send_response(
+        self, msg_id: Any, result: Any | None = None, error: ResponseError | None = None
+    ) -> None:
+        """Send an answer, unless the client has it."""
+        if not self._was_greeted(msg_id, error):
+            super()._send_response(msg_id, result, error)
+
+    def _was_greeted(self, number: int | str | None, error: ResponseError | None) -> bool:
+        if number is None or number != self.greeted:
+            return False
+        self.greeted = None
+        if error is not None:
+            log.error("cannot go on after the first answer: %s", error.message)
+        return True
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """The typed message; None for one that is refused, its request answered already."""
@@ -82,8 +98,9 @@ class LoryProtocol(LanguageServerProtocol):
 
     def refuse(self, number: int | str | None, code: int, text: str) -> None:
         """Answer a request with an error."""
-        answer = ResponseErrorMessage(error=ResponseError(code=code, message=text), id=number)
-        self._send_data(answer)
+        error = ResponseError(code=code, message=text)
+        if not self._was_greeted(number, error):
+            self._send_data(ResponseErrorMessage(error=error, id=number))
 
     def refuse_unreadable(self, error: Exception) -> bool:
         """Answer a body that is no JSON; False for another error."""

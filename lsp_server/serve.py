@@ -1,77 +1,23 @@
-"""Runs the language server: takes two byte streams, gives the process's exit code.
+"""Runs the language server: takes two byte streams, gives the process's exit code."""
 
-Messages are read on a thread of their own, whole, so that the event loop wakes once for each: it
-shares the interpreter with the engine's thread, and every wake may have to wait for that one.
-"""
-
-import asyncio
-import json
-import logging
-import sys
 from contextlib import suppress
-from threading import BoundedSemaphore, Thread
 from typing import BinaryIO
 
-from lsp_server.server import LoryServer, create_server
+from lsp_server.greeting import greet
 from lsp_server.transport import FramedInput, Output, standard_streams, tcp_streams
-
-FORMAT = "lory: %(levelname)s: %(message)s"
-LOOKAHEAD = 64
-"""Messages that are read before the first of them is handled, at most."""
-SWITCH_SECONDS = 0.0005
-"""How long the engine's Python code may keep the event loop waiting; Python's own is 0.005."""
 
 
 def serve(reader: BinaryIO, writer: BinaryIO) -> int:
     """Serve one client until it goes: 0 after `shutdown`, else 1, as the protocol asks."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=FORMAT)
-    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # the server reports what it says
-    sys.setswitchinterval(SWITCH_SECONDS)
-    server, framed = create_server(), FramedInput(reader)
-    server.protocol.set_writer(Output(writer))
-    with suppress(KeyboardInterrupt, SystemExit):  # `exit` ends the event loop
-        asyncio.run(converse(server, framed))
-    server.session.end()
-    if framed.fault:
-        logging.getLogger(__name__).error("%s", framed.fault)
-        return 1
-    return 0 if server.protocol.was_shut_down else 1
+    framed, output = FramedInput(reader), Output(writer)
+    first = framed.message()
+    greeting = None if first is None else greet(first)
+    if greeting is not None:
+        with suppress(BrokenPipeError):
+            output.write(greeting[1])
+    from lsp_server.conversation import hold  # slow to import, and an editor waits for the greeting
 
-
-async def converse(server: LoryServer, framed: FramedInput) -> None:
-    """Handle messages in their order until the input or the client's reading ends."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    room = BoundedSemaphore(LOOKAHEAD)
-
-    def take(body: bytes) -> None:
-        room.release()
-        try:
-            server.take(body)
-        except BrokenPipeError:
-            ended.set()
-
-    def read() -> None:
-        with suppress(OSError, RuntimeError, ValueError):  # the stream or the loop is closed
-            while (body := framed.message()) is not None:
-                room.acquire()
-                loop.call_soon_threadsafe(take, body)
-                if says_goodbye(body):
-                    return  # a thread that waits for input would keep the interpreter from ending
-            loop.call_soon_threadsafe(ended.set)
-
-    Thread(target=read, name="lory-input", daemon=True).start()
-    await ended.wait()
-
-
-def says_goodbye(body: bytes) -> bool:
-    """Whether a message is the last one that a client sends."""
-    if b'"exit"' not in body:
-        return False
-    with suppress(ValueError, RecursionError):
-        message = json.loads(body)
-        return isinstance(message, dict) and message.get("method") == "exit"
-    return False
+    return hold(first, framed, output, greeting and greeting[0])
 
 
 def serve_standard_streams() -> int:

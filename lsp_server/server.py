@@ -15,9 +15,10 @@ from pygls.lsp.server import LanguageServer
 from lsp_server import __version__
 from lsp_server.answers import edit_from, inline_list, menu_list, position_from, selection_from
 from lsp_server.documents import Encoding
+from lsp_server.greeting import STATISTICS, TRIGGERS
 from lsp_server.plugin_guard import one_line
 from lsp_server.project.walk import SUFFIXES
-from lsp_server.protocol import STATISTICS, LoryProtocol
+from lsp_server.protocol import LoryProtocol
 from lsp_server.session import Session
 from lsp_server.settings import SECTION, MenuMode
 
@@ -27,8 +28,6 @@ STATUS_CAPABILITY = "loryStatus"
 
 PATIENCE_FOR_SETTINGS = 2.0
 """Seconds; a client that does not answer must not keep the model from loading."""
-
-TRIGGERS = (".", "(", "[", "{", " ", "=", ",")
 
 CONFIGURATION_CHANGES = lsp.Registration(
     id=lsp.WORKSPACE_DID_CHANGE_CONFIGURATION,

@@ -6,7 +6,6 @@ session.
 
 import os
 import re
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,6 +92,8 @@ def standard_streams() -> Iterator[tuple[BinaryIO, BinaryIO]]:
 @contextmanager
 def tcp_streams(port: int) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """The streams of the first connection to a port of this machine; from nowhere else."""
+    import socket  # editors seldom want it, and wait for what is imported
+
     with socket.create_server((LOOPBACK, port)) as server:
         sys.stderr.write(f"lory: listening on {LOOPBACK}:{server.getsockname()[1]}\n")
         sys.stderr.flush()

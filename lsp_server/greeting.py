@@ -1,0 +1,56 @@
+"""The first answer: takes the bytes of an `initialize`, gives the capabilities, before all else.
+
+An editor waits for it, and the library that knows the protocol takes half a second to import: it is
+imported once this is sent. A test compares what is said here with what that library would say.
+"""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+from lsp_server import __version__
+
+STATISTICS = "lory/statistics"
+EXPERIMENTAL = {"loryStatistics": True}
+"""What the server can do beyond the protocol: it answers `lory/statistics`."""
+TRIGGERS = (".", "(", "[", "{", " ", "=", ",")
+ENCODINGS = ("utf-8", "utf-16", "utf-32")
+USUAL_ENCODING = "utf-16"
+CAPABILITIES: dict[str, Any] = {
+    "textDocumentSync": {"openClose": True, "change": 2, "save": {"includeText": True}},
+    "completionProvider": {"triggerCharacters": TRIGGERS},
+    "executeCommandProvider": {"commands": []},
+    "inlineCompletionProvider": {},
+    "workspace": {
+        "workspaceFolders": {"supported": True, "changeNotifications": True},
+        "fileOperations": {},
+    },
+    "experimental": EXPERIMENTAL,
+}
+
+
+def greet(body: bytes) -> tuple[int | str, bytes] | None:
+    """The request's id and the framed answer; None for all that is not plainly an `initialize`."""
+    with suppress(AttributeError, KeyError, RecursionError, TypeError, ValueError):
+        message = json.loads(body)
+        number, params = message["id"], message["params"]
+        plain = message["jsonrpc"] == "2.0" and isinstance(number, int | str)
+        if plain and message["method"] == "initialize":
+            return number, frame_answer(number, choose_encoding(params["capabilities"]))
+    return None
+
+
+def choose_encoding(capabilities: dict[str, Any]) -> str:
+    """The first of the client's position encodings that is known."""
+    offered = (capabilities.get("general") or {}).get("positionEncodings") or ()
+    return next((name for name in offered if name in ENCODINGS), USUAL_ENCODING)
+
+
+def frame_answer(number: int | str, encoding: str) -> bytes:
+    """The message, header and body."""
+    result = {
+        "capabilities": {"positionEncoding": encoding, **CAPABILITIES},
+        "serverInfo": {"name": "lory", "version": __version__},
+    }
+    body = json.dumps({"id": number, "jsonrpc": "2.0", "result": result}).encode()
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
