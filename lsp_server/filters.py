@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 from lsp_server.candidates import FINISHED, prefix_probabilities, truncate
 from lsp_server.engines import Candidate, StopReason
+from lsp_server.prompt import CLOSERS
 from lsp_server.stopping import LINE_END, last_line, next_line, split
-
-CLOSERS = frozenset(")]}\"'`,:;")
-"""Characters that an editor or the user often has put behind the cursor already."""
 
 BRACKETS = {")": "(", "]": "[", "}": "{"}
 

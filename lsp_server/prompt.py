@@ -9,6 +9,7 @@ last few tokens and the KV cache of all before them survives. No marker parts pr
 in Bavarian et al. 2022): the middle is plain continuation, which a small model learns first.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -30,6 +31,10 @@ LAYOUT_SENTINELS = 4
 LONGEST_HEALED_PIECE = 64
 """Characters; a longer last piece (a base64 line, say) is not taken back."""
 
+CLOSERS = frozenset(")]}\"'`,:;")
+"""Characters that an editor or the user often has put behind the cursor already."""
+
+REST_OF_LINE = re.compile(r"[^\r\n]*")
 
 Ids = Sequence[int]
 
@@ -232,6 +237,18 @@ def clip_related(tokenizer: TextTokenizer, texts: Iterable[str], budget: int) ->
     return [*ids, *end] if ids else []
 
 
+def settled(suffix: str) -> str:
+    """The suffix without closing marks that are all that is left of the cursor's line.
+
+    Editors put them there and take them away while one types, and each time the suffix, which
+    stands first in the prompt, would change at its start. The completion writes its own; what is
+    there twice is cut from it before it is shown.
+    """
+    rest = REST_OF_LINE.match(suffix)
+    assert rest is not None  # it may be empty
+    return suffix[rest.end() :] if CLOSERS.issuperset(rest[0].strip()) else suffix
+
+
 def build(tokenizer: TextTokenizer, path: str, prefix: str, suffix: str, budget: Budget) -> Prompt:
     """The prompt of one file alone, as it is trained and evaluated; see `assemble`."""
     return assemble(tokenizer, Parts(path=path, prefix=prefix, suffix=suffix), budget)
@@ -244,7 +261,7 @@ def assemble(tokenizer: TextTokenizer, parts: Parts, budget: Budget) -> Prompt:
     """
     piece = last_piece(tokenizer, parts.prefix) if budget.heal else ""
     path_ids = encode(tokenizer, parts.path)[-budget.path :] if parts.path else []
-    near = parts.suffix[: budget.suffix * CHARACTERS_PER_TOKEN]
+    near = settled(parts.suffix)[: budget.suffix * CHARACTERS_PER_TOKEN]
     suffix_ids = encode(tokenizer, near)[: budget.suffix]
     room = budget.prefix
     related_ids = clip_related(tokenizer, parts.related, min(budget.related, room // 2))

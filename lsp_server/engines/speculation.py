@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from lsp_server.engines.mixture import SURE, MixtureWeights, share_out
 from lsp_server.project.rungs import LONGEST, Recall
 
-LEAST_ODDS = 0.35
+LEAST_ODDS = 0.25
 """A draft ends before the token that makes it less likely than this."""
 
 UNKNOWN_SURE = len(SURE) // 2

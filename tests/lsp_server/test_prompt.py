@@ -23,6 +23,7 @@ from lsp_server.prompt import (
     psm,
     spm,
 )
+from lsp_server.settings import Settings
 
 CODE = "".join(f"def name_{i}(value):\n    return value + {i}\n\n\n" for i in range(400))
 
@@ -139,3 +140,20 @@ def test_a_tokenizer_without_the_sentinels_is_refused(tmp_path: Path) -> None:
         load_tokenizer(path)
     with pytest.raises(TokenizerError, match="not a readable tokenizer file"):
         load_tokenizer(tmp_path / "missing.json")
+
+
+def test_a_bracket_that_the_editor_closes_leaves_the_start_of_the_prompt_as_it_was() -> None:
+    tokenizer = load_tokenizer(Settings().bundle_folder / "tokenizer.json")
+    before, after = CODE[:120], "\n" + CODE[120:]
+    pairs = [("", ""), ("call(", ")"), ("call('", "')"), ("call({'a': [", "]}):")]
+    prompts = [build(tokenizer, "a.py", before + new, end + after, Budget()) for new, end in pairs]
+    start = list(prompts[0].ids).index(Sentinel.PREFIX)
+    assert start > 20
+    assert len({prompt.ids[:start] for prompt in prompts}) == 1
+
+
+@pytest.mark.parametrize("rest", [") + other(1)", " and x):", "name)", ", *args):"])
+def test_words_after_the_cursor_stay_in_the_prompt(rest: str) -> None:
+    tokenizer = load_tokenizer(Settings().bundle_folder / "tokenizer.json")
+    ids = list(build(tokenizer, "", "call(", f"{rest}\n", Budget()).ids)
+    assert decode(tokenizer, ids[ids.index(Sentinel.SUFFIX) :]).startswith(rest)

@@ -13,6 +13,7 @@ from lsp_server.engines import Candidate, Limits, StopReason
 from lsp_server.engines.mixture import LevelWeights, MixtureWeights
 from lsp_server.engines.onnx import OnnxEngine
 from lsp_server.engines.speculation import Drafter
+from lsp_server.engines.vocabulary import read_vocabulary
 from lsp_server.project.recall import ProjectRecall
 from lsp_server.project.rungs import Levels, Rung
 from lsp_server.prompt import Prompt, encode, last_piece, spm
@@ -100,7 +101,7 @@ def test_a_prompt_that_fills_the_context_leaves_no_room_for_a_draft(
 
 
 def test_a_draft_keeps_to_the_word_that_is_typed_halfway(small_tokenizer: Tokenizer) -> None:
-    pieces = [small_tokenizer.id_to_token(number).encode() for number in range(640)]
+    pieces = read_vocabulary(small_tokenizer).pieces
     a, b = (next(i for i, piece in enumerate(pieces) if piece == text) for text in (b"a", b"b"))
     context = (300, 301)
     recall = Foretelling([*context, a], 2)
