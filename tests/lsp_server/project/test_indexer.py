@@ -1,6 +1,8 @@
 """What the indexing process reads of a job, and how it is told."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +61,29 @@ def test_only_files_that_may_be_read_are_read_even_if_asked_for(tmp_path: Path) 
     asked = (f"{root}/a.py", f"{root}/secrets.py", f"{root}/gone.py", __file__)
     [batch] = read_batches(job(tmp_path, asked))
     assert list(batch.names) == [name_digest(f"{root}/a.py")]
+
+
+OPENS = """import sys
+opened = []
+sys.addaudithook(lambda event, given: event == "open" and opened.append(str(given[0])))
+from lsp_server.project.indexer import Job, read_batches
+list(read_batches(Job.from_json(sys.stdin.readline())))
+print(*opened, sep="\\n")
+"""
+
+
+def test_excluded_files_are_never_opened(tmp_path: Path) -> None:
+    write(tmp_path, a="x = 1\n", secrets="y = 2\n")
+    (tmp_path / ".env.py").write_text("z = 3\n")
+    ran = subprocess.run(
+        [sys.executable, "-c", OPENS],
+        input=job(tmp_path).to_json(),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    names = [Path(path).name for path in ran.stdout.splitlines() if str(tmp_path) in path]
+    assert names == ["a.py"]
 
 
 def test_no_more_is_read_than_the_job_allows(tmp_path: Path) -> None:

@@ -105,6 +105,12 @@ def test_places_above_the_cap_are_looked_at_evenly() -> None:
     assert np.allclose(shares, [0.6, 0.2, 0.2], atol=0.02)
 
 
+def test_no_more_places_are_looked_at_however_many_segments_hold_them() -> None:
+    [rung] = view_of([[[1, 2]]] * (MOST_LOOKED_AT + 10), []).rungs([1])
+    assert rung.total == MOST_LOOKED_AT + 10
+    assert sum(rung.counts.values()) == rung.total / 2
+
+
 def test_texts_that_may_not_answer_are_left_out_and_totals_scaled() -> None:
     segment = build_segment(
         (number, np.array(ids, np.uint16))
