@@ -1,5 +1,6 @@
 """Runs the language server: takes two byte streams, gives the process's exit code."""
 
+import gc
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -15,8 +16,11 @@ def serve(reader: BinaryIO, writer: BinaryIO) -> int:
     if greeting is not None:
         with suppress(BrokenPipeError):
             output.write(greeting[1])
+    gc.disable()  # what is imported stays
     from lsp_server.conversation import hold  # slow to import, and an editor waits for the greeting
 
+    gc.enable()
+    gc.freeze()
     return hold(first, framed, output, greeting and greeting[0])
 
 

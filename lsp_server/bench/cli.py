@@ -1,6 +1,7 @@
 """`lory bench`: takes files and a server's command, prints how good and how fast it is.
 
-`engines_cli.py` has the comparison of engines, `load_cli.py` the fast typist.
+`engines_cli.py` has the comparison of engines, `load_cli.py` the fast typist,
+`start_cli.py` the start.
 """
 
 import json
@@ -24,6 +25,7 @@ from lsp_server.bench.fit_cli import fit_command
 from lsp_server.bench.load_cli import load_command
 from lsp_server.bench.replay import FilePlan, Records, Watch, plan_replay, replay
 from lsp_server.bench.report import MARKDOWN_HEADER, Report, as_json, as_table, markdown_row
+from lsp_server.bench.start_cli import start_command
 
 app = typer.Typer(
     help="Measure a language server as an editor's user would, and engines side by side.",
@@ -33,6 +35,7 @@ app.command("crossfile")(crossfile_command)
 app.command("engines")(engines_command)
 app.command("fit")(fit_command)
 app.command("load")(load_command)
+app.command("start")(start_command)
 
 
 @app.command("replay")

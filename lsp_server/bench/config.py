@@ -129,6 +129,29 @@ class LoadConfig:
         return max(1, round(self.rate * self.seconds))
 
 
+@dataclass(frozen=True, kw_only=True)
+class StartConfig:
+    """Starts of one server."""
+
+    command: tuple[str, ...]
+    """The server's command line."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """initializationOptions, also what workspace/configuration answers from."""
+    starts: int = 5
+    """Processes, one after another."""
+    settling: float = 1.0
+    """Seconds between the first suggestion and the look at what an idle server costs."""
+    idle_seconds: float = 10.0
+    """Seconds without a request, over which processor time is taken."""
+    patience: float = 30.0
+    """Seconds for the first suggestion to come."""
+
+    def __post_init__(self) -> None:
+        for name in ("starts", "idle_seconds", "patience"):
+            if getattr(self, name) <= 0:
+                raise BenchError(f"expected {name} above 0, found {getattr(self, name)}")
+
+
 def parse_options(pairs: Sequence[str]) -> dict[str, Any]:
     """Nested options of `a.b=VALUE` pairs; a VALUE that is no JSON is text.
 

@@ -18,15 +18,35 @@ if TYPE_CHECKING:
 
 DEFAULT_BUNDLE = Path(__file__).parents[2] / "lsp_server" / "models" / "default"
 COMMAND = (sys.executable, "-m", "lsp_server", "lsp")
-HEAVY = ("onnxruntime", "numpy", "tree_sitter", "torch", "rich", "datasets")
+HEAVY = ("onnxruntime", "numpy", "tree_sitter", "torch", "rich", "datasets", "tokenizers")
+SLOW = ("pygls", "lsprotocol", "attrs", "cattrs", "asyncio", "typer", "logging")
+"""What answers all that comes after `initialize`."""
 
 
 def test_initialize_is_answered_before_anything_heavy_is_imported() -> None:
-    program = "import lsp_server.serve, sys; print(*sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    program = (
+        "import sys\n"
+        "from lsp_server.__main__ import main\n"
+        "class Watch:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        sys.stderr.write(f'{name} {answered()}\\n')\n"
+        "import lsp_server.transport as transport\n"
+        "sent = []\n"
+        "write = transport.Output.write\n"
+        "def send(self, data): write(self, data); sent.append(data)\n"
+        "def answered(): return bool(sent)\n"
+        "transport.Output.write = send\n"
+        "sys.meta_path.insert(0, Watch())\n"
+        "sys.argv[1:] = ['lsp']\n"
+        "main()\n"
     )
-    assert not set(HEAVY) & set(done.stdout.split())
+    session = frame(request(1, "initialize")) + frame(request(2, "shutdown"))
+    done = subprocess.run([sys.executable, "-c", program], input=session, capture_output=True)
+    seen = [line.split() for line in done.stderr.decode().splitlines() if len(line.split()) == 2]
+    before = {name.split(".")[0] for name, answered in seen if answered == "False"}
+    after = {name.split(".")[0] for name, answered in seen if answered == "True"}
+    assert not before & {*HEAVY, *SLOW}
+    assert {"pygls", "asyncio"} <= after
 
 
 def test_a_session_up_to_initialize_costs_less_than_a_second() -> None:
