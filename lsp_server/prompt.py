@@ -220,9 +220,9 @@ def clip_prefix(tokenizer: TextTokenizer, prefix: str, budget: int, hop: float) 
 
 
 def clip_related(tokenizer: TextTokenizer, texts: Iterable[str], budget: int) -> list[int]:
-    """Ids of the texts in a row, as far as whole lines of them fit `budget` tokens."""
+    """Ids of the texts in a row and two blank lines, as far as whole lines fit `budget` tokens."""
     text = "".join(texts)[: budget * CHARACTERS_PER_TOKEN]
-    end = encode(tokenizer, "\n")
+    end = encode(tokenizer, "\n\n\n")
     ids: list[int] = []
     for line in split_before_line_ends(text.rstrip("\n")) if text.strip() else ():
         more = encode(tokenizer, line)

@@ -18,6 +18,7 @@ from lsp_server.locations import path_in_workspace
 from lsp_server.plugin_guard import PluginGuard
 from lsp_server.settings import Settings, read_settings
 from lsp_server.suggestion import generate, select
+from lsp_server.surroundings import Surroundings
 
 PYTHON_SUFFIXES = frozenset((".py", ".pyi"))
 SHOWN_LINES = 3
@@ -110,12 +111,14 @@ def read_cursor(place: FilePlace, settings: Settings) -> Cursor:
             f"found {place.column}"
         )
     at = place.line - 1, place.column - 1
+    folder = Path.cwd().as_uri()
     return Cursor(
         uri=document.uri,
         language=document.language,
-        path=path_in_workspace(document.uri, [Path.cwd().as_uri()]),
+        path=path_in_workspace(document.uri, [folder]),
         prefix=document.before(*at),
         suffix=document.after(*at),
+        surroundings=Surroundings(folders=(folder,), line=at[0], unread=settings.unread),
     )
 
 

@@ -1,4 +1,4 @@
-"""`lory bench crossfile`: takes CrossCodeEval's rows, prints lines with related text and without."""
+"""`lory bench crossfile`: takes CrossCodeEval's rows, prints what related text does to lines."""
 
 from pathlib import Path
 from typing import Annotated

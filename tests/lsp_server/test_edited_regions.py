@@ -1,6 +1,6 @@
 """Edited regions: they follow their lines, merge, stay short, and keep nothing that was deleted."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.documents import Documents, Edit, Position
@@ -73,6 +73,7 @@ def test_a_new_whole_text_drops_the_regions() -> None:
 changes = st.tuples(st.integers(0, 150), st.integers(1, 9), st.integers(1, 9))
 
 
+@settings(deadline=None)
 @given(st.lists(changes, max_size=60))
 def test_regions_stay_within_bounds_and_do_not_overlap(
     given_changes: list[tuple[int, int, int]],

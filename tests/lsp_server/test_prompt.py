@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
@@ -34,6 +34,7 @@ def test_the_layouts_are_those_of_the_docstring() -> None:
     assert plain([], [20]) == [0, 2, 20]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.text(max_size=40), st.sampled_from(SENTINELS))
 def test_source_text_never_becomes_a_sentinel(
     small_tokenizer: Tokenizer, before: str, after: str, sentinel: str
@@ -43,6 +44,7 @@ def test_source_text_never_becomes_a_sentinel(
     assert decode(small_tokenizer, ids) == before + sentinel + after
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(CODE)), st.integers(100, 400))
 def test_a_prompt_never_exceeds_its_budget(
     small_tokenizer: Tokenizer, cursor: int, context: int
@@ -53,6 +55,7 @@ def test_a_prompt_never_exceeds_its_budget(
     assert Sentinel.PREFIX in prompt.ids
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(CODE)), st.integers(60, 400), st.lists(st.text(max_size=200), max_size=4))
 def test_a_prompt_with_related_text_never_exceeds_its_budget(
     small_tokenizer: Tokenizer, cursor: int, context: int, related: list[str]
@@ -80,6 +83,7 @@ def test_related_text_is_cut_by_lines_and_leaves_the_rest_to_the_prefix(
     assert len(alone) - 60 < len(ids) <= budget.context - budget.completion
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(CODE)))
 def test_prompt_and_healed_piece_end_exactly_at_the_cursor(
     small_tokenizer: Tokenizer, cursor: int

@@ -1,7 +1,7 @@
 """Outlines: heads of definitions and imports, whatever state the source is in."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.related.outline import Import, read_module
@@ -87,6 +87,7 @@ def test_imports_keep_their_dots_and_the_names_they_go_by() -> None:
     )
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.integers(0, len(SOURCE)))
 def test_any_text_has_an_outline(text: str, at: int) -> None:
     for source in (text, SOURCE[:at] + text, SOURCE[:at] + text + SOURCE[at:]):
