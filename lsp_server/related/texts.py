@@ -114,7 +114,7 @@ class TextsAt:
 
     def read(self, path: PurePosixPath) -> SourceText | None:
         """The text of a file; None where it is missing or may not be read."""
-        if path in self._own or not self._around.may_read(path):
+        if not exists(path) or path in self._own or not self._around.may_read(path):
             return None
         real = PurePosixPath(os.path.realpath(path).replace(os.sep, "/"))
         inside = any(real.is_relative_to(folder) for folder in self._real_folders)
@@ -134,6 +134,15 @@ class TextsAt:
         except OSError:
             return []
         return [self.place.parent / name for name in sorted(names)[:most]]
+
+
+def exists(path: PurePosixPath) -> bool:
+    """Whether there is a file or folder; most places that an import may lead to are empty."""
+    try:
+        os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def reuse(known: SourceText | None, found: SourceText) -> SourceText:
