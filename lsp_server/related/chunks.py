@@ -67,8 +67,11 @@ class ChunkIndex:
             self._index.index([list(words) for _, words in found], show_progress=False)
 
     def nearest(self, words: Sequence[str], most: int) -> list[Hit]:
-        """The chunks nearest to some words, the nearest first; none that shares no word."""
-        known = [word for word in dict.fromkeys(words) if word in self._vocabulary]
+        """The chunks nearest to some words, the nearest first; none that shares no word.
+
+        A word that is given twice counts twice.
+        """
+        known = [word for word in words if word in self._vocabulary]
         if self._index is None or not known:
             return []
         scores = np.asarray(self._index.get_scores(known))

@@ -16,8 +16,10 @@ from lsp_server.related.sticky import StickyChoice
 from lsp_server.related.texts import ProjectTexts, SourceText, TextsAt
 
 KIND = "similar"
-LINES_ABOVE, LINES_BELOW = 20, 10
+LINES_ABOVE, LINES_BELOW = 10, 5
 """Around the cursor: their words are asked for."""
+OWN_LINE = 3
+"""How many times the words of the cursor's own line count."""
 MOST_SNIPPETS = 2
 MOST_BESIDE = 40
 """Files of the same folder."""
@@ -52,10 +54,12 @@ class SimilarContext:
 
 
 def words_around(cursor: Cursor) -> list[str]:
-    """The words of the lines around a cursor."""
+    """The words of the lines around a cursor, those of its own line several times."""
     above = cursor.prefix.split("\n")[-LINES_ABOVE:]
     below = cursor.suffix.split("\n")[:LINES_BELOW]
-    return words_of("\n".join((*above, *below)))
+    own = list(dict.fromkeys(words_of(above[-1])))
+    around = dict.fromkeys(words_of("\n".join((*above, *below))))
+    return [*around, *(own * (OWN_LINE - 1))]
 
 
 def sources_around(cursor: Cursor, texts: TextsAt) -> Iterator[SourceText]:
