@@ -5,7 +5,6 @@ tree-sitter reads what stands there, unfinished or wrong as it may be; nothing i
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from tree_sitter import Node
 
@@ -60,7 +59,6 @@ class Module:
         return found[-1] if found else None
 
 
-@lru_cache(maxsize=256)
 def read_module(source: str) -> Module:
     """The outline of a module's source."""
     root = parser().parse(source.encode(errors="replace")).root_node

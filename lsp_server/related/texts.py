@@ -14,11 +14,13 @@ from pathlib import Path, PurePosixPath
 
 from lsp_server.context import Cursor
 from lsp_server.locations import path_in_workspace, path_of, real_path
+from lsp_server.related.outline import Module, read_module
 from lsp_server.surroundings import OpenText
 
 LARGEST_FILE = 1_000_000
 """Bytes."""
 KNOWN_FILES = 512
+KNOWN_OUTLINES = 256
 KNOWN_CHARACTERS = 16_000_000
 """Of all files that are kept."""
 
@@ -42,11 +44,20 @@ class Known:
     source: SourceText | None
 
 
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """A source with its outline."""
+
+    source: SourceText
+    module: Module
+
+
 class ProjectTexts:
     """Reads files as they are needed and keeps the latest."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[PurePosixPath, Known] = OrderedDict()
+        self._outlines: OrderedDict[PurePosixPath, Outlined] = OrderedDict()
         self._rules: tuple[str, ...] = ()
         self._open: dict[PurePosixPath, SourceText] = {}
         self._opened: tuple[OpenText, ...] = ()
@@ -56,6 +67,7 @@ class ProjectTexts:
         around = cursor.surroundings
         if around.unread != self._rules:
             self._known.clear()
+            self._outlines.clear()
             self._rules = around.unread
         if around.open_texts is not self._opened:
             self._opened = around.open_texts
@@ -92,6 +104,16 @@ class ProjectTexts:
         self._known.move_to_end(file)
         return known.source
 
+    def outline(self, source: SourceText) -> Module:
+        """What a source defines and imports."""
+        known = self._outlines.get(source.file)
+        if known is None or known.source is not source:
+            known = self._outlines[source.file] = Outlined(source, read_module(source.text))
+        self._outlines.move_to_end(source.file)
+        if len(self._outlines) > KNOWN_OUTLINES:
+            self._outlines.popitem(last=False)
+        return known.module
+
     def _shrink(self) -> None:
         size = sum(len(known.source.text) for known in self._known.values() if known.source)
         while len(self._known) > KNOWN_FILES or (size > KNOWN_CHARACTERS and len(self._known) > 1):
@@ -121,6 +143,10 @@ class TextsAt:
         if not inside or real in self._own or not self._around.may_read(real):
             return None
         return self._texts.read(real, self._around.folders)
+
+    def outline(self, source: SourceText) -> Module:
+        """What a source defines and imports."""
+        return self._texts.outline(source)
 
     def opened(self) -> Iterator[SourceText]:
         """The other open documents of the workspace, and those outside of it."""
