@@ -10,6 +10,7 @@ import stat
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from lsp_server.context import Cursor
@@ -19,6 +20,8 @@ from lsp_server.surroundings import OpenText
 
 LARGEST_FILE = 1_000_000
 """Bytes."""
+MOST_ENTRIES = 2_000
+"""Of a folder that are looked at."""
 KNOWN_FILES = 512
 KNOWN_OUTLINES = 256
 KNOWN_CHARACTERS = 16_000_000
@@ -156,10 +159,11 @@ class TextsAt:
         """Paths of at most that many Python files in the folder of the cursor's own file."""
         try:
             with os.scandir(self.place.parent) as entries:
-                names = [entry.name for entry in entries if entry.name.endswith((".py", ".pyi"))]
+                found = [entry.name for entry in islice(entries, MOST_ENTRIES)]
         except OSError:
             return []
-        return [self.place.parent / name for name in sorted(names)[:most]]
+        names = sorted(name for name in found if name.endswith((".py", ".pyi")))
+        return [self.place.parent / name for name in names[:most]]
 
 
 def exists(path: PurePosixPath) -> bool:
