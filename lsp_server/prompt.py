@@ -5,7 +5,8 @@
     SPM     <|file|> [<|path|> path] <|suffix|> suffix <|prefix|> prefix middle <|end|>
 
 SPM is what is served: the long suffix stands before the prefix, so a key press changes only the
-last few tokens and the KV cache of all before them survives. No marker parts prefix and middle (as
+last few tokens and the KV cache of all before them survives. Related text from other files stands
+where the prefix begins, as code further up would. No marker parts prefix and middle (as
 in Bavarian et al. 2022): the middle is plain continuation, which a small model learns first.
 """
 

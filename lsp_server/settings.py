@@ -103,7 +103,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     """Globs of further files that are not read; those of passwords and keys never are."""
     contexts: tuple[str, ...] = ("file",)
-    """Context plugins, in order."""
+    """Context plugins, in order; `imports`, `edits` and `similar` show text from elsewhere too."""
     filters: tuple[str, ...] = ("likely", "repeats", "blank")
     """Candidate filters, in order."""
     cache_model: bool = True

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -41,7 +40,6 @@ def words_of(text: str) -> list[str]:
     return found + parts
 
 
-@lru_cache(maxsize=256)
 def chunks_of(source: SourceText) -> tuple[tuple[Chunk, tuple[str, ...]], ...]:
     """The chunks of a source that have words, with them."""
     lines = source.text.splitlines(keepends=True)

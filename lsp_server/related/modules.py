@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from lsp_server.related.outline import Definition, Import, Module, read_module
+from lsp_server.related.outline import Definition, Import, Module
 from lsp_server.related.texts import SourceText, TextsAt
 
 LAYOUTS = ("", "src", "lib")
@@ -34,7 +34,7 @@ def resolve(item: Import, place: PurePosixPath, texts: TextsAt, hops: int = HOPS
     if not item.name:
         return module_at(item, place, texts)
     for source in sources_of(item.level, item.module, place, texts):
-        module = read_module(source.text)
+        module = texts.outline(source)
         if definition := module.find(item.name):
             return Found(source, module, definition)
         if hops > 1:
@@ -50,7 +50,7 @@ def module_at(item: Import, place: PurePosixPath, texts: TextsAt) -> Found | Non
     """The module that an import names."""
     parts = (*item.module, item.name) if item.name else item.module
     source = next(sources_of(item.level, parts, place, texts), None)
-    return None if source is None else Found(source, read_module(source.text), None)
+    return None if source is None else Found(source, texts.outline(source), None)
 
 
 def sources_of(

@@ -5,7 +5,6 @@ tree-sitter reads what stands there, unfinished or wrong as it may be; nothing i
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from tree_sitter import Node
 
@@ -21,6 +20,8 @@ OPENED = frozenset(
     ("if_statement", "elif_clause", "else_clause", "try_statement", "except_clause")
     + ("finally_clause", "block", "ERROR")
 )
+DEEPEST = 12
+"""Statements and their blocks, within each other."""
 INDENT = "    "
 
 
@@ -60,7 +61,6 @@ class Module:
         return found[-1] if found else None
 
 
-@lru_cache(maxsize=256)
 def read_module(source: str) -> Module:
     """The outline of a module's source."""
     root = parser().parse(source.encode(errors="replace")).root_node
@@ -70,13 +70,13 @@ def read_module(source: str) -> Module:
     return Module(tuple(definitions), tuple(imports))
 
 
-def top_level(node: Node) -> Iterator[Node]:
-    """Statements at the left margin, those under `if` and `try` too."""
+def top_level(node: Node, depth: int = 0) -> Iterator[Node]:
+    """Statements at the left margin, those under `if` and `try` too, unless nested too deep."""
     for child in node.named_children:
-        if child.type in OPENED:
-            yield from top_level(child)
-        else:
+        if child.type not in OPENED:
             yield child
+        elif depth < DEEPEST:
+            yield from top_level(child, depth + 1)
 
 
 def imports_of(statement: Node) -> Iterator[Import]:

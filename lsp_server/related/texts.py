@@ -10,15 +10,20 @@ import stat
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from lsp_server.context import Cursor
 from lsp_server.locations import path_in_workspace, path_of, real_path
+from lsp_server.related.outline import Module, read_module
 from lsp_server.surroundings import OpenText
 
 LARGEST_FILE = 1_000_000
 """Bytes."""
+MOST_ENTRIES = 2_000
+"""Of a folder that are looked at."""
 KNOWN_FILES = 512
+KNOWN_OUTLINES = 256
 KNOWN_CHARACTERS = 16_000_000
 """Of all files that are kept."""
 
@@ -42,11 +47,20 @@ class Known:
     source: SourceText | None
 
 
+@dataclass(frozen=True, slots=True)
+class Outlined:
+    """A source with its outline."""
+
+    source: SourceText
+    module: Module
+
+
 class ProjectTexts:
     """Reads files as they are needed and keeps the latest."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[PurePosixPath, Known] = OrderedDict()
+        self._outlines: OrderedDict[PurePosixPath, Outlined] = OrderedDict()
         self._rules: tuple[str, ...] = ()
         self._open: dict[PurePosixPath, SourceText] = {}
         self._opened: tuple[OpenText, ...] = ()
@@ -56,6 +70,7 @@ class ProjectTexts:
         around = cursor.surroundings
         if around.unread != self._rules:
             self._known.clear()
+            self._outlines.clear()
             self._rules = around.unread
         if around.open_texts is not self._opened:
             self._opened = around.open_texts
@@ -92,6 +107,16 @@ class ProjectTexts:
         self._known.move_to_end(file)
         return known.source
 
+    def outline(self, source: SourceText) -> Module:
+        """What a source defines and imports."""
+        known = self._outlines.get(source.file)
+        if known is None or known.source is not source:
+            known = self._outlines[source.file] = Outlined(source, read_module(source.text))
+        self._outlines.move_to_end(source.file)
+        if len(self._outlines) > KNOWN_OUTLINES:
+            self._outlines.popitem(last=False)
+        return known.module
+
     def _shrink(self) -> None:
         size = sum(len(known.source.text) for known in self._known.values() if known.source)
         while len(self._known) > KNOWN_FILES or (size > KNOWN_CHARACTERS and len(self._known) > 1):
@@ -122,6 +147,10 @@ class TextsAt:
             return None
         return self._texts.read(real, self._around.folders)
 
+    def outline(self, source: SourceText) -> Module:
+        """What a source defines and imports."""
+        return self._texts.outline(source)
+
     def opened(self) -> Iterator[SourceText]:
         """The other open documents of the workspace, and those outside of it."""
         return (source for source in self._texts.opened() if source.file not in self._own)
@@ -130,10 +159,20 @@ class TextsAt:
         """Paths of at most that many Python files in the folder of the cursor's own file."""
         try:
             with os.scandir(self.place.parent) as entries:
-                names = [entry.name for entry in entries if entry.name.endswith((".py", ".pyi"))]
+                found = [entry.name for entry in islice(entries, MOST_ENTRIES)]
         except OSError:
             return []
-        return [self.place.parent / name for name in sorted(names)[:most]]
+        names = sorted(name for name in found if name.endswith((".py", ".pyi")))
+        return [self.place.parent / name for name in names[:most]]
+
+
+def exists(path: PurePosixPath) -> bool:
+    """Whether there is a file or folder; most places that an import may lead to are empty."""
+    try:
+        os.stat(path)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def exists(path: PurePosixPath) -> bool:

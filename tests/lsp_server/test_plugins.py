@@ -26,6 +26,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
         "def shout(candidate, context):\n    return candidate\n"
         "def fail(candidate, context):\n    calls.append(1)\n    raise ValueError('no\\nluck')\n"
         "def wrong(candidate, context):\n    return 'text'\n"
+        "class Counter:\n"
+        "    def __init__(self):\n        self.calls = 0\n"
+        "    def __call__(self, candidate, context):\n"
+        "        self.calls += 1\n        return self.calls\n"
+        "class Broken:\n    def __init__(self):\n        raise OSError('no disk')\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -104,6 +109,25 @@ def test_a_plugin_that_fails_is_reported_once_and_off_from_then_on(
     guard.forget_reports()
     assert guard.run(active, int, 7, "candidate", "context") == 7
     assert len(reports) == 1
+
+
+def test_a_class_is_made_once_and_keeps_what_it_finds(install: Install) -> None:
+    install("[lory.contexts]\ncounter = other_plugin:Counter\n")
+    guard = PluginGuard(lambda message: None)
+    [active] = guard.activate(list_plugins(), CONTEXTS, ["counter"], trusted=True)
+    assert [guard.run(active, int, 0, "cursor", "context") for _ in range(3)] == [1, 2, 3]
+    [another] = guard.activate(list_plugins(), CONTEXTS, ["counter"], trusted=True)
+    assert guard.run(another, int, 0, "cursor", "context") == 1
+
+
+def test_a_class_that_cannot_be_made_is_reported_and_left_out(install: Install) -> None:
+    install("[lory.contexts]\nbroken = other_plugin:Broken\ncounter = other_plugin:Counter\n")
+    reports: list[str] = []
+    guard = PluginGuard(reports.append)
+    active = guard.activate(list_plugins(), CONTEXTS, ["broken", "counter"], trusted=True)
+    assert [item.plugin.name for item in active] == ["counter"]
+    assert "plugin 'broken' of other 1.5: expected other_plugin:Broken to start" in reports[0]
+    assert "OSError: no disk" in reports[0]
 
 
 def test_an_entry_point_without_a_distribution_is_still_described() -> None:

@@ -108,3 +108,9 @@ def test_the_members_of_a_large_class_are_cut(count: int) -> None:
     definition = read_module(f"class Large:\n{methods}").find("Large")
     assert definition is not None
     assert 10 < definition.head.count("\n") < 40
+
+
+def test_absurdly_nested_source_has_an_outline() -> None:
+    nested = "".join(f"{' ' * at}if a:\n" for at in range(3_000))
+    assert read_module(f"def first(): ...\n{nested}").find("first") is not None
+    assert read_module("(" * 20_000 + "\n\ndef last(): ...\n").imports == ()
