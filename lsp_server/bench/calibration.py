@@ -29,6 +29,8 @@ CURSORS = 6
 WRITTEN_UNTIL = 0.05
 """Completions are written until they are less likely than this."""
 BINS = np.array([0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0])
+PRIOR = 1.0
+"""Weight of the squared distance to no calibration."""
 ROUNDS = 25
 """Newton steps of the fit; it converges in fewer."""
 
@@ -112,14 +114,17 @@ def judge(candidate: Candidate, truth: str) -> list[tuple[float, bool]]:
 
 
 def fit_calibration(written: Written) -> Calibration:
-    """Bias and slope that make what was right likeliest: logistic regression by Newton's method."""
+    """Bias and slope that make what was right likeliest: logistic regression by Newton's method.
+
+    They are drawn to those that change nothing as if a few tokens spoke for that.
+    """
     inputs = np.stack([np.ones(len(written.right_N)), odds(written.logprob_N)], axis=1)
-    found = np.array([0.0, 1.0])
+    unchanged = found = np.array([0.0, 1.0])
     for _ in range(ROUNDS):
-        chance_N = 1 / (1 + np.exp(-inputs @ found))
-        slope = inputs.T @ (written.right_N - chance_N)
+        chance_N = 1 / (1 + np.exp(-np.clip(inputs @ found, -30, 30)))
+        slope = inputs.T @ (written.right_N - chance_N) - PRIOR * (found - unchanged)
         curve = (inputs * (chance_N * (1 - chance_N))[:, None]).T @ inputs
-        found = found + np.linalg.solve(curve + 1e-9 * np.eye(2), slope)
+        found = found + np.linalg.solve(curve + PRIOR * np.eye(2), slope)
     return Calibration(bias=round(float(found[0]), 4), slope=round(float(found[1]), 4))
 
 
