@@ -31,6 +31,9 @@ WRITTEN_UNTIL = 0.05
 BINS = np.array([0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0])
 PRIOR = 1.0
 """Weight of the squared distance to no calibration."""
+UNCHANGED = np.array([0.0, 1.0])
+"""Bias and slope."""
+CLOSE = 1e-6
 ROUNDS = 25
 """Newton steps of the fit; it converges in fewer."""
 
@@ -119,12 +122,21 @@ def fit_calibration(written: Written) -> Calibration:
     They are drawn to those that change nothing as if a few tokens spoke for that.
     """
     inputs = np.stack([np.ones(len(written.right_N)), odds(written.logprob_N)], axis=1)
-    unchanged = found = np.array([0.0, 1.0])
+    signs_N = np.where(written.right_N, 1.0, -1.0)
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        misfit = np.logaddexp(0, -signs_N * (inputs @ weights)).sum()
+        return float(misfit + PRIOR / 2 * ((weights - UNCHANGED) ** 2).sum())
+
+    found = UNCHANGED
     for _ in range(ROUNDS):
         chance_N = 1 / (1 + np.exp(-np.clip(inputs @ found, -30, 30)))
-        slope = inputs.T @ (written.right_N - chance_N) - PRIOR * (found - unchanged)
-        curve = (inputs * (chance_N * (1 - chance_N))[:, None]).T @ inputs
-        found = found + np.linalg.solve(curve + PRIOR * np.eye(2), slope)
+        slope = inputs.T @ (written.right_N - chance_N) - PRIOR * (found - UNCHANGED)
+        curve = (inputs * (chance_N * (1 - chance_N))[:, None]).T @ inputs + PRIOR * np.eye(2)
+        step = np.linalg.solve(curve, slope)
+        while loss(found + step) > loss(found) and np.abs(step).max() > CLOSE:
+            step = step / 2  # Newton's step may lead too far
+        found = found + step
     return Calibration(bias=round(float(found[0]), 4), slope=round(float(found[1]), 4))
 
 

@@ -44,9 +44,9 @@ def random_rungs(random: np.random.Generator, lengths: int) -> tuple[Rung, ...]:
 def random_row(random: np.random.Generator) -> tuple[np.ndarray, Row]:
     """The model's distribution, and the sample that comes of it."""
     model = random.dirichlet(np.ones(VOCABULARY)).astype(np.float32)
-    levels = random_rungs(random, random.integers(0, 5)), random_rungs(random, random.integers(5))
+    project, file = (random_rungs(random, int(random.integers(5))) for _ in range(2))
     token = int(random.integers(VOCABULARY))
-    return model, (float(model[token]), sureness(float(model.max())), levels, token)
+    return model, (float(model[token]), sureness(float(model.max())), (project, file), token)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_weights_learn_which_counts_are_right() -> None:
 
 def test_a_project_is_judged_with_the_weights_of_the_others() -> None:
     right, wrong = Rung(2, 5, {1: 5}), Rung(2, 5, {2: 5})
-    rows: list[Row] = [(0.5, 2, ((), (right,)), 1)] * 30 + [(0.5, 2, ((), (wrong,)), 1)] * 30
+    rows: list[Row] = [(0.5, 2, ((), (said,)), 1) for said in [right] * 30 + [wrong] * 30]
     samples = as_arrays(rows, [0] * 30 + [1] * 30)
     found = cross_validate(samples, FitConfig(steps=150, batch=30))
     (first, alone, mixed), (second, _, misled) = found
