@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from lsp_server.project.rungs import LADDER, LONGEST, SEPARATOR
 
-FEW = 512
+FEW = 32
 """Places that are compared at full length at once."""
+UNLIKE_ANY = -1
+"""Differs from every id."""
 
 Ids = npt.NDArray[np.uint16]
 Places = npt.NDArray[np.int64]
@@ -23,7 +25,7 @@ class OpenTexts:
     def __init__(self, texts: Iterable[Ids]) -> None:
         edge = np.array([SEPARATOR], np.uint16)
         parts = [part for ids in texts for part in (ids, edge)]
-        self._ids: Ids = np.concatenate([np.full(LONGEST, SEPARATOR, np.uint16), *parts])
+        self._ids: Ids = np.concatenate([np.full(LONGEST + 1, SEPARATOR, np.uint16), *parts])
 
     def find(self, latest: Sequence[int]) -> dict[int, Places]:
         """Each ladder's length at which a context stands here, the shortest first, and where.
@@ -44,9 +46,11 @@ class OpenTexts:
                 return found
             if len(places) <= FEW:
                 lengths = self.match_lengths(places, latest)
-                longer = (step for step in LADDER if step >= length)
-                reached = {step: places[lengths >= step] for step in longer}
-                return found | {step: some for step, some in reached.items() if len(some)}
+                longest = int(lengths.max())
+                for step in LADDER:
+                    if length <= step <= longest:
+                        found[step] = places[lengths >= step]
+                return found
             if length in LADDER:
                 found[length] = places
         return found
@@ -57,9 +61,9 @@ class OpenTexts:
 
     def match_lengths(self, places: Places, latest: Sequence[int]) -> Places:
         """How many of a context's tokens stand before what follows at each place."""
-        windows = self._ids[places[:, None] - np.arange(1, len(latest) + 1)]
-        same = windows == np.array(latest, np.uint16)
-        lengths: npt.NDArray[np.int64] = np.logical_and.accumulate(same, axis=1).sum(axis=1)
+        windows = self._ids[places[:, None] - np.arange(1, len(latest) + 2)]
+        differs = windows != np.array([*latest, UNLIKE_ANY], np.int32)
+        lengths: Places = differs.argmax(axis=1)
         return lengths
 
     def after(self, place: int, most: int) -> list[int]:

@@ -146,10 +146,10 @@ def look_up(part: Part, picks: Sequence[range]) -> list[list[int]]:
 def make_rung(length: int, total: int, followers: list[int]) -> Rung:
     """The rung of what was looked at of so many places."""
     counts = Counter(followers)
-    silent = counts.pop(SEPARATOR, 0)
-    if silent:
-        total = round(total * (len(followers) - silent) / len(followers))
-    return Rung(length, max(total, counts.total()), counts)
+    heard = len(followers) - counts.pop(SEPARATOR, 0)
+    if heard < len(followers):
+        total = round(total * heard / len(followers))
+    return Rung(length, max(total, heard), counts)
 
 
 def longest_places(part: Part, spans: Spans) -> Places:
