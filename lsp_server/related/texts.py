@@ -175,15 +175,6 @@ def exists(path: PurePosixPath) -> bool:
     return True
 
 
-def exists(path: PurePosixPath) -> bool:
-    """Whether there is a file or folder; most places that an import may lead to are empty."""
-    try:
-        os.stat(path)
-    except (OSError, ValueError):
-        return False
-    return True
-
-
 def reuse(known: SourceText | None, found: SourceText) -> SourceText:
     """The known object where it says the same, so that what was made of it still holds."""
     if known is not None and known.text is found.text and known.path == found.path:
