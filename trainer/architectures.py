@@ -3,7 +3,7 @@
 Shapes are those of trainer/graph.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lsp_server.engines.decoder import INPUT_IDS, TOTAL_LENGTH
 from trainer.errors import ExportError
 from trainer.graph import MICROSOFT, GraphBuilder, Heads, Precision
+from trainer.paths import wire_body
 from trainer.weights import NetworkWeights
 
 EMBEDDING, POSITIONS = "embedding", "positions"
@@ -82,6 +83,17 @@ def wire_llama(network: Network) -> None:
     rotary = store_rotary(builder, heads, rope["rope_theta"])
     builder.table(EMBEDDING, network.weights["model.embed_tokens.weight"])
     x = builder.rows("embedded", EMBEDDING, INPUT_IDS, config.hidden_size)
+
+    def body(part: GraphBuilder) -> str:
+        return llama_layers(replace(network, builder=part), x, heads, rotary)
+
+    final = wire_body(builder, body, config.hidden_size)
+    builder.tied_head(builder.wanted_positions(final), EMBEDDING)
+
+
+def llama_layers(network: Network, x: str, heads: Heads, rotary: tuple[str, str]) -> str:
+    """All layers on the embedded tokens `x`, and the last norm."""
+    config, builder = network.config, network.builder
     normed = rms_norm(network, x, "model.layers.0.input_layernorm")
     for layer in range(config.num_hidden_layers):
         part = f"model.layers.{layer}"
@@ -94,7 +106,7 @@ def wire_llama(network: Network) -> None:
         last = layer + 1 == config.num_hidden_layers
         following = "model.norm" if last else f"model.layers.{layer + 1}.input_layernorm"
         normed, x = add_rms_norm(network, (x, written), following)
-    builder.tied_head(builder.wanted_positions(normed), EMBEDDING)
+    return normed
 
 
 def store_rotary(builder: GraphBuilder, heads: Heads, theta: float) -> tuple[str, str]:
@@ -151,6 +163,17 @@ def wire_gpt(network: Network) -> None:
     token = builder.rows("embedded", EMBEDDING, INPUT_IDS, config.hidden_size)
     place = builder.rows("placed", POSITIONS, position_ids(builder), config.hidden_size)
     x = builder.op("Add", [token, place], "input")
+
+    def body(part: GraphBuilder) -> str:
+        return gpt_layers(replace(network, builder=part), x, heads)
+
+    final = wire_body(builder, body, config.hidden_size)
+    builder.tied_head(builder.wanted_positions(final), EMBEDDING)
+
+
+def gpt_layers(network: Network, x: str, heads: Heads) -> str:
+    """All layers on the embedded tokens `x`, and the last norm."""
+    config, builder = network.config, network.builder
     before = getattr(config, "block_order", "gpt2") == "gpt2"
     branch = layer_norm(network, x, "transformer.h.0.ln_1") if before else x
     for layer in range(config.num_hidden_layers):
@@ -167,7 +190,7 @@ def wire_gpt(network: Network) -> None:
         written = conv1d(network, curved, f"{part}.mlp.c_proj")
         branch, total = add_layer_norm(network, (x, written), end_norm(config, layer, before))
         x = total if before else branch
-    builder.tied_head(builder.wanted_positions(branch), EMBEDDING)
+    return branch
 
 
 def end_norm(config: Any, layer: int, before: bool) -> str:

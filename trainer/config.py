@@ -217,7 +217,9 @@ class PretrainConfig:
 class ExportConfig:
     """Station 7: ONNX graphs with an explicit KV cache; the gate that they are the same model."""
 
-    precisions: list[Literal["int8", "int4", "fp16"]] = field(default_factory=lambda: ["int8"])
+    precisions: list[Literal["int8", "int8_blocks", "int8_rows", "int4", "fp16"]] = field(
+        default_factory=lambda: ["int8"]
+    )
     """Graphs beside fp32; the first is what the bundle ships. `fp16` is for GPUs."""
     parity_prompts: int = 50
     parity_steps: int = 64

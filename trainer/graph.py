@@ -5,7 +5,8 @@ and inputs, V vocabulary, C positions in the KV buffers.
 """
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -22,9 +23,15 @@ from lsp_server.engines.decoder import (
     PRESENT,
     TOTAL_LENGTH,
 )
-from trainer.quantize import Bits, BlockQuantized, quantize_blocks
+from trainer.quantize import Bits, BlockQuantized, quantize_blocks, quantize_whole_rows
 
-Precision = Literal["fp32", "fp16", "int8", "int4"]
+Quantization = Literal["int8", "int8_blocks", "int8_rows", "int4"]
+"""int8: a scale for each row of a matrix; activations are rounded in blocks where a call has few
+tokens, in rows where it has many. int8_blocks: a scale for each block, activations in blocks.
+int8_rows: a scale for each row, activations in rows. int4: 4-bit blocks, embedding and head int8.
+"""
+
+Precision = Literal["fp32", "fp16"] | Quantization
 FLOATS: frozenset[Precision] = frozenset(("fp32", "fp16"))
 """Precisions whose matrices are stored as they are; fp16 is what graphics processors want."""
 
@@ -36,6 +43,9 @@ INT8_COMPUTE = 4
 """MatMulNBits' accuracy level at which activations are rounded to int8 in blocks, row by row."""
 
 Weights = NDArray[np.float32]
+
+Product = Callable[["GraphBuilder", str, str, str], str]
+"""Wires `x @ matrix.T` from the builder, x, the product's name and the stored matrix's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +65,16 @@ class Blocks:
 
     bits: Bits
     block: int
+    whole_rows: bool = False
+    """All blocks of a row share one scale."""
 
 
-MATRIX_BLOCKS: dict[Precision, Blocks] = {"int8": Blocks(8, 32), "int4": Blocks(4, 32)}
+MATRIX_BLOCKS: dict[Precision, Blocks] = {
+    "int8": Blocks(8, 64, whole_rows=True),
+    "int8_rows": Blocks(8, 64, whole_rows=True),
+    "int8_blocks": Blocks(8, 32),
+    "int4": Blocks(4, 32),
+}
 TABLE_BLOCKS = Blocks(8, 32)
 """Of the embedding, which is the head too and suffers most from 4 bits."""
 
@@ -73,11 +90,21 @@ class GraphBuilder:
     """Suffix of the name, such as `k.0`, and shape of each KV buffer."""
     quantized: dict[str, BlockQuantized] = field(default_factory=dict)
     """Stored matrices by name, where the precision is none of FLOATS."""
+    derived: set[str] = field(default_factory=set)
+    """Matrices that are made of stored ones while the graph is loaded."""
+    product: "Product | None" = None
+    """What wires products by stored matrices; None for `MatMulNBits`."""
+    outer: "GraphBuilder | None" = None
+    """Whose branch this is."""
 
     @property
     def element(self) -> int:
         """ONNX's type of activations and KV buffers."""
         return int(TensorProto.FLOAT16 if self.precision == "fp16" else TensorProto.FLOAT)
+
+    def branch(self, product: "Product | None") -> "GraphBuilder":
+        """A builder of a graph inside this one, which stores its weights here."""
+        return replace(self, nodes=[], caches=[], product=product, outer=self)
 
     def constant(self, name: str, array: NDArray[Any]) -> str:
         """A stored tensor, of float32 in the graph's own float; the same name is stored once."""
@@ -113,10 +140,12 @@ class GraphBuilder:
         if self.precision in FLOATS:
             stored = self.constant(f"{name}.weight", np.ascontiguousarray(matrix_NK.T))
             product = self.op("MatMul", [x, stored], name)
-            return self.op("Add", [product, bias], f"{name}.sum") if bias else product
-        return self._product(
-            x, name, self._store(name, matrix_NK, MATRIX_BLOCKS[self.precision]), bias
-        )
+        else:
+            stored = self._store(name, matrix_NK, MATRIX_BLOCKS[self.precision])
+            if self.product is None:
+                return self._product(x, name, stored, bias)
+            product = self.product(self, x, name, stored)
+        return self.op("Add", [product, bias], f"{name}.sum") if bias else product
 
     def table(self, name: str, table_VD: Weights) -> None:
         """Store a table that `rows` and `tied_head` read, once for both."""
@@ -190,7 +219,12 @@ class GraphBuilder:
         )
 
     def _store(self, name: str, matrix_NK: Weights, blocks: Blocks) -> str:
-        quantized = quantize_blocks(matrix_NK, blocks.bits, blocks.block)
+        if name in self.quantized:
+            return name
+        if blocks.whole_rows:
+            quantized = quantize_whole_rows(matrix_NK, blocks.block)
+        else:
+            quantized = quantize_blocks(matrix_NK, blocks.bits, blocks.block)
         self.constant(f"{name}.codes", quantized.codes_NBW)
         self.constant(f"{name}.scales", quantized.scales_NB)
         self.quantized[name] = quantized

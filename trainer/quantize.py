@@ -45,6 +45,24 @@ def quantize_blocks(matrix_NK: NDArray[np.float32], bits: Bits, block: int) -> B
     return BlockQuantized(pack(codes_NBK.astype(np.uint8), bits), scales_NB, bits, block, columns)
 
 
+def quantize_whole_rows(matrix_NK: NDArray[np.float32], block: int) -> BlockQuantized:
+    """8-bit codes with one scale for each row, laid out in blocks that repeat it."""
+    rows, columns = matrix_NK.shape
+    scales_N = block_scales(matrix_NK[:, None, :], 8)[:, 0]
+    steps_NK = np.divide(
+        matrix_NK,
+        scales_N[:, None],
+        where=scales_N[:, None] != 0,
+        out=np.zeros_like(matrix_NK),
+    )
+    filled_NK = np.pad(
+        np.rint(steps_NK) + 128, ((0, 0), (0, -columns % block)), constant_values=128
+    )
+    codes_NBK = filled_NK.astype(np.uint8).reshape(rows, -1, block)
+    scales_NB = np.repeat(scales_N[:, None], codes_NBK.shape[1], axis=1)
+    return BlockQuantized(codes_NBK, scales_NB, 8, block, columns)
+
+
 def block_scales(values_NBK: NDArray[np.float32], bits: Bits) -> NDArray[np.float32]:
     """The step between two codes, for each block."""
     largest_NB1 = np.abs(values_NBK).argmax(axis=-1, keepdims=True)

@@ -81,7 +81,7 @@ def read_parts(model: Path) -> GraphParts:
     tensors = {tensor.name: whole_float(tensor) for tensor in graph.initializer}
     attributes = {
         node.name: {item.name: helper.get_attribute_value(item) for item in node.attribute}
-        for node in graph.node
+        for node in [*graph.node, *branch_nodes(graph)]
     }
     return GraphParts(tensors, attributes)
 
@@ -92,6 +92,17 @@ def whole_float(tensor: Any) -> NDArray[Any]:
 
     array: NDArray[Any] = numpy_helper.to_array(tensor)
     return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
+def branch_nodes(graph: Any) -> list[Any]:
+    """The operations of the way that a few tokens take, where there are two."""
+    return [
+        node
+        for outer in graph.node
+        for item in outer.attribute
+        if item.name == "else_branch"
+        for node in item.g.node
+    ]
 
 
 def read_config(parts: GraphParts) -> Any:

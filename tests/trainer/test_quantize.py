@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from trainer.quantize import Bits, quantize_blocks, unpack
+from trainer.quantize import Bits, quantize_blocks, quantize_whole_rows, unpack
 
 
 def test_eight_bits_by_hand() -> None:
@@ -48,3 +48,11 @@ def test_no_value_moves_further_than_its_block_s_step(
         step_N = np.abs(matrix_NK[:, block]).max(axis=1) / steps
         moved_N = np.abs(restored_NK - matrix_NK)[:, block].max(axis=1)
         assert (moved_N <= step_N * 1.001 + 1e-30).all()
+
+
+def test_whole_rows_share_one_scale_and_are_filled_up_with_zeros() -> None:
+    matrix_NK = np.array([[127.0, -63.5, 1.0], [0.0, 0.0, 0.0]], np.float32)
+    quantized = quantize_whole_rows(matrix_NK, 2)
+    assert quantized.scales_NB.tolist() == [[1.0, 1.0], [0.0, 0.0]]
+    assert quantized.codes_NBW.tolist() == [[[255, 64], [129, 128]], [[128, 128], [128, 128]]]
+    assert unpack(quantized).tolist() == [[127.0, -64.0, 1.0], [0.0, 0.0, 0.0]]
