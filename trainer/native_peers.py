@@ -67,7 +67,7 @@ class LlamaCppPeer:
         vocabulary = llama_cpp.llama_model_get_vocab(self._model)
         self._vocabulary = llama_cpp.llama_vocab_n_tokens(vocabulary)
 
-    def write(self, ids: Sequence[int], count: int, told: Told) -> None:
+    def write(self, ids: Sequence[int], count: int, told: Told) -> int:
         """Clear the cache, read `ids`, then a token at a time."""
         memory = self._library.llama_get_memory(self._context)
         self._library.llama_memory_clear(memory, False)
@@ -75,6 +75,7 @@ class LlamaCppPeer:
         for _ in range(count):
             fed = [self._next(fed)]
             told(fed[0])
+        return count
 
     def _next(self, ids: Sequence[int]) -> int:
         import numpy as np
@@ -121,7 +122,7 @@ class CTranslate2Peer:
             str(model), compute_type=weights, inter_threads=1, intra_threads=threads
         )
 
-    def write(self, ids: Sequence[int], count: int, told: Told) -> None:
+    def write(self, ids: Sequence[int], count: int, told: Told) -> int:
         """One greedy generation, which no token ends."""
 
         def step(result: Any) -> bool:
@@ -136,6 +137,7 @@ class CTranslate2Peer:
             include_prompt_in_result=False,
             callback=step,
         )
+        return count
 
 
 class Genai:
@@ -182,7 +184,7 @@ class GenaiPeer:
         config.overlay(json.dumps({"model": {"decoder": {"session_options": session}}}))
         self._model = onnxruntime_genai.Model(config)
 
-    def write(self, ids: Sequence[int], count: int, told: Told) -> None:
+    def write(self, ids: Sequence[int], count: int, told: Told) -> int:
         """Read `ids`, then a token at a time."""
         settings = self._library.GeneratorParams(self._model)
         settings.set_search_options(max_length=len(ids) + count, do_sample=False)
@@ -191,6 +193,7 @@ class GenaiPeer:
         for _ in range(count):
             generator.generate_next_token()
             told(int(generator.get_next_tokens()[0]))
+        return count
 
 
 LLAMA_CPP_F32 = LlamaCpp("f32")

@@ -81,13 +81,14 @@ class DecoderPeer:
 
         self._decoder = OnnxDecoder(open_session(model, threads))
 
-    def write(self, ids: Sequence[int], count: int, told: Told) -> None:
+    def write(self, ids: Sequence[int], count: int, told: Told) -> int:
         """Read `ids`, then a token at a time."""
         place, fed = 0, list(ids)
         for _ in range(count):
             token = int(self._decoder.forward(fed, place)[-1].argmax())
             told(token)
             place, fed = place + len(fed), [token]
+        return count
 
 
 class Transformers:
@@ -115,7 +116,7 @@ class TransformersPeer:
 
         self._model: Any = AutoModelForCausalLM.from_pretrained(folder).eval()
 
-    def write(self, ids: Sequence[int], count: int, told: Told) -> None:
+    def write(self, ids: Sequence[int], count: int, told: Told) -> int:
         """One greedy generation, which no token ends."""
         import torch
 
@@ -130,6 +131,7 @@ class TransformersPeer:
                 eos_token_id=None,
                 streamer=Streamer(told),
             )
+        return count
 
 
 class Streamer:

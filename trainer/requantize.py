@@ -31,10 +31,8 @@ def requantize(source: Path, out: Path, precision: Precision) -> Bundle:
     graph = build_graph(read_weights(bundle.model_path), precision)
     shutil.copytree(source, out)
     onnx.save(graph, out / MODEL)
-    if precision != bundle.manifest.precision:
-        note = f"\nThis bundle: {precision}, made of the {bundle.manifest.precision} weights.\n"
-        card = out / CARD
-        card.write_text(card.read_text(encoding="utf-8") + note, encoding="utf-8")
+    card = out / CARD
+    card.write_text(card.read_text(encoding="utf-8") + note(bundle, precision), encoding="utf-8")
     manifest = replace(
         bundle.manifest,
         precision=precision,
@@ -43,6 +41,15 @@ def requantize(source: Path, out: Path, precision: Precision) -> Bundle:
     )
     write_manifest(out, manifest)
     return check(out)
+
+
+def note(bundle: Bundle, precision: Precision) -> str:
+    """What the card says of the new rounding."""
+    return (
+        f"\n## Rounded anew\n\nThe graph is {precision}, made by `python -m trainer.requantize` of "
+        f"what the {bundle.manifest.precision} codes of {bundle.manifest.files[MODEL].sha256[:12]} "
+        "stood for. The evaluation above was measured on those.\n"
+    )
 
 
 def main() -> None:

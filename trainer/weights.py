@@ -60,7 +60,8 @@ class GraphParts:
 def read_weights(model: Path) -> NetworkWeights:
     """Configuration and float32 weights of a llama-style graph that `export` wrote.
 
-    Raises ExportError for any other graph.
+    Raises ExportError for any other graph, and for one of `int8_rows`, which does not say how its
+    codes are laid out.
     """
     parts = read_parts(model)
     try:

@@ -22,8 +22,10 @@ class EngineFigures:
     """Tokens of the prompt per second, until the first new token is known; median of all runs."""
     prefill_best: float
     decode: float
-    """Milliseconds for each further token, median of all."""
+    """Milliseconds for each further token, mean of a run, median of all runs."""
     decode_best: float
+    step_tokens: float
+    """Tokens for each run of the model."""
     memory: int
     """Resident bytes of the process, its libraries included; 0 where unknown."""
     agreement: float
@@ -62,7 +64,7 @@ def figures_of(
     if not runs or row.died:
         return Absent(row.name, row.threads, reason(row))
     firsts = [run.seconds[0] for run in runs]
-    gaps = [gap for run in runs for gap in differences(run.seconds)]
+    gaps = [(run.seconds[-1] - run.seconds[0]) / (len(run.seconds) - 1) for run in runs]
     shares = [
         shared(run.tokens, reference[number]) / len(run.tokens)
         for number, runs in row.written.items()
@@ -77,6 +79,7 @@ def figures_of(
         prefill_best=prompt_tokens / min(firsts),
         decode=1000 * median(gaps),
         decode_best=1000 * min(gaps),
+        step_tokens=sum(len(run.tokens) for run in runs) / sum(run.steps for run in runs),
         memory=runs[-1].memory,
         agreement=sum(shares) / len(shares) if shares else 0.0,
     )
@@ -87,11 +90,6 @@ def reason(row: Row) -> str:
     if row.hello.missing:
         return f"not installed ({row.hello.missing}): pip install 'lory[bench]'"
     return row.died or row.hello.failed or "wrote nothing"
-
-
-def differences(seconds: Sequence[float]) -> list[float]:
-    """From each to the next."""
-    return [later - earlier for earlier, later in zip(seconds, seconds[1:], strict=False)]
 
 
 def shared(left: Iterable[int], right: Iterable[int]) -> int:

@@ -16,6 +16,7 @@ COLUMNS = (
     "threads",
     "prefill tokens/s, median (best)",
     "decode ms/token, median (best)",
+    "tokens/step",
     "lory's speed: prefill, decode",
     "memory MB",
     "same tokens",
@@ -52,7 +53,7 @@ def table_rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
 def cells(outcome: Outcome, own: EngineFigures | None) -> tuple[str, ...]:
     """One row; `own` is Lory's on as many threads."""
     if isinstance(outcome, Absent):
-        return (outcome.name, str(outcome.threads), outcome.reason, "", "", "", "")
+        return (outcome.name, str(outcome.threads), outcome.reason, "", "", "", "", "")
     ratios = "-"
     if own is not None and own is not outcome:
         ratios = f"{own.prefill / outcome.prefill:.2f}x, {outcome.decode / own.decode:.2f}x"
@@ -61,6 +62,7 @@ def cells(outcome: Outcome, own: EngineFigures | None) -> tuple[str, ...]:
         str(outcome.threads),
         f"{outcome.prefill:,.0f} ({outcome.prefill_best:,.0f})",
         f"{outcome.decode:.2f} ({outcome.decode_best:.2f})",
+        f"{outcome.step_tokens:.2f}",
         ratios,
         f"{outcome.memory / 1e6:.0f}" if outcome.memory else "unknown",
         f"{outcome.agreement:.0%}",

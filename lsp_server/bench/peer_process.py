@@ -45,6 +45,8 @@ class Written:
     """From the order to each token."""
     memory: int
     """Bytes of this process that are resident afterwards; 0 where the system does not tell."""
+    steps: int
+    """Runs of the model that the tokens came from."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -90,8 +92,8 @@ def carry_out(peer: Peer, order: Order) -> Written:
         tokens.append(token)
 
     start = perf_counter()
-    peer.write(order.ids, order.count, told)
-    return Written(tokens, seconds, resident_bytes())
+    steps = peer.write(order.ids, order.count, told)
+    return Written(tokens, seconds, resident_bytes(), steps)
 
 
 def resident_bytes() -> int:

@@ -30,6 +30,7 @@ class Kind:
         for token in range(count):
             if self.name == "dying" and token: os._exit(7)
             told(token)
+        return count
 
 missing, unfit, dying, counting = map(Kind, ("missing", "unfit", "dying", "counting"))
 """
