@@ -21,7 +21,8 @@ from tokenizers import Tokenizer
 from lsp_server.bundle import Bundle, load
 from lsp_server.engines import Engine
 from lsp_server.engines.decoder import OnnxDecoder, open_session
-from lsp_server.engines.onnx import PREFILL_TOKENS, open_engine
+from lsp_server.engines.onnx import open_engine
+from lsp_server.engines.prompt_cache import PREFILL_TOKENS
 from lsp_server.prompt import Budget, budget_for, encode, load_tokenizer
 from trainer.architectures import build_graph
 from trainer.cursors import Cursor, sample_cursors
