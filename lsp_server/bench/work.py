@@ -67,11 +67,17 @@ def read_work(client: LspClient, facts: ServerFacts, timeout: float) -> Work | N
 
 
 def ask(client: LspClient, facts: ServerFacts, timeout: float) -> Any:
-    """The answer to `lory/statistics`; None where the server does not announce it."""
+    """The answer to `lory/statistics`; None where the server does not announce it.
+
+    Raises BenchError where it announces it and answers with an error.
+    """
     experimental = facts.capabilities.get("experimental")
     if not isinstance(experimental, Mapping) or not experimental.get(CAPABILITY):
         return None
-    return client.request(STATISTICS, None, timeout).result
+    response = client.request(STATISTICS, None, timeout)
+    if response.error is not None:
+        raise BenchError(f"expected counters from {STATISTICS}, found {response.error.message!r}")
+    return response.result
 
 
 def wait_until_read(client: LspClient, facts: ServerFacts, timeout: float) -> None:
