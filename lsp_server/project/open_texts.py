@@ -65,8 +65,3 @@ class OpenTexts:
         differs = windows != np.array([*latest, UNLIKE_ANY], np.int32)
         lengths: Places = differs.argmax(axis=1)
         return lengths
-
-    def after(self, place: int, most: int) -> list[int]:
-        """At most `most` tokens from what followed at a place on, to the end of its text."""
-        ids: list[int] = self._ids[place : place + most].tolist()
-        return ids[: ids.index(SEPARATOR)] if SEPARATOR in ids else ids

@@ -120,20 +120,6 @@ class Segment:
         """The index of the text that each place lies in."""
         return np.searchsorted(self.starts, places, side="right") - 1
 
-    def match_lengths(
-        self, places: npt.NDArray[np.int64], latest: Sequence[int]
-    ) -> npt.NDArray[np.int64]:
-        """How many of a context's tokens stand before what follows at each place."""
-        windows = self._ids[places[:, None] + np.arange(len(latest))]
-        same = windows == np.array(latest, np.uint16)
-        lengths: npt.NDArray[np.int64] = np.logical_and.accumulate(same, axis=1).sum(axis=1)
-        return lengths
-
-    def after(self, place: int, most: int) -> list[int]:
-        """At most `most` tokens from what followed at a place on, to the end of its text."""
-        ids: list[int] = self._ids[max(place - most, 0) : place][::-1].tolist()
-        return ids[: ids.index(SEPARATOR)] if SEPARATOR in ids else ids
-
     def _reader(self, size: int) -> Callable[[int], bytes]:
         """Gives the first bytes of what stands before the place at an index."""
         stream, low, high = self.stream, self._low_items, self.high

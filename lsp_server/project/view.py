@@ -1,4 +1,4 @@
-"""What the project says at one cursor: takes a context, gives its rungs and a draft.
+"""What the project says at one cursor: takes a context, gives its rungs.
 
 A view does not change: what is added to the project meanwhile is in the next one.
 """
@@ -25,12 +25,6 @@ class Part:
     segment: Segment
     answers: npt.NDArray[np.bool_] | None = None
     """None for all of them; else shape [texts]."""
-
-    def choose(self, places: Places) -> Places:
-        """Those of the places that lie in texts that may answer."""
-        if self.answers is None:
-            return places
-        return places[self.answers[self.segment.texts(places)]]
 
 
 class ProjectView:
@@ -94,27 +88,6 @@ class ProjectView:
                 followers[length] += ids
         return followers
 
-    def following(self, context: Sequence[int], most: int) -> tuple[int, ...]:
-        """At most `most` tokens that stand after the longest match; of equal ones, the latest's.
-
-        Matches are told apart up to LONGEST tokens. Empty where the last token stands nowhere.
-        """
-        latest = latest_first(context)
-        best, draft = 0, list[int]()
-        sources: list[tuple[Segment | OpenTexts, Places]] = []
-        for part in self._parts:
-            sources.append((part.segment, longest_places(part, part.segment.find(latest))))
-        places = [found[-MOST_LOOKED_AT:] for found in self._texts.find(latest).values()]
-        sources += [(self._texts, places[-1])] if places else []
-        for source, some in sources:
-            if not len(some):
-                continue
-            lengths = source.match_lengths(some, latest)
-            last = len(some) - 1 - int(np.argmax(lengths[::-1]))
-            if lengths[last] >= best:
-                best, draft = int(lengths[last]), source.after(int(some[last]), most)
-        return tuple(draft)
-
 
 def count_places(spans: Iterable[Spans], open_places: Mapping[int, Places]) -> dict[int, int]:
     """How many there are by length."""
@@ -150,14 +123,3 @@ def make_rung(length: int, total: int, followers: list[int]) -> Rung:
     if heard < len(followers):
         total = round(total * heard / len(followers))
     return Rung(length, max(total, heard), counts)
-
-
-def longest_places(part: Part, spans: Spans) -> Places:
-    """Places of the longest match in texts that may answer, MOST_LOOKED_AT at most."""
-    for length in sorted(spans, reverse=True):
-        span = spans[length]
-        step = -(-len(span) // MOST_LOOKED_AT)
-        places = part.choose(part.segment.places(np.arange(span.start, span.stop, step)))
-        if len(places):
-            return places
-    return np.empty(0, np.int64)

@@ -1,7 +1,7 @@
 """A project on the disk with an index that follows it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import pytest
 from lsp_server.line_tokens import LineTokenizer
 from lsp_server.project.following import Following
 from lsp_server.project.index import ProjectIndex
+from lsp_server.project.rungs import LADDER
+from lsp_server.project.view import ProjectView
 from lsp_server.project.workspace import Workspace
 from lsp_server.prompt import load_tokenizer
 from lsp_server.settings import Settings
@@ -71,10 +73,14 @@ class Project:
         self.workspace.close(self.uri(name))
 
     def goes_on(self, text: str, most: int = 1, without: str = "current.py") -> str:
-        """What the project says after a text, by its longest match."""
+        """What the project says after a text, token by token, by its longest match."""
         view = self.index.view(self.uri(without))
-        ids = view.following(self.tokenizer.encode(text).ids, most)
-        return str(load_tokenizer(TOKENIZER).decode(list(ids)))
+        context = self.tokenizer.encode(text).ids
+        found: list[int] = []
+        while len(found) < most and (rungs := view.rungs([*context, *found])):
+            counts = rungs[-1].counts
+            found.append(max(counts, key=counts.__getitem__))
+        return str(load_tokenizer(TOKENIZER).decode(found))
 
     def says(self, text: str, follows: str, without: str = "current.py") -> bool:
         """Whether somewhere in the project one text follows another at full length."""
@@ -82,7 +88,14 @@ class Project:
         context = self.tokenizer.encode(text).ids
         whole = self.tokenizer.encode(text + follows).ids
         assert whole[: len(context)] == context, "choose texts that are cut at a token's edge"
-        return view.following(context, len(whole) - len(context)) == tuple(whole[len(context) :])
+        return all(stands(view, whole[:at], whole[at]) for at in range(len(context), len(whole)))
+
+
+def stands(view: ProjectView, context: Sequence[int], token: int) -> bool:
+    """Whether a token stands in the project after as much of a context as is told apart."""
+    rungs = view.rungs(context)
+    reach = max(step for step in LADDER if step <= len(context))
+    return bool(rungs) and rungs[-1].length == reach and token in rungs[-1].counts
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.project.open_texts import OpenTexts
-from lsp_server.project.rungs import LADDER, LONGEST, MOST_LOOKED_AT, SEPARATOR
+from lsp_server.project.rungs import LADDER, MOST_LOOKED_AT, SEPARATOR
 from lsp_server.project.segment import build_segment
 from lsp_server.project.view import Part, ProjectView
 
@@ -70,31 +70,6 @@ def test_rungs_of_a_context_that_stands_in_the_project_reach_as_far_as_it_does(
     assert [rung.length for rung in rungs] == [step for step in LADDER if step <= end]
 
 
-@given(parts=st.lists(TEXTS, max_size=3), texts=TEXTS, data=st.data())
-def test_a_draft_is_what_stands_after_a_longest_match(
-    parts: list[Texts], texts: Texts, data: st.DataObject
-) -> None:
-    everything = [*(ids for part in parts for ids in part), *texts]
-    pieces = st.sampled_from([ids for ids in everything if ids] or [[1]])
-    context = data.draw(st.lists(TOKENS, max_size=5)) + data.draw(pieces)[:-1]
-    draft = view_of(parts, texts).following(context, 4)
-    longest = next((size for size in range(LONGEST, 0, -1) if count(everything, context, size)), 0)
-    possible = {
-        tuple(ids[at : at + 4])
-        for ids in everything
-        for at in range(longest, len(ids))
-        if longest and ids[at - longest : at] == context[len(context) - longest :]
-    }
-    assert draft in (possible or {()})
-
-
-def test_a_draft_takes_the_open_documents_where_they_match_as_well() -> None:
-    view = view_of([[[1, 2, 3, 4]]], [[1, 2, 3, 5, 6]])
-    assert view.following([1, 2, 3], 8) == (5, 6)
-    assert view.following([9, 2, 3], 1) == (5,)
-    assert view.following([9], 8) == view.following([], 8) == ()
-
-
 def test_places_above_the_cap_are_looked_at_evenly() -> None:
     first, second = [1, 2] * 3000, [1, 3] * 1000
     [rung] = view_of([[first], [second]], [[1, 4] * 1000]).rungs([1])
@@ -120,8 +95,8 @@ def test_texts_that_may_not_answer_are_left_out_and_totals_scaled() -> None:
     one, *_ = view.rungs([1])
     assert set(one.counts) == {3}
     assert 500 <= one.total <= 700
-    assert view.following([2], 3) == ()
-    assert view.following([3], 3) == (1, 3, 1)
+    assert view.rungs([2]) == ()
+    assert set(view.rungs([3])[0].counts) == {1}
 
 
 def test_a_long_match_that_answers_is_found_where_no_looked_at_shorter_one_does() -> None:
@@ -148,4 +123,4 @@ def test_ids_that_no_text_can_hold_match_nothing(context: list[int]) -> None:
 def test_an_empty_project_says_nothing() -> None:
     for view in (view_of([], []), view_of([[]], [[]]), view_of([[[]], [[4]]], [[4]])):
         assert view.rungs([4]) == ()
-        assert view.following([4], 5) == ()
+        assert view.rungs([4]) == ()
