@@ -1,7 +1,7 @@
 """Whether related text helps: takes cursors with pieces of other files, gives how lines come out.
 
-The rows are those of CrossCodeEval, and the pieces come with them: this measures the prompt's layout
-and the model, not how well pieces are found.
+The rows are those of CrossCodeEval, and the pieces come with them: this measures the prompt's
+layout and the model, not how well pieces are found.
 """
 
 import gzip
