@@ -45,10 +45,11 @@ def requantize(source: Path, out: Path, precision: Precision) -> Bundle:
 
 def note(bundle: Bundle, precision: Precision) -> str:
     """What the card says of the new rounding."""
+    first = f"{bundle.manifest.precision}, sha256 {bundle.manifest.files[MODEL].sha256[:12]}..."
     return (
         f"\n## Rounded anew\n\nThe graph is {precision}, made by `python -m trainer.requantize` of "
-        f"what the {bundle.manifest.precision} codes of {bundle.manifest.files[MODEL].sha256[:12]} "
-        "stood for. The evaluation above was measured on those.\n"
+        f"the floats that the codes of another ({first}) stand for. The evaluation above was "
+        "measured on that one.\n"
     )
 
 
