@@ -1,12 +1,13 @@
 """A completion without an editor: takes a place in a file, gives what would be suggested."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import exp
 from pathlib import Path, PurePosixPath
 from threading import Event
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 from lsp_server.context import Cursor
@@ -16,11 +17,16 @@ from lsp_server.exclusions import is_excluded
 from lsp_server.loading import Model, load_model
 from lsp_server.locations import path_in_workspace
 from lsp_server.plugin_guard import PluginGuard
+from lsp_server.project.following import Following
+from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings, read_settings
 from lsp_server.suggestion import generate, select
 from lsp_server.surroundings import Surroundings
 
 PYTHON_SUFFIXES = frozenset((".py", ".pyi"))
+PATIENCE = 5.0
+"""Seconds that the project's files are read for; in an editor they are read in the background."""
+PAUSE = 0.02
 SHOWN_LINES = 3
 """Lines before the cursor that are printed."""
 
@@ -66,11 +72,32 @@ def complete_at(place: FilePlace, given: Mapping[str, Any]) -> Trial:
     """The suggestions at a place, with these settings; LoryError where there cannot be any."""
     settings, guard = read_settings(given), PluginGuard(complain)
     cursor = read_cursor(place, settings)
-    model = load_quietly(settings, guard)
+    workspace = Workspace(lambda uri: None)
+    model = load_quietly(settings, guard, workspace)
     if not model.serves(cursor.language):
         served = ", ".join(model.bundle.manifest.languages)
         raise LoryError(f"expected a file in {served}, found {place.path}; use another bundle")
-    return try_cursor(model, settings, guard, cursor)
+    with project_read(model, workspace, settings):
+        return try_cursor(model, settings, guard, cursor)
+
+
+@contextmanager
+def project_read(model: Model, workspace: Workspace, settings: Settings) -> Iterator[None]:
+    """Read the working folder's other files, as an editor's workspace, for PATIENCE at most."""
+    if model.project is None:
+        yield
+        return
+    workspace.begin([Path.cwd().as_uri()], settings)
+    tokenizer_path = str(model.bundle.tokenizer_path)
+    following = Following(model.project, model.tokenizer, tokenizer_path, complain)
+    following.start()
+    deadline = perf_counter() + PATIENCE
+    while model.project.whole != workspace.notes.epoch and perf_counter() < deadline:
+        sleep(PAUSE)
+    try:
+        yield
+    finally:
+        following.end()
 
 
 def try_cursor(model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor) -> Trial:
@@ -84,9 +111,11 @@ def try_cursor(model: Model, settings: Settings, guard: PluginGuard, cursor: Cur
     return Trial(tail, offers, milliseconds)
 
 
-def load_quietly(settings: Settings, guard: PluginGuard) -> Model:
+def load_quietly(
+    settings: Settings, guard: PluginGuard, workspace: Workspace | None = None
+) -> Model:
     """The model of these settings, told to nobody; LoryError where it does not load."""
-    return load_model(settings, guard, lambda percent, message: None)
+    return load_model(settings, guard, lambda percent, message: None, workspace)
 
 
 def complain(message: str) -> None:

@@ -61,6 +61,19 @@ def test_a_place_is_completed_by_a_bundle(source: Path, small_bundle: Path) -> N
     assert code == 0
 
 
+def test_other_files_of_the_working_folder_are_read_as_in_an_editor(source: Path) -> None:
+    call = "    frobnicator.reticulate_splines(quux_depth=17)\n"
+    other = "".join(f"def step_{number}(frobnicator):\n{call}\n" for number in range(6))
+    source.write_text("def last(frobnicator):\n    frobnicator.reticul\n")
+    place = f"{source.name}:2:24"
+    without, _, _ = run("complete", place, folder=source.parent)
+    (source.parent / "other.py").write_text(other)
+    with_it, errors, code = run("complete", place, folder=source.parent)
+    assert (errors, code) == ("", 0)
+    assert "ate_splines(quux_depth=17)" in with_it
+    assert "ate_splines" not in without
+
+
 def test_a_bundle_is_checked_and_shown(small_bundle: Path) -> None:
     out, errors, code = run("bundle", "check", small_bundle)
     assert "in order" in out
