@@ -128,7 +128,7 @@ class Settings:
         check_range("min_characters", self.min_characters, 1, 100)
         check_range("alternatives", self.alternatives, 1, 10)
         check_range("max_lines", self.max_lines, 1, 200)
-        check_range("draft", self.draft, 0, 32)
+        check_range("draft", self.draft, 0, 15)
         check_range("project_megabytes", self.project_megabytes, 1, 1000)
 
     def suggestions(self, *, invoked: bool) -> int:

@@ -10,16 +10,12 @@ Shapes: S tokens of a call, K and N a matrix's inputs and outputs, D width.
 """
 
 from collections.abc import Callable
-from typing import Final
 
 import numpy as np
 from onnx import GraphProto, TensorProto, helper
 
-from lsp_server.engines.decoder import INPUT_IDS, PRESENT
+from lsp_server.engines.decoder import FEW_TOKENS, INPUT_IDS, PRESENT
 from trainer.graph import MICROSOFT, GraphBuilder, cache_info
-
-FEW_TOKENS: Final = 16
-"""Calls of up to so many tokens take the way of decoding."""
 
 Body = Callable[[GraphBuilder], str]
 """Wires the layers into the builder it gets, and gives the name of their last output [1, S, D]."""

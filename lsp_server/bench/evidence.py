@@ -120,6 +120,7 @@ class Sampler:
         """Logits [V] before each of `ids`, which follow the prompt."""
         if not ids:
             return
+        self._cache.activate(prompt)
         logits_TV = self._cache.prefill(prompt, (), Event())
         assert logits_TV is not None  # nobody cancels
         yield logits_TV[-1].copy()

@@ -38,6 +38,10 @@ PLAIN_ATTENTION = ("ORT_GQA_DISABLE_FLASH_ATTENTION", "1")
 """Of onnxruntime's two ways of attending on a processor, the one that reads a prompt of 512 tokens
 in 45 ms instead of 52; it is chosen by a variable of the environment alone."""
 
+FEW_TOKENS = 16
+"""Calls of up to as many tokens round alike, whatever else is in them: a graph may take another way
+for longer ones, see `trainer/paths.py`."""
+
 SHORT_CALL = 64
 """Tokens; calls up to this long keep their buffers and bindings for the next of their size."""
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lsp_server.counters import EngineCounters
 from lsp_server.engines import Candidate, Limits, StopReason
+from lsp_server.engines.decoder import FEW_TOKENS
 from lsp_server.engines.mixture import mix
 from lsp_server.engines.prompt_cache import PromptCache
 from lsp_server.engines.sampling import Vector, make_sampler, softmax
@@ -78,7 +79,8 @@ class Decoding:
     def write(self, cancelled: Event) -> list[Candidate]:
         """The candidate, then as many others as `limits` ask for, the likeliest branch first."""
         ids, attempt = self._prompt.ids, self._begin()
-        drafted = self._draft(attempt, self._latest(ids), self._cache.decoder.context - len(ids))
+        room = min(self._cache.decoder.context - len(ids), FEW_TOKENS - self._cache.activate(ids))
+        drafted = self._draft(attempt, self._latest(ids), room)
         logits_TV = self._cache.prefill(ids, drafted, cancelled)
         self._counters.count_prompt(len(ids), self._cache.last_prefill)
         if logits_TV is None:

@@ -44,16 +44,20 @@ class PromptCache:
         """Tokens that the active slot still takes."""
         return self.decoder.context - len(self.ids)
 
+    def activate(self, ids: Sequence[int]) -> int:
+        """Turn to the slot that suits a prompt best; gives how many of its tokens must be read."""
+        start = min(self._choose_slot(ids), len(ids) - 1)
+        self.rewind(start)
+        self.last_prefill = len(ids) - start
+        return self.last_prefill
+
     def prefill(
         self, ids: Sequence[int], draft: Sequence[int], cancelled: Event
     ) -> NDArray[np.float32] | None:
         """Logits [T, V] after `ids` and after each token of `draft`; None where it was cancelled.
 
-        They are read into the slot that suits best.
+        `activate` has been called with the same ids.
         """
-        start = min(self._activate(ids), len(ids) - 1)
-        self.last_prefill = len(ids) - start
-        self.rewind(start)
         while (left := len(ids) - len(self.ids)) > PREFILL_TOKENS:
             if cancelled.is_set():
                 return None
@@ -75,7 +79,7 @@ class PromptCache:
         """Forget all but the first `length` tokens of the active slot."""
         del self.ids[length:]
 
-    def _activate(self, ids: Sequence[int]) -> int:
+    def _choose_slot(self, ids: Sequence[int]) -> int:
         """Choose a slot for a prompt; gives how many tokens it already holds of it."""
         shared = {slot: shared_tokens(self._slots[slot], ids) for slot in self._order}
         best = max(reversed(self._order), key=lambda slot: shared[slot])

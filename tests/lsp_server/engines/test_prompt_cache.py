@@ -26,6 +26,7 @@ def texts(small_tokenizer: Tokenizer, small_corpus: list[str]) -> list[list[int]
 
 
 def read(cache: PromptCache, ids: Sequence[int], draft: Sequence[int] = ()) -> np.ndarray:
+    cache.activate(ids)
     logits = cache.prefill(ids, draft, Event())
     assert logits is not None
     return logits.copy()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -9,14 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from lsp_server.bundle import load
 from lsp_server.engines import Candidate, Limits, StopReason
-from lsp_server.engines.mixture import LevelWeights, MixtureWeights
-from lsp_server.engines.onnx import OnnxEngine
+from lsp_server.engines.mixture import LevelWeights, MixtureWeights, read_weights
+from lsp_server.engines.onnx import OnnxEngine, create
 from lsp_server.engines.speculation import Drafter
 from lsp_server.engines.vocabulary import read_vocabulary
 from lsp_server.project.recall import ProjectRecall
 from lsp_server.project.rungs import Levels, Rung
-from lsp_server.prompt import Prompt, encode, last_piece, spm
+from lsp_server.prompt import Prompt, encode, last_piece, load_tokenizer, spm
+from lsp_server.settings import Settings
 
 TRUSTING = MixtureWeights(
     project=LevelWeights(length=(2.0,) * 10), file=LevelWeights(length=(2.0,) * 10)
@@ -69,6 +72,23 @@ def test_with_drafts_the_engine_writes_token_for_token_what_it_writes_without(
     assert drafted.stop == plain.stop
     assert drafted.logprobs == pytest.approx(plain.logprobs, abs=1e-3)
     assert [other.tokens for other in other_drafted] == [other.tokens for other in others]
+
+
+def test_the_shipped_bundle_writes_the_same_with_drafts_but_for_rounding() -> None:
+    engine = create(load(Settings().bundle_folder), threads=1)
+    tokenizer = load_tokenizer(Settings().bundle_folder / "tokenizer.json")
+    text = Path(create.__code__.co_filename).read_text(encoding="utf-8")
+    weights = read_weights(load(Settings().bundle_folder).mixture_path)
+    limits = replace(LIMITS, max_tokens=16, mixture=weights)
+    same: list[bool] = []
+    for at in range(600, 4200, 60):
+        prompt = prompt_at(tokenizer, text, at, heal=True)
+        (plain,), (drafted,) = (
+            write(engine, prompt, replace(limits, drafted=most)) for most in (0, 8)
+        )
+        same.append(drafted.tokens == plain.tokens)
+    assert engine.counters.accepted > 60
+    assert sum(same) >= 0.95 * len(same)  # float noise can move an activation by a step of int8
 
 
 def test_a_right_draft_saves_steps_and_a_wrong_one_changes_nothing(
