@@ -109,7 +109,8 @@ class Settings:
     cache_model: bool = True
     """Mix what the current file and the project say into the model's predictions."""
     draft: int = 8
-    """Tokens at most that are copied from the file or project and verified in one step; 0: none."""
+    """Tokens at most that are copied from the file or project and verified in one step; 0: none.
+    Only with the cache model: the model alone would write a quarter of them."""
     project: bool = True
     """Read the workspace's other files of the languages that are on, to complete as they do."""
     project_megabytes: int = 200

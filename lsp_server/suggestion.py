@@ -39,10 +39,9 @@ def generate(
         min_probability=least_probability(settings, cursor) * FORESIGHT,
         drafted=settings.draft,
         mixture=model.mixture,
-        mixed=settings.cache_model,
         alternatives=settings.suggestions(invoked=cursor.invoked),
     )
-    if settings.draft or settings.cache_model:
+    if settings.cache_model:
         prompt = replace(prompt, recall=recall_at(model, cursor, prompt.heal))
     return model.engine.complete(prompt, limits, cancelled)
 

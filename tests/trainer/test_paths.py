@@ -10,10 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from lsp_server.engines.decoder import OnnxDecoder, open_session
+from lsp_server.engines.decoder import FEW_TOKENS, OnnxDecoder, open_session
 from lsp_server.prompt import encode
 from trainer.architectures import build_decoder
-from trainer.paths import FEW_TOKENS
 
 Make = Callable[[str], Any]
 
