@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from lsp_server.bench import options
 from lsp_server.bench.config import OWN_SERVER, ReplayConfig, parse_options
 from lsp_server.bench.crossfile_cli import crossfile_command
 from lsp_server.bench.engines_cli import engines_command
@@ -40,27 +41,17 @@ app.command("start")(start_command)
 
 @app.command("replay")
 def replay_command(
-    files: Annotated[
-        list[Path] | None, typer.Option(help="A workspace; all its Python files are replayed.")
-    ] = None,
-    targets: Annotated[
-        Path | None, typer.Option("--list", help="JSON Lines (.gz) with repo, path: files to take.")
-    ] = None,
-    root: Annotated[
-        Path | None, typer.Option(help="Folder of the list's repositories, as extract writes it.")
-    ] = None,
-    server: Annotated[
-        str | None, typer.Option(help="The server's command; without it, Lory's own.")
-    ] = None,
+    files: options.Files = None,
+    targets: options.Targets = None,
+    root: options.TargetsRoot = None,
+    server: options.Server = None,
     menu: Annotated[bool, typer.Option("--menu", help="Ask for the completion menu.")] = (
         ReplayConfig.menu
     ),
     top: Annotated[
         int | None, typer.Option(help="Items on show; without it, 1 of a menu, all inline ones.")
     ] = ReplayConfig.top,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An initialization option.")
-    ] = None,
+    option: options.ServerOption = None,
     blocks: Annotated[int, typer.Option(help="Blocks to type.")] = ReplayConfig.blocks,
     points: Annotated[int, typer.Option(help="Cursors to ask at.")] = ReplayConfig.points,
     seed: Annotated[int, typer.Option(help="Of every choice.")] = ReplayConfig.seed,
@@ -69,9 +60,7 @@ def replay_command(
     ready: Annotated[
         float, typer.Option(help="Seconds to get ready in.")
     ] = ReplayConfig.ready_timeout,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Where all figures are written.")
-    ] = None,
+    json_file: options.JsonFile = None,
 ) -> None:
     """Type real code through a language server, key by key, and say what its suggestions saved."""
     config = ReplayConfig(

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from lsp_server.bench import options
 from lsp_server.bench.config import EnginesConfig
 from lsp_server.bench.engine_figures import compute
 from lsp_server.bench.engine_report import as_json, as_markdown, as_table
@@ -36,9 +37,7 @@ def engines_command(
     work: Annotated[
         Path | None, typer.Option(help="Folder that keeps converted models; else they are deleted.")
     ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Where all figures are written.")
-    ] = None,
+    json_file: options.JsonFile = None,
 ) -> None:
     """Measure engines on the same weights: reading a prompt, writing tokens, memory."""
     config = EnginesConfig(

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from lsp_server.bench import options
 from lsp_server.bench.calibration import (
     Bin,
     Written,
@@ -32,15 +33,9 @@ from lsp_server.trial import load_quietly
 
 def fit_command(
     out: Annotated[Path, typer.Option(help="File that the weights are written to.")],
-    files: Annotated[
-        list[Path] | None, typer.Option(help="A workspace; all its Python files are read.")
-    ] = None,
-    targets: Annotated[
-        Path | None, typer.Option("--list", help="JSON Lines (.gz) with repo, path: files to take.")
-    ] = None,
-    root: Annotated[
-        Path | None, typer.Option(help="Folder of the list's repositories, as extract writes it.")
-    ] = None,
+    files: options.Files = None,
+    targets: options.Targets = None,
+    root: options.TargetsRoot = None,
     bundle: Annotated[str, typer.Option(help="Folder of the bundle.")] = "",
     blocks: Annotated[int, typer.Option(min=1, help="Blocks of 12 lines per file.")] = 4,
     seed: Annotated[int, typer.Option(help="Of every choice.")] = 0,

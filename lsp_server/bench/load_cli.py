@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from lsp_server.bench import options
 from lsp_server.bench.config import OWN_SERVER, LoadConfig, parse_options
 from lsp_server.bench.load import type_fast
 from lsp_server.bench.load_report import load_json, load_table
@@ -22,22 +23,14 @@ def load_command(
     source: Annotated[
         Path, typer.Option(help="A file to type from.", show_default=False)
     ] = FAMILIAR_SOURCE,
-    root: Annotated[
-        Path | None, typer.Option(help="The workspace's folder; without it, an empty one.")
-    ] = None,
-    server: Annotated[
-        str | None, typer.Option(help="The server's command; without it, Lory's own.")
-    ] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An initialization option.")
-    ] = None,
+    root: options.Workspace = None,
+    server: options.Server = None,
+    option: options.ServerOption = None,
     rate: Annotated[float, typer.Option(help="Keys per second.")] = LoadConfig.rate,
     seconds: Annotated[float, typer.Option(help="Of typing.")] = LoadConfig.seconds,
     lines: Annotated[int, typer.Option(help="Of the document.")] = LoadConfig.lines,
     late: Annotated[float, typer.Option(help="Seconds an answer may take.")] = LoadConfig.late,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Where all figures are written.")
-    ] = None,
+    json_file: options.JsonFile = None,
 ) -> None:
     """Type faster than anybody can: is every request answered, and every edit taken at once?"""
     config = LoadConfig(

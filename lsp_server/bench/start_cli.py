@@ -8,20 +8,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from lsp_server.bench import options
 from lsp_server.bench.config import OWN_SERVER, StartConfig, parse_options
 from lsp_server.bench.start import measure_starts, start_table
 
 
 def start_command(
-    root: Annotated[
-        Path | None, typer.Option(help="The workspace's folder; without it, an empty one.")
-    ] = None,
-    server: Annotated[
-        str | None, typer.Option(help="The server's command; without it, Lory's own.")
-    ] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An initialization option.")
-    ] = None,
+    root: options.Workspace = None,
+    server: options.Server = None,
+    option: options.ServerOption = None,
     starts: Annotated[int, typer.Option(help="Processes to start.")] = StartConfig.starts,
     idle: Annotated[
         float, typer.Option(help="Seconds without a request.")

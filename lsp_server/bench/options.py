@@ -1,0 +1,22 @@
+"""What several benchmarks take on the command line: each option once, with its help."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Files = Annotated[list[Path] | None, typer.Option(help="A workspace; all its Python files count.")]
+Targets = Annotated[
+    Path | None, typer.Option("--list", help="JSON Lines (.gz) with repo, path: files to take.")
+]
+TargetsRoot = Annotated[
+    Path | None, typer.Option(help="Folder of the list's repositories, as extract writes it.")
+]
+Server = Annotated[str | None, typer.Option(help="The server's command; without it, Lory's own.")]
+ServerOption = Annotated[
+    list[str] | None, typer.Option(metavar="KEY=VALUE", help="An initialization option.")
+]
+Workspace = Annotated[
+    Path | None, typer.Option(help="The workspace's folder; without it, an empty one.")
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Where all figures are written.")]
