@@ -86,7 +86,8 @@ def test_heads_are_interleaved_as_ggml_rotates_them(train_model: Make, tmp_path:
 
 
 def test_a_gguf_file_reads_back_as_the_weights(train_model: Make, tmp_path: Path) -> None:
-    gguf = pytest.importorskip("gguf")
+    import gguf
+
     from trainer.conversion import write_gguf
 
     network = read_weights(save(train_model("llama"), "fp32", tmp_path))
