@@ -44,6 +44,11 @@ class Model:
             title += f" on {engine.provider.removesuffix('ExecutionProvider')}"
         return title
 
+    @property
+    def recalls(self) -> bool:
+        """Whether the cache model knows its tokens: texts are kept in ids of 16 bits."""
+        return fits_store(self.bundle)
+
     def serves(self, language: str) -> bool:
         """Whether the model was made for a language id."""
         return language in self.bundle.manifest.languages
@@ -68,7 +73,7 @@ def load_model(
     engine = start_engine(installed, bundle, settings)
     trusted = settings.trusted
     budget = budget_for(bundle.manifest.context)
-    indexed = workspace and settings.project and bundle.manifest.vocabulary <= SEPARATOR
+    indexed = workspace and settings.project and fits_store(bundle)
     completion = min(settings.max_tokens, bundle.manifest.context // 4)
     return Model(
         bundle=bundle,
@@ -80,6 +85,11 @@ def load_model(
         mixture=read_weights(bundle.mixture_path),
         project=ProjectIndex(workspace) if workspace and indexed else None,
     )
+
+
+def fits_store(bundle: Bundle) -> bool:
+    """Whether every token id is one that texts can be kept in."""
+    return bundle.manifest.vocabulary <= SEPARATOR
 
 
 def start_engine(installed: list[Plugin], bundle: Bundle, settings: Settings) -> Engine:

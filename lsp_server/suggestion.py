@@ -41,7 +41,7 @@ def generate(
         mixture=model.mixture,
         alternatives=settings.suggestions(invoked=cursor.invoked),
     )
-    if settings.cache_model:
+    if settings.cache_model and model.recalls:
         prompt = replace(prompt, recall=recall_at(model, cursor, prompt.heal))
     return model.engine.complete(prompt, limits, cancelled)
 
