@@ -193,26 +193,16 @@ class Completer:
             return  # another load follows
         self._forget_model()
         try:
-            from lsp_server.loading import load_model
+            from lsp_server.loading import follow_project, load_model
 
             progress = partial(post, loop, self._progress)
             self._model = load_model(settings, self._guard, progress, self._workspace)
-            self._follow_project(self._model)
+            self._following = follow_project(self._model, self._guard.report_once)
         except Exception as exc:
             log.error("cannot load: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
             post(loop, self._status.show, "error", 100, one_line(exc))
             return
         post(loop, self._status.show, "ready", 100, self._model.title)
-
-    def _follow_project(self, model: "Model") -> None:
-        """Have the project's files and open documents read from now on."""
-        if model.project is not None:
-            from lsp_server.project.following import Following
-
-            path = str(model.bundle.tokenizer_path)
-            report = self._guard.report_once
-            self._following = Following(model.project, model.tokenizer, path, report)
-            self._following.start()
 
     def _forget_model(self) -> None:
         self._model = None

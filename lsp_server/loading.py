@@ -8,8 +8,9 @@ from lsp_server.engines import Engine, TellsProvider
 from lsp_server.engines.mixture import MixtureWeights, read_weights
 from lsp_server.errors import EngineError, LoryError
 from lsp_server.line_tokens import LineTokenizer
-from lsp_server.plugin_guard import ActivePlugin, PluginGuard
+from lsp_server.plugin_guard import ActivePlugin, PluginGuard, Report
 from lsp_server.plugins import CONTEXTS, ENGINES, FILTERS, Plugin, find_plugin, list_plugins
+from lsp_server.project.following import Following
 from lsp_server.project.index import ProjectIndex
 from lsp_server.project.rungs import SEPARATOR
 from lsp_server.project.workspace import Workspace
@@ -73,7 +74,7 @@ def load_model(
     engine = start_engine(installed, bundle, settings)
     trusted = settings.trusted
     budget = budget_for(bundle.manifest.context)
-    indexed = workspace and settings.project and fits_store(bundle)
+    readable = settings.project and fits_store(bundle)
     completion = min(settings.max_tokens, bundle.manifest.context // 4)
     return Model(
         bundle=bundle,
@@ -83,8 +84,18 @@ def load_model(
         contexts=guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
         filters=guard.activate(installed, FILTERS, settings.filters, trusted=trusted),
         mixture=read_weights(bundle.mixture_path),
-        project=ProjectIndex(workspace) if workspace and indexed else None,
+        project=ProjectIndex(workspace) if workspace and readable else None,
     )
+
+
+def follow_project(model: Model, report: Report) -> Following | None:
+    """Have the project's files and open documents read from now on; None where there are none."""
+    if model.project is None:
+        return None
+    path = str(model.bundle.tokenizer_path)
+    following = Following(model.project, model.tokenizer, path, report)
+    following.start()
+    return following
 
 
 def fits_store(bundle: Bundle) -> bool:

@@ -14,16 +14,15 @@ from lsp_server.context import Cursor
 from lsp_server.documents import Encoding, TextDocument
 from lsp_server.errors import LoryError
 from lsp_server.exclusions import is_excluded
-from lsp_server.loading import Model, load_model
+from lsp_server.loading import Model, follow_project, load_model
 from lsp_server.locations import path_in_workspace
 from lsp_server.plugin_guard import PluginGuard
-from lsp_server.project.following import Following
+from lsp_server.project.walk import SUFFIXES
 from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings, read_settings
 from lsp_server.suggestion import generate, select
 from lsp_server.surroundings import Surroundings
 
-PYTHON_SUFFIXES = frozenset((".py", ".pyi"))
 PATIENCE = 5.0
 """Seconds that the project's files are read for; in an editor they are read in the background."""
 PAUSE = 0.02
@@ -84,20 +83,16 @@ def complete_at(place: FilePlace, given: Mapping[str, Any]) -> Trial:
 @contextmanager
 def project_read(model: Model, workspace: Workspace, settings: Settings) -> Iterator[None]:
     """Read the working folder's other files, as an editor's workspace, for PATIENCE at most."""
-    if model.project is None:
-        yield
-        return
     workspace.begin([Path.cwd().as_uri()], settings)
-    tokenizer_path = str(model.bundle.tokenizer_path)
-    following = Following(model.project, model.tokenizer, tokenizer_path, complain)
-    following.start()
+    following = follow_project(model, complain)
     deadline = perf_counter() + PATIENCE
-    while model.project.whole != workspace.notes.epoch and perf_counter() < deadline:
+    while model.project and not model.project.is_whole and perf_counter() < deadline:
         sleep(PAUSE)
     try:
         yield
     finally:
-        following.end()
+        if following is not None:
+            following.end()
 
 
 def try_cursor(model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor) -> Trial:
@@ -157,7 +152,7 @@ def read_document(path: Path) -> TextDocument:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise LoryError(f"expected a UTF-8 text file, found {path}: {exc}") from exc
-    language = "python" if path.suffix in PYTHON_SUFFIXES else path.suffix.removeprefix(".")
+    language = "python" if path.suffix in SUFFIXES["python"] else path.suffix.removeprefix(".")
     document = TextDocument(path.as_uri(), language, Encoding.UTF32)
     document.replace(text)
     return document

@@ -1,11 +1,11 @@
 """The figures of engines: takes rows of what they wrote, gives speed, memory and agreement."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from statistics import median
 
 from lsp_server.bench.engines import Row
+from lsp_server.engines.prompt_cache import shared_tokens
 
 REFERENCES = ("lory-fp32", "lory")
 """Whose tokens the others' are compared with: the first that was measured."""
@@ -66,7 +66,7 @@ def figures_of(
     firsts = [run.seconds[0] for run in runs]
     gaps = [(run.seconds[-1] - run.seconds[0]) / (len(run.seconds) - 1) for run in runs]
     shares = [
-        shared(run.tokens, reference[number]) / len(run.tokens)
+        shared_tokens(run.tokens, reference[number]) / len(run.tokens)
         for number, runs in row.written.items()
         for run in runs
         if number in reference
@@ -90,10 +90,3 @@ def reason(row: Row) -> str:
     if row.hello.missing:
         return f"not installed ({row.hello.missing}): pip install 'lory[bench]'"
     return row.died or row.hello.failed or "wrote nothing"
-
-
-def shared(left: Iterable[int], right: Iterable[int]) -> int:
-    """Tokens before the first that differs."""
-    return sum(
-        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(left, right, strict=False))
-    )

@@ -80,7 +80,7 @@ class Decoding:
         """The candidate, then as many others as `limits` ask for, the likeliest branch first."""
         ids, attempt = self._prompt.ids, self._begin()
         room = min(self._cache.decoder.context - len(ids), FEW_TOKENS - self._cache.activate(ids))
-        drafted = self._draft(attempt, self._latest(ids), room)
+        drafted = self._draft(attempt, self._latest(ids, len(ids)), room)
         logits_TV = self._cache.prefill(ids, drafted, cancelled)
         self._counters.count_prompt(len(ids), self._cache.last_prefill)
         if logits_TV is None:
@@ -131,7 +131,7 @@ class Decoding:
             room = min(self._limits.max_tokens - len(attempt.path), self._cache.room)
             if room <= 0:
                 return StopReason.LENGTH
-            context = [*self._latest(self._cache.ids), choice.token]
+            context = [*self._latest(self._cache.ids, len(self._cache.ids)), choice.token]
             drafted = self._draft(attempt, context, room - 1)
             logits_TV = self._feed([choice.token, *drafted], len(drafted) + 1)
 
@@ -151,7 +151,7 @@ class Decoding:
         logits_V[NEVER_WRITTEN] = -np.inf
         probabilities_V = softmax(logits_V)
         if self._drafter is not None and self._limits.mixed:
-            levels = self._drafter.recall.levels(self._latest(self._cache.ids[:end]))
+            levels = self._drafter.recall.levels(self._latest(self._cache.ids, end))
             mix(probabilities_V, levels, self._drafter.weights)
         if not healing:
             return self._pick(probabilities_V)
@@ -179,9 +179,9 @@ class Decoding:
         self._counters.drafted += len(drafted)
         return drafted
 
-    def _latest(self, ids: Sequence[int]) -> list[int]:
-        """The last tokens of text of what is cached."""
-        return list(ids[max(self._text_start, len(ids) - LONGEST) :])
+    def _latest(self, ids: Sequence[int], end: int) -> list[int]:
+        """The last tokens of text among the first `end`."""
+        return list(ids[max(self._text_start, end - LONGEST) : end])
 
 
 def restrict(probabilities_V: Vector, allowed: NDArray[np.int64], logits_V: Vector) -> Vector:

@@ -75,11 +75,14 @@ class ProjectIndex:
         """Of all segments."""
         return sum(segment.tokens for segment in self.segments)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all files have been read once under the rules that hold."""
+        return self.whole == self.workspace.notes.epoch
+
     def as_json(self) -> dict[str, int | bool]:
         """How much is known, in plain values, and whether all files have been read once."""
-        files = self._files
-        whole = self.whole == self.workspace.notes.epoch
-        return {"files": len(files.names), "tokens": self.tokens, "whole": whole}
+        return {"files": len(self._files.names), "tokens": self.tokens, "whole": self.is_whole}
 
     def clear(self, epoch: int) -> None:
         """Forget everything; what is added from now on was read under this epoch's rules."""

@@ -15,11 +15,11 @@ from pathlib import Path, PurePosixPath
 
 from lsp_server.context import Cursor
 from lsp_server.locations import path_in_workspace, path_of, real_path
+from lsp_server.project.reading import LARGEST, read_source
+from lsp_server.project.walk import SUFFIXES
 from lsp_server.related.outline import Module, read_module
 from lsp_server.surroundings import OpenText
 
-LARGEST_FILE = 1_000_000
-"""Bytes."""
 MOST_ENTRIES = 2_000
 """Of a folder that are looked at."""
 KNOWN_FILES = 512
@@ -94,7 +94,7 @@ class ProjectTexts:
             found = os.stat(file)
         except (OSError, ValueError):
             return None
-        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_FILE:
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
             return None
         state = found.st_mtime_ns, found.st_size
         known = self._known.get(file)
@@ -162,7 +162,7 @@ class TextsAt:
                 found = [entry.name for entry in islice(entries, MOST_ENTRIES)]
         except OSError:
             return []
-        names = sorted(name for name in found if name.endswith((".py", ".pyi")))
+        names = sorted(name for name in found if name.endswith(SUFFIXES["python"]))
         return [self.place.parent / name for name in names[:most]]
 
 
@@ -183,13 +183,6 @@ def reuse(known: SourceText | None, found: SourceText) -> SourceText:
 
 
 def read_text(file: PurePosixPath) -> str | None:
-    """The text of a file; None where it cannot be read or is none."""
-    try:
-        with open(file, "rb") as opened:
-            content = opened.read(LARGEST_FILE + 1)
-        text = content.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        return None
-    if len(content) > LARGEST_FILE or "\0" in text:
-        return None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    """The text of a file with plain line ends; None where it cannot be read or is none."""
+    text = read_source(str(file))
+    return None if text is None else text.replace("\r\n", "\n").replace("\r", "\n")

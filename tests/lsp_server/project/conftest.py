@@ -55,7 +55,7 @@ class Project:
         assert eventually(self.has_been_read)
 
     def has_been_read(self) -> bool:
-        return self.index.whole == self.workspace.notes.epoch
+        return self.index.is_whole
 
     def uri(self, name: str) -> str:
         return (self.root / name).as_uri()

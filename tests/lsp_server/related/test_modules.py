@@ -6,9 +6,10 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from lsp_server.project.reading import LARGEST
 from lsp_server.related.modules import Found, resolve
 from lsp_server.related.outline import read_module
-from lsp_server.related.texts import LARGEST_FILE, ProjectTexts
+from lsp_server.related.texts import ProjectTexts
 from tests.lsp_server.related.conftest import Project
 
 THING = 'def thing(a):\n    """What it does."""\n    raise SystemExit("run")\n'
@@ -151,7 +152,7 @@ def test_files_outside_of_the_workspace_are_never_opened(
 
 
 def test_huge_binary_and_strange_files_count_as_missing(project: Project) -> None:
-    project.write("huge.py", THING + "#" * LARGEST_FILE)
+    project.write("huge.py", THING + "#" * LARGEST)
     project.write("binary.py", THING.encode() + b"\0\xff\xfe")
     project.write("latin.py", THING.encode() + "# café".encode("latin-1"))
     (project.root / "folder.py").mkdir()
