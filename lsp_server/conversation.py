@@ -11,7 +11,8 @@ import sys
 from contextlib import suppress
 from threading import BoundedSemaphore, Thread
 
-from lsp_server.server import LoryServer, create_server
+from lsp_server.language_server import LoryServer
+from lsp_server.server import create_server
 from lsp_server.transport import FramedInput, Output
 
 FORMAT = "lory: %(levelname)s: %(message)s"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lsp_server.server import PATIENCE_FOR_SETTINGS
+from lsp_server.lifecycle import PATIENCE_FOR_SETTINGS
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import Editor, Rules, Script, StartEditor

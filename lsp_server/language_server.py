@@ -1,0 +1,95 @@
+"""The server as pygls has it: takes messages, gives them to handlers; Lory's line to the user."""
+
+import asyncio
+import json
+import logging
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+from lsprotocol import types as lsp
+from pygls.exceptions import FeatureRequestError, JsonRpcException
+from pygls.lsp.server import LanguageServer
+
+from lsp_server import __version__
+from lsp_server.plugin_guard import one_line
+from lsp_server.protocol import LoryProtocol
+from lsp_server.session import Session
+
+STATUS = "lory/status"
+STATUS_CAPABILITY = "loryStatus"
+"""Clients ask for `lory/status` with this key of the experimental capabilities."""
+
+log = logging.getLogger(__name__)
+
+
+class LoryServer(LanguageServer):
+    """pygls' server, with Lory's session and its line to the user."""
+
+    protocol: LoryProtocol
+
+    def __init__(self) -> None:
+        super().__init__("lory", __version__, protocol_cls=LoryProtocol)
+        self.session = Session(self, self.report)
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._bar = ""
+
+    @property
+    def experimental(self) -> dict[str, Any]:
+        """What the client can do beyond the protocol."""
+        found = self.client_capabilities.experimental
+        return found if isinstance(found, dict) else {}
+
+    def show(self, state: str, percent: int, message: str) -> None:
+        """Tell what the engine is doing: as `lory/status`, as a progress bar, as an error."""
+        if self.experimental.get(STATUS_CAPABILITY):
+            status = {"state": state, "percent": percent, "message": message}
+            self.protocol.notify(STATUS, status)
+        self._show_bar(state, percent, message)
+        if state == "error":
+            self._show_error(message)
+
+    def report(self, message: str) -> None:
+        """Show an error; from any thread."""
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._show_error, message)
+
+    def _show_error(self, message: str) -> None:
+        text = f"Lory: {message}"
+        self.window_show_message(lsp.ShowMessageParams(type=lsp.MessageType.Error, message=text))
+
+    def _show_bar(self, state: str, percent: int, message: str) -> None:
+        bar, token = self.work_done_progress, self._bar
+        window = self.client_capabilities.window
+        if window and window.work_done_progress and state == "loading" and not percent:
+            self._bar = str(uuid4())
+            bar.create(self._bar, partial(self._begin_bar, self._bar))
+        elif state != "loading":
+            self._bar = ""
+            if token in bar.tokens:
+                bar.end(token, lsp.WorkDoneProgressEnd(message=message))
+        elif token in bar.tokens:
+            bar.report(token, lsp.WorkDoneProgressReport(message=message, percentage=percent))
+
+    def _begin_bar(self, token: str, _: None) -> None:
+        if token == self._bar:  # still loading
+            begin = lsp.WorkDoneProgressBegin(title="Lory", percentage=0)
+            self.work_done_progress.begin(token, begin)
+
+    def take(self, body: bytes) -> None:
+        """Handle one message; what cannot be read is refused."""
+        try:
+            data = json.loads(body)
+            message = self.protocol.structure_message(data) if isinstance(data, dict) else data
+            self.protocol.handle_message(message)
+        except BrokenPipeError:
+            raise
+        except Exception as exc:
+            self._report_server_error(exc, JsonRpcException)
+
+    def report_server_error(self, error: Exception, source: type[Exception]) -> None:
+        """One line in the log for what pygls could not handle; the client has its own answer."""
+        if not self.protocol.refuse_unreadable(error):
+            log.error("%s", one_line(error), exc_info=error)
+            if source is not FeatureRequestError:
+                self._show_error(one_line(error))

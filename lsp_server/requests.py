@@ -1,0 +1,49 @@
+"""What a client asks: takes requests, gives ghost text, menu entries and counters."""
+
+from typing import Any
+
+from lsprotocol import types as lsp
+
+from lsp_server.answers import inline_list, menu_list, position_from, selection_from
+from lsp_server.language_server import LoryServer
+from lsp_server.settings import MenuMode
+
+
+async def inline_completion(
+    ls: LoryServer, params: lsp.InlineCompletionParams
+) -> lsp.InlineCompletionList | None:
+    """Ghost text; null only where a later request superseded this one."""
+    uri, position = params.text_document.uri, position_from(params.position)
+    selection = selection_from(params.context.selected_completion_info)
+    invoked = params.context.trigger_kind == lsp.InlineCompletionTriggerKind.Invoked
+    # before the first await: the text may change after it
+    place = ls.session.inline_place(uri, position, selection, invoked=invoked)
+    if place is None:
+        return lsp.InlineCompletionList(items=[])
+    candidates = await ls.session.complete(place.cursor)
+    return None if candidates is None else inline_list(candidates, place)
+
+
+async def completion(ls: LoryServer, params: lsp.CompletionParams) -> lsp.CompletionList | None:
+    """Entries for the completion menu, for clients without ghost text."""
+    if not menu_wanted(ls):
+        return lsp.CompletionList(is_incomplete=False, items=[])
+    position = position_from(params.position)
+    place = ls.session.menu_place(params.text_document.uri, position)  # before the first await
+    if place is None:
+        return lsp.CompletionList(is_incomplete=False, items=[])
+    candidates = await ls.session.complete(place.cursor)
+    return None if candidates is None else menu_list(candidates, place)
+
+
+def statistics(ls: LoryServer, _: Any) -> dict[str, Any]:
+    """Counters since the start, as the docstrings of `counters.py` say; nothing of any text."""
+    return ls.session.completer.statistics()
+
+
+def menu_wanted(ls: LoryServer) -> bool:
+    """Whether suggestions enter the menu: by the setting, or where there is no ghost text."""
+    mode, document = ls.session.settings.menu, ls.client_capabilities.text_document
+    if mode is MenuMode.AUTO:
+        return document is None or document.inline_completion is None
+    return mode is MenuMode.ON
