@@ -22,6 +22,7 @@ from lsp_server.errors import LoryError
 from lsp_server.plugin_guard import PluginGuard, one_line
 from lsp_server.settings import Settings
 from lsp_server.suggestion_cache import SuggestionCache
+from lsp_server.trace import Outcome, Source, Station, Trace
 from lsp_server.worker import Worker
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ PATIENCE_AT_END = 1.0
 
 log = logging.getLogger(__name__)
 
-Answer = asyncio.Future[list[Candidate] | None]
+Answer = asyncio.Future[Outcome | None]
 
 
 class Status(Protocol):
@@ -43,6 +44,15 @@ class Status(Protocol):
     def show(self, state: str, percent: int, message: str) -> None:
         """`state` is loading, ready, off or error."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the engine is doing, as `Status` was told last."""
+
+    name: str
+    percent: int
+    message: str
 
 
 @dataclass(slots=True, eq=False)
@@ -79,6 +89,14 @@ class Completer:
         self._loads = 0
         """The epoch that the latest load belongs to."""
         self._counters = Counters()
+        self.state = State("loading", 0, "waiting for the editor's settings")
+        self._fault = ""
+        """Why there is no model; written on the worker's thread."""
+
+    @property
+    def model(self) -> "Model | None":
+        """What is loaded."""
+        return self._model
 
     def statistics(self) -> dict[str, Any]:
         """What has been counted, in plain values."""
@@ -91,7 +109,7 @@ class Completer:
     def load(self, settings: Settings) -> None:
         """Load the model of these settings in the background; requests wait for it."""
         self.apply(settings)
-        self._status.show("loading", 0, "starting")
+        self._tell("loading", 0, "starting")
         loop = asyncio.get_running_loop()
         self._loads = self._epoch
         self._worker.submit_first(partial(self._load, settings, self._epoch, loop))
@@ -108,38 +126,48 @@ class Completer:
         self._loads = self._epoch
         self._cancel_all()
         self._worker.submit_first(self._forget_model)
-        self._status.show("off", 100, "turned off")
+        self._tell("off", 100, "turned off")
 
-    async def complete(self, cursor: Cursor) -> list[Candidate] | None:
+    def _tell(self, state: str, percent: int, message: str) -> None:
+        self.state = State(state, percent, message)
+        self._status.show(state, percent, message)
+
+    async def complete(self, cursor: Cursor, trace: Trace) -> list[Candidate] | None:
         """Candidates to show; None where a later request elsewhere in the document superseded it.
 
         Cancelling the task stops the engine between two tokens, unless another waits for the same.
+        `trace` is told how the answer came about.
         """
         begun = perf_counter()
         self._counters.requests += 1
         older = self._pending.get(cursor.uri)
         if older is not None and older.serves(cursor, self._epoch):
             self._counters.joined += 1
-            return self._cut(cursor, await self._wait(older))
+            trace.source = Source.JOINED
+            return self._take(cursor, trace, await self._wait(older))
         self.supersede(cursor.uri)
         if (known := self._recall(cursor)) is not None:
             self._counters.from_memory += 1
             self._counters.memory_ms.add((perf_counter() - begun) * 1e3)
-            return self._cut(cursor, known)
+            trace.source = Source.MEMORY
+            return self._take(cursor, trace, known)
         loop = asyncio.get_running_loop()
         pending = Pending(cursor, self._epoch, loop.create_future())
         self._pending[cursor.uri] = pending
         self._worker.submit(partial(self._generate, self._settings, pending, loop))
-        return self._cut(cursor, await self._wait(pending))
+        return self._take(cursor, trace, await self._wait(pending))
 
-    def _cut(self, cursor: Cursor, shown: list[Candidate] | None) -> list[Candidate] | None:
-        """The best of an answer's candidates, as many as a cursor's request wants."""
-        if shown is None:
+    def _take(
+        self, cursor: Cursor, trace: Trace, outcome: Outcome | None
+    ) -> list[Candidate] | None:
+        """The best of an outcome's candidates, as many as a cursor's request wants."""
+        if outcome is None:
             self._counters.superseded += 1
             return None
-        return shown[: self._settings.suggestions(invoked=cursor.invoked)]
+        trace.outcome = outcome
+        return list(outcome.filtered.shown[: self._settings.suggestions(invoked=cursor.invoked)])
 
-    async def _wait(self, pending: Pending) -> list[Candidate] | None:
+    async def _wait(self, pending: Pending) -> Outcome | None:
         """The answer; the engine stops once nobody waits for it any more."""
         pending.waiting += 1
         try:
@@ -175,16 +203,16 @@ class Completer:
         for uri in list(self._pending):
             self.supersede(uri)
 
-    def _recall(self, cursor: Cursor) -> list[Candidate] | None:
+    def _recall(self, cursor: Cursor) -> Outcome | None:
         """What remembered candidates offer at a cursor; None where the engine must be asked."""
         if self._model is None:
             return None
         from lsp_server.suggestion import select_rest
 
         for rest in self._cache.find(cursor):
-            shown = select_rest(self._model, self._settings, self._guard, cursor, rest)
-            if shown or not rest.typed:
-                return shown
+            found = select_rest(self._model, self._settings, self._guard, cursor, rest)
+            if found.shown or not rest.typed:
+                return Outcome(filtered=found, generation=rest.generation, typed=rest.typed)
         return None
 
     def _load(self, settings: Settings, epoch: int, loop: asyncio.AbstractEventLoop) -> None:
@@ -200,9 +228,10 @@ class Completer:
             self._following = follow_project(self._model, self._guard.report_once)
         except Exception as exc:
             log.error("cannot load: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
-            post(loop, self._status.show, "error", 100, one_line(exc))
+            self._fault = one_line(exc)
+            post(loop, self._tell, "error", 100, self._fault)
             return
-        post(loop, self._status.show, "ready", 100, self._model.title)
+        post(loop, self._tell, "ready", 100, self._model.title)
 
     def _forget_model(self) -> None:
         self._model = None
@@ -211,36 +240,44 @@ class Completer:
             self._following = None
 
     def _progress(self, percent: int, message: str) -> None:
-        self._status.show("loading", percent, message)
+        self._tell("loading", percent, message)
 
     def _generate(
         self, settings: Settings, pending: Pending, loop: asyncio.AbstractEventLoop
     ) -> None:
         """On the worker's thread: ask the engine, and answer the request with what may be shown."""
-        cursor, cancelled = pending.cursor, pending.cancelled
-        if cancelled.is_set():
+        if pending.cancelled.is_set():
             return
-        from lsp_server.suggestion import generate, select
-
-        found: list[Candidate] = []
-        shown: list[Candidate] = []
         try:
-            if self._model is not None and self._model.serves(cursor.language):
-                self._counters.engine_runs += 1
-                found = generate(self._model, settings, self._guard, cursor, cancelled)
-                shown = select(self._model, settings, self._guard, cursor, found)
+            outcome = self._ask_engine(settings, pending)
         except Exception as exc:
             log.error("no completion: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
             self._guard.report_once(one_line(exc))
-        post(loop, self._answer, pending, found, shown)
+            outcome = Outcome(obstacle=Station("engine", one_line(exc), passed=False))
+        post(loop, self._answer, pending, outcome)
 
-    def _answer(self, pending: Pending, found: list[Candidate], shown: list[Candidate]) -> None:
+    def _ask_engine(self, settings: Settings, pending: Pending) -> Outcome:
+        """What the engine has at a cursor and what of it may be shown, or why it is not asked."""
+        from lsp_server.suggestion import generate, select
+
+        model, cursor = self._model, pending.cursor
+        if model is None:
+            return Outcome(obstacle=Station("model", self._fault, passed=False))
+        if not model.serves(cursor.language):
+            return Outcome(obstacle=Station("model", model.refusal(cursor.language), passed=False))
+        self._counters.engine_runs += 1
+        found = generate(model, settings, self._guard, cursor, pending.cancelled)
+        shown = select(model, settings, self._guard, cursor, found.candidates)
+        return Outcome(filtered=shown, generation=found)
+
+    def _answer(self, pending: Pending, outcome: Outcome) -> None:
         if pending.answer.done():
             return  # superseded or cancelled meanwhile
         del self._pending[pending.cursor.uri]
-        if found and pending.epoch == self._epoch:
+        found = outcome.generation
+        if found and found.candidates and pending.epoch == self._epoch:
             self._cache.remember(pending.cursor, found)
-        pending.answer.set_result(shown)
+        pending.answer.set_result(outcome)
 
 
 def post(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:

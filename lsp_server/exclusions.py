@@ -15,8 +15,13 @@ FIXED = {"**/": r"(?:[^/]+/)*", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
 
 def is_excluded(path: PurePosixPath, patterns: Iterable[str]) -> bool:
     """Whether any pattern matches the path or a folder that it lies in."""
+    return excluding_pattern(path, patterns) is not None
+
+
+def excluding_pattern(path: PurePosixPath, patterns: Iterable[str]) -> str | None:
+    """The first pattern that matches the path or a folder that it lies in."""
     names = path.as_posix().strip("/")
-    return any(compiled.fullmatch(names) for compiled in map(compile_pattern, patterns))
+    return next((glob for glob in patterns if compile_pattern(glob).fullmatch(names)), None)
 
 
 @lru_cache(maxsize=1024)

@@ -1,11 +1,13 @@
 """Candidate filters: takes a candidate and its cursor, gives what may be shown of it, or None.
 
-They run in the order of the setting `filters`. A filter's name is the reason that the log gives
-for a candidate that is not shown.
+They run in the order of the setting `filters`. A user who asks why nothing was shown is told the
+filter's name, and its reason where it gives one: `explained_by`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import exp
+from typing import Protocol, runtime_checkable
 
 from lsp_server.candidates import FINISHED, prefix_probabilities, truncate
 from lsp_server.engines import Candidate, StopReason
@@ -32,27 +34,81 @@ class FilterContext:
 
 CandidateFilter = Callable[[Candidate, FilterContext], Candidate | None]
 """What the entry points of `lory.filters` name."""
+Reason = Callable[[Candidate, FilterContext], str]
 
 
+@runtime_checkable
+class GivesReason(Protocol):
+    """What a filter may have beyond being callable: it says why it has left nothing."""
+
+    reason: Reason
+    """Takes what the filter took; "; " parts what was wrong from what the user may change."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedFilter:
+    """A filter that gives its reasons."""
+
+    function: CandidateFilter
+    reason: Reason
+
+    def __call__(self, candidate: Candidate, context: FilterContext) -> Candidate | None:
+        """What the function gives."""
+        return self.function(candidate, context)
+
+
+def explained_by(reason: Reason) -> Callable[[CandidateFilter], ExplainedFilter]:
+    """Make a filter of a function, whose reasons another one gives."""
+    return lambda function: ExplainedFilter(function, reason)
+
+
+def tell_unlikely(candidate: Candidate, context: FilterContext) -> str:
+    """How likely the candidate's first whole word is."""
+    best = likeliest_part(candidate)
+    if not best.text.strip():
+        return "the model has no whole word to suggest"
+    found, least = exp(sum(best.logprobs)), context.min_probability
+    return (
+        f"{best.text!r} is {found:.0%} likely, below min_probability {least:.0%}; "
+        "lower min_probability to see it"
+    )
+
+
+def likeliest_part(candidate: Candidate) -> Candidate:
+    """The shortest part that could be shown; without one, what the model would have begun with."""
+    for characters, _ in showable_parts(candidate):
+        if candidate.text[:characters].strip():
+            return truncate(candidate, characters)
+    return candidate.unlikely or truncate(candidate, 0)
+
+
+@explained_by(tell_unlikely)
 def keep_likely_part(candidate: Candidate, context: FilterContext) -> Candidate | None:
     """The part with the most expected kept characters: probability that it is right times length.
 
-    Only parts that are right with at least `min_probability` count, and that end where a word does;
-    where the model ended or became unsure counts as such, the token limit does not. None where
-    there is no such part.
+    Only parts that are right with at least `min_probability` count. None where there is none.
     """
-    chosen = candidate.stop in FINISHED or candidate.stop is StopReason.UNLIKELY
-    best, best_gain, characters = 0, 0.0, 0
-    text = candidate.text
-    for token, probability in zip(candidate.tokens, prefix_probabilities(candidate), strict=True):
-        characters += len(token)
+    best, best_gain = 0, 0.0
+    for characters, probability in showable_parts(candidate):
         if probability < context.min_probability:
             break
-        at_end = characters == len(text)
-        boundary = chosen if at_end else ends_word(text, characters)
-        if boundary and probability * characters > best_gain:
+        if probability * characters > best_gain:
             best, best_gain = characters, probability * characters
     return truncate(candidate, best) if best else None
+
+
+def showable_parts(candidate: Candidate) -> Iterator[tuple[int, float]]:
+    """Characters and probability of each part that could be shown: it ends where a word does.
+
+    Where the model ended or became unsure counts as such, the token limit does not.
+    """
+    chosen = candidate.stop in FINISHED or candidate.stop is StopReason.UNLIKELY
+    text, characters = candidate.text, 0
+    for token, probability in zip(candidate.tokens, prefix_probabilities(candidate), strict=True):
+        characters += len(token)
+        at_end = characters == len(text)
+        if chosen if at_end else ends_word(text, characters):
+            yield characters, probability
 
 
 def ends_word(text: str, at: int) -> bool:
@@ -65,6 +121,12 @@ def is_word(character: str) -> bool:
     return character.isalnum() or character == "_"
 
 
+def tell_repeat(candidate: Candidate, context: FilterContext) -> str:
+    """What is repeated."""
+    return f"{candidate.text!r} stands after the cursor already"
+
+
+@explained_by(tell_repeat)
 def drop_repeat_of_suffix(candidate: Candidate, context: FilterContext) -> Candidate | None:
     """Cut text that the user already has right after the cursor; None where nothing is left."""
     text = candidate.text
@@ -118,6 +180,18 @@ def first_unopened(text: str, closer: str) -> int | None:
     return None
 
 
+def tell_short(candidate: Candidate, context: FilterContext) -> str:
+    """What is too short."""
+    text = candidate.text
+    if not text.strip():
+        return "there is only white space to suggest" if text else "there is no text to suggest"
+    least = context.min_characters
+    return (
+        f"{text!r} is shorter than min_characters {least}; lower min_characters to see such texts"
+    )
+
+
+@explained_by(tell_short)
 def drop_blank(candidate: Candidate, context: FilterContext) -> Candidate | None:
     """None for white space and for texts shorter than `min_characters` without it."""
     content = candidate.text.strip()

@@ -54,6 +54,12 @@ class Model:
         """Whether the model was made for a language id."""
         return language in self.bundle.manifest.languages
 
+    def refusal(self, language: str) -> str:
+        """Why a language is not served, and what to do."""
+        manifest = self.bundle.manifest
+        known = " and ".join(manifest.languages)
+        return f"{manifest.name} knows {known} only, not {language}; set another bundle"
+
 
 def load_model(
     settings: Settings,

@@ -48,7 +48,7 @@ class PluginGuard:
     def __init__(self, report: Report) -> None:
         self._report = report
         self._reported: set[str] = set()
-        self._off: set[tuple[str, str]] = set()
+        self._off: dict[tuple[str, str], str] = {}
 
     def activate(
         self, installed: Sequence[Plugin], group: str, names: Iterable[str], *, trusted: bool
@@ -74,13 +74,18 @@ class PluginGuard:
                 raise TypeError(f"expected {kind}, found {result!r}")
         except Exception as exc:
             log.exception("plugin %s of %s", plugin.name, plugin.group)
-            self._off.add((plugin.group, plugin.name))
-            self.report_once(
+            fault = (
                 f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version} raised "
                 f"{type(exc).__name__}: {exc}; it is off until restart"
             )
+            self._off[plugin.group, plugin.name] = fault
+            self.report_once(fault)
             return otherwise
         return result
+
+    def fault(self, active: ActivePlugin) -> str:
+        """Why a plugin is off; "" where it runs."""
+        return self._off.get((active.plugin.group, active.plugin.name), "")
 
     def report_once(self, message: str) -> None:
         """Show a line in the editor, unless it has been shown."""

@@ -20,7 +20,7 @@ async def inline_completion(
     place = ls.session.inline_place(uri, position, selection, invoked=invoked)
     if place is None:
         return lsp.InlineCompletionList(items=[])
-    candidates = await ls.session.complete(place.cursor)
+    candidates = await ls.session.complete(place)
     return None if candidates is None else inline_list(candidates, place)
 
 
@@ -32,7 +32,7 @@ async def completion(ls: LoryServer, params: lsp.CompletionParams) -> lsp.Comple
     place = ls.session.menu_place(params.text_document.uri, position)  # before the first await
     if place is None:
         return lsp.CompletionList(is_incomplete=False, items=[])
-    candidates = await ls.session.complete(place.cursor)
+    candidates = await ls.session.complete(place)
     return None if candidates is None else menu_list(candidates, place)
 
 

@@ -13,13 +13,14 @@ from lsp_server.completer import Completer, Status
 from lsp_server.context import Cursor
 from lsp_server.documents import Documents, Edit, Position, TextDocument
 from lsp_server.engines import Candidate
-from lsp_server.exclusions import is_excluded
+from lsp_server.exclusions import excluding_pattern
 from lsp_server.filters import is_word
 from lsp_server.locations import path_in_workspace, path_of, real_path
 from lsp_server.plugin_guard import PluginGuard, Report
 from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings, judge_settings
 from lsp_server.surroundings import Lookout
+from lsp_server.trace import Fate, Traces
 
 LOADED_WITH = (
     *("enabled", "bundle", "engine", "engine_options", "device", "threads", "max_tokens"),
@@ -65,6 +66,7 @@ class Session:
         self._options: Any = None
         self._loaded_for: Settings | None = None
         self._serving = asyncio.Event()
+        self.traces = Traces()
 
     def begin(self, options: Any) -> None:
         """Take `initializationOptions`; what is wrong with them `configure` will report."""
@@ -103,12 +105,20 @@ class Session:
         document = self.documents.get(uri)
         return None if document is None else document.text
 
-    async def complete(self, cursor: Cursor) -> list[Candidate] | None:
+    async def complete(self, place: Place) -> list[Candidate] | None:
         """What `Completer.complete` gives, once it is known what may be read; none of the rest."""
-        await self._serving.wait()
-        if self.documents.get(cursor.uri) is None:
-            return []
-        return await self.completer.complete(cursor)
+        cursor = place.cursor
+        trace = self.traces.begin(cursor.uri, place.end, invoked=cursor.invoked)
+        try:
+            await self._serving.wait()
+            if self.documents.get(cursor.uri) is None:
+                return []
+            shown = await self.completer.complete(cursor, trace)
+        except asyncio.CancelledError:
+            trace.end(Fate.CANCELLED)
+            raise
+        trace.end(Fate.SUPERSEDED if shown is None else Fate.ANSWERED, shown or ())
+        return shown
 
     def _load(self) -> None:
         """Load, unload or keep the model, as the settings ask."""
@@ -123,21 +133,24 @@ class Session:
         else:
             self.completer.apply(settings)
 
-    def may_read(self, uri: str, language: str) -> bool:
-        """Whether the text of a document may be kept and completed."""
+    def forbids(self, uri: str, language: str) -> str:
+        """Why the text of a document may not be kept and completed; "" where it may."""
         settings = self.settings
-        if not settings.enabled or not settings.languages.get(language, False):
-            return False
-        return not any(
-            is_excluded(path, settings.unread) for path in {path_of(uri), real_path(uri)}
-        )
+        if not settings.enabled:
+            return "lory is turned off"
+        if not settings.languages.get(language, False):
+            return f"language {language!r} is off"
+        for path in (path_of(uri), real_path(uri)):
+            if (pattern := excluding_pattern(path, settings.unread)) is not None:
+                return f"excluded by {pattern!r}"
+        return ""
 
     def open(self, uri: str, language: str, text: str) -> None:
         """A document was opened."""
-        if self.may_read(uri, language):
-            self.documents.open(uri, language, text)
+        if self.forbids(uri, language):
+            self._forget(uri, language)
         else:
-            self.documents.forget(uri, language)
+            self.documents.open(uri, language, text)
         self.workspace.open(uri)
 
     def edit(self, uri: str, edits: Iterable[Edit | str]) -> None:
@@ -156,13 +169,18 @@ class Session:
         self.documents.close(uri)
         self.workspace.close(uri)
         self.completer.forget(uri)
+        self.traces.forget(uri)
+
+    def _forget(self, uri: str, language: str) -> None:
+        self.documents.forget(uri, language)
+        self.completer.forget(uri)
+        self.traces.forget(uri)
 
     def _forget_what_may_not_be_read(self) -> None:
         self.documents.edited.drop_closed()
         for document in self.documents.read():
-            if not self.may_read(document.uri, document.language):
-                self.documents.forget(document.uri, document.language)
-                self.completer.forget(document.uri)
+            if self.forbids(document.uri, document.language):
+                self._forget(document.uri, document.language)
 
     def inline_place(
         self,

@@ -1,22 +1,24 @@
 """Suggestions: takes a cursor and the loaded model, gives candidates and which of them to show."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from threading import Event
+from time import perf_counter
 
 from lsp_server.candidates import FINISHED
 from lsp_server.context import Context, Cursor
-from lsp_server.engines import Candidate, Limits, StopRule
-from lsp_server.filters import FilterContext
+from lsp_server.engines import Candidate, Limits, StopRule, TellsPrefill
+from lsp_server.filters import FilterContext, GivesReason
 from lsp_server.loading import Model
-from lsp_server.plugin_guard import PluginGuard
+from lsp_server.plugin_guard import ActivePlugin, PluginGuard
 from lsp_server.project.recall import ProjectRecall
 from lsp_server.prompt import Parts, assemble, encode
 from lsp_server.settings import BlockMode, Settings
 from lsp_server.stopping import next_line, rule_for
 from lsp_server.suggestion_cache import Rest
 from lsp_server.syntax import ONE_LINE, extent_at
+from lsp_server.trace import Filtered, Generation, Verdict
 
 FORESIGHT = 0.5
 """The engine goes on until the text is this much less likely than what may be shown: once a user
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 
 def generate(
     model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor, cancelled: Event
-) -> list[Candidate]:
+) -> Generation:
     """The engine's candidates at a cursor, before any filter."""
     context = Context()
     for active in model.contexts:
@@ -43,7 +45,15 @@ def generate(
     )
     if settings.cache_model and model.recalls:
         prompt = replace(prompt, recall=recall_at(model, cursor, prompt.heal))
-    return model.engine.complete(prompt, limits, cancelled)
+    begun, engine = perf_counter(), model.engine
+    candidates = engine.complete(prompt, limits, cancelled)
+    return Generation(
+        prompt=prompt.ids,
+        candidates=tuple(candidates),
+        read=engine.last_prefill if isinstance(engine, TellsPrefill) else None,
+        milliseconds=(perf_counter() - begun) * 1e3,
+        faults=tuple(filter(None, map(guard.fault, model.contexts))),
+    )
 
 
 def recall_at(model: Model, cursor: Cursor, heal: str) -> ProjectRecall:
@@ -83,7 +93,7 @@ def select(
     guard: PluginGuard,
     cursor: Cursor,
     candidates: Iterable[Candidate],
-) -> list[Candidate]:
+) -> Filtered:
     """What the filters leave of candidates, the same text once."""
     context = FilterContext(
         prefix=cursor.prefix,
@@ -92,14 +102,21 @@ def select(
         min_probability=least_probability(settings, cursor),
         min_characters=settings.min_characters,
     )
-    kept = (apply_filters(model, guard, candidate, context) for candidate in candidates)
-    shown = {candidate.text: candidate for candidate in kept if candidate and candidate.text}
-    return list(shown.values())
+    shown: dict[str, Candidate] = {}
+    verdicts: list[Verdict] = []
+    for candidate in candidates:
+        kept: Candidate | None = candidate
+        for verdict in apply_filters(model, guard, candidate, context):
+            verdicts.append(verdict)
+            kept = verdict.after
+        if kept and kept.text:
+            shown[kept.text] = kept
+    return Filtered(tuple(shown.values()), tuple(verdicts))
 
 
 def select_rest(
     model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor, rest: Rest
-) -> list[Candidate]:
+) -> Filtered:
     """What may be shown of remembered candidates.
 
     The end of a text that the user types along stays, however short; where the engine might go on,
@@ -109,21 +126,32 @@ def select_rest(
         return select(model, settings, guard, cursor, rest.candidates)
     lenient = replace(settings, min_characters=1)
     whole = {candidate.text for candidate in rest.candidates if candidate.stop in FINISHED}
-    shown = select(model, lenient, guard, cursor, rest.candidates)
+    found = select(model, lenient, guard, cursor, rest.candidates)
     enough = settings.min_characters
-    return [item for item in shown if item.text in whole or len(item.text.strip()) >= enough]
+    kept = (item for item in found.shown if item.text in whole or len(item.text.strip()) >= enough)
+    return replace(found, shown=tuple(kept))
 
 
 def apply_filters(
     model: Model, guard: PluginGuard, candidate: Candidate, context: FilterContext
-) -> Candidate | None:
-    """A candidate after every filter; None where one of them drops it, and the log says which."""
-    kept: Candidate | None = candidate
+) -> Iterator[Verdict]:
+    """What each filter makes of a candidate, up to one that leaves nothing."""
+    before = candidate
     for active in model.filters:
-        if kept is None:
-            break
-        before = kept
         kept = guard.run(active, Candidate | None, before, before, context)
+        reason = "" if kept else reason_of(guard, active, before, context)
+        name, fault = active.plugin.name, guard.fault(active)
+        yield Verdict(filter=name, before=before, after=kept, reason=reason, fault=fault)
         if kept is None:
-            log.info("filter %s drops %r", active.plugin.name, before.text)
-    return kept
+            log.info("filter %s drops %r: %s", name, before.text, reason)
+            return
+        before = kept
+
+
+def reason_of(
+    guard: PluginGuard, active: ActivePlugin, candidate: Candidate, context: FilterContext
+) -> str:
+    """Why a filter has left nothing of a candidate; "" where it does not say."""
+    if not isinstance(active.function, GivesReason):
+        return ""
+    return guard.run(replace(active, function=active.function.reason), str, "", candidate, context)

@@ -11,6 +11,7 @@ from lsp_server.candidates import drop_typed
 from lsp_server.context import Cursor
 from lsp_server.documents import PREFIX_CHARACTERS
 from lsp_server.engines import Candidate
+from lsp_server.trace import Generation
 
 COMPARED_CHARACTERS = PREFIX_CHARACTERS // 2
 """Prefixes that agree on this many are cut from one long document; a prompt takes in fewer."""
@@ -22,10 +23,10 @@ CURSORS = 8
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """The candidates of one cursor."""
+    """What the engine gave at one cursor."""
 
     cursor: Cursor
-    candidates: tuple[Candidate, ...]
+    generation: Generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class Rest:
 
     typed: int
     candidates: tuple[Candidate, ...]
+    generation: Generation
+    """The run of the engine that they come from."""
 
 
 class SuggestionCache:
@@ -42,10 +45,10 @@ class SuggestionCache:
     def __init__(self) -> None:
         self._documents: OrderedDict[str, deque[Remembered]] = OrderedDict()
 
-    def remember(self, cursor: Cursor, candidates: list[Candidate]) -> None:
-        """Keep a cursor's candidates, none included."""
+    def remember(self, cursor: Cursor, generation: Generation) -> None:
+        """Keep a cursor's candidates."""
         remembered = self._documents.setdefault(cursor.uri, deque(maxlen=CURSORS))
-        remembered.appendleft(Remembered(cursor, tuple(candidates)))
+        remembered.appendleft(Remembered(cursor, generation))
         self._documents.move_to_end(cursor.uri)
         if len(self._documents) > DOCUMENTS:
             self._documents.popitem(last=False)
@@ -66,20 +69,21 @@ class SuggestionCache:
 
 def rest_at(remembered: Remembered, cursor: Cursor) -> Rest | None:
     """What is left of remembered candidates; None where something else was typed or changed."""
-    old = remembered.cursor
+    old, generation = remembered.cursor, remembered.generation
     if (old.path, old.language, old.suffix) != (cursor.path, cursor.language, cursor.suffix):
         return None
     if cursor.invoked and not old.invoked:
         return None  # fewer candidates were asked for than are wanted now
     if same_text(old.prefix, cursor.prefix):
-        return Rest(0, remembered.candidates)
+        return Rest(0, generation.candidates, generation)
     if cursor.invoked:
         return None  # those that do not agree with what was typed are missing
-    for candidate in remembered.candidates:
+    for candidate in generation.candidates:
         if typed := typed_characters(old.prefix, cursor.prefix, candidate.text):
             along = candidate.text[:typed]
-            agreeing = [item for item in remembered.candidates if item.text.startswith(along)]
-            return Rest(typed, tuple(drop_typed(item, typed) for item in agreeing))
+            agreeing = (item for item in generation.candidates if item.text.startswith(along))
+            rests = tuple(drop_typed(item, typed) for item in agreeing)
+            return Rest(typed, rests, generation)
     return None
 
 

@@ -99,7 +99,7 @@ def try_cursor(model: Model, settings: Settings, guard: PluginGuard, cursor: Cur
     """What would be suggested at one cursor, and how long it took."""
     start = perf_counter()
     found = generate(model, settings, guard, cursor, Event())
-    shown = select(model, settings, guard, cursor, found)
+    shown = select(model, settings, guard, cursor, found.candidates).shown
     milliseconds = (perf_counter() - start) * 1e3
     tail = "".join(cursor.prefix.splitlines(keepends=True)[-SHOWN_LINES:])
     offers = tuple(Offer(item.text, exp(sum(item.logprobs))) for item in shown)

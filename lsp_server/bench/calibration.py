@@ -81,7 +81,8 @@ def write_at_cursors(
         for file in group:
             known = replace(model, project=Fixed(others.view(file)))  # type: ignore[arg-type]
             for cursor, truth in cursors(file, blocks, Random(f"{seed} {file.name} cal")):
-                for candidate in generate(known, settings, guard, cursor, Event()):
+                found = generate(known, settings, guard, cursor, Event())
+                for candidate in found.candidates:
                     rows += judge(candidate, truth)
             watch(file.name)
     return Written(np.array([row[0] for row in rows]), np.array([row[1] for row in rows], bool))

@@ -1,7 +1,7 @@
 """What an engine is: takes a prompt and limits, gives candidates, on one worker thread."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Event
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -66,6 +66,8 @@ class Candidate:
     logprobs: tuple[float, ...]
     """Natural logarithm of each token's probability, given the text typed so far."""
     stop: StopReason
+    unlikely: "Candidate | None" = field(default=None, compare=False)
+    """With the token that made it too unlikely to go on, where nothing was written before that."""
 
     @property
     def text(self) -> str:
@@ -89,6 +91,14 @@ class TellsProvider(Protocol):
 
     provider: str
     """Such as `CPUExecutionProvider`."""
+
+
+@runtime_checkable
+class TellsPrefill(Protocol):
+    """What an engine may have beyond `Engine`: a user who asks why is told what it had to read."""
+
+    last_prefill: int
+    """Tokens of the last prompt that were not cached."""
 
 
 @runtime_checkable

@@ -21,6 +21,7 @@ class CandidateWriter:
         self._tokens: list[str] = []
         self._logprobs: list[float] = []
         self._total = 0.0
+        self._unlikely: Candidate | None = None
 
     def add(self, piece: bytes, logprob: float) -> StopReason | None:
         """Append one token; a reason once the candidate is finished.
@@ -28,9 +29,10 @@ class CandidateWriter:
         A token's text is what it completes: the half of a character waits for its other half.
         """
         self._total += logprob
-        if self._total < self._least:
-            return StopReason.UNLIKELY
         fresh = piece[len(self.healing) :]
+        if self._total < self._least:
+            self._refuse(fresh.decode(errors="replace"))
+            return StopReason.UNLIKELY
         self.healing = self.healing[len(piece) :]
         try:
             text = self._utf8.decode(fresh)
@@ -47,7 +49,12 @@ class CandidateWriter:
 
     def finish(self, reason: StopReason) -> Candidate:
         """What was written."""
-        return Candidate(tuple(self._tokens), tuple(self._logprobs), reason)
+        return Candidate(tuple(self._tokens), tuple(self._logprobs), reason, self._unlikely)
+
+    def _refuse(self, text: str) -> None:
+        """Keep what the candidate would have begun with, for whoever asks why there is none."""
+        if not any(self._tokens):
+            self._unlikely = Candidate((text,), (self._total,), StopReason.UNLIKELY)
 
     def _apply_rule(self) -> StopReason | None:
         keep = self._limits.stop("".join(self._tokens))

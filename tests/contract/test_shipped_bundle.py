@@ -63,7 +63,8 @@ def test_the_shipped_model_knows_the_commonest_idioms(
         uri="file:///a.py", language="python", path="a.py", prefix=prefix, suffix=suffix
     )
     guard = PluginGuard(complain)
-    (found,) = generate(model, Settings(min_probability=0.0), guard, cursor, Event())
+    settings = Settings(min_probability=0.0)
+    (found,) = generate(model, settings, guard, cursor, Event()).candidates
     assert expected in found.text
 
 

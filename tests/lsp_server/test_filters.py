@@ -7,6 +7,7 @@ import pytest
 
 from lsp_server.engines import Candidate, StopReason
 from lsp_server.filters import (
+    ExplainedFilter,
     FilterContext,
     drop_blank,
     drop_repeat_of_suffix,
@@ -90,3 +91,42 @@ def test_what_stands_behind_the_cursor_is_not_repeated(
 @pytest.mark.parametrize(("text", "shown"), [("", 0), ("  \n ", 0), (" ab ", 0), (" abc", 1)])
 def test_white_space_and_very_short_texts_are_not_shown(text: str, shown: int) -> None:
     assert bool(drop_blank(candidate_of((text, 1.0)), CONTEXT)) == shown
+
+
+UNLIKELY = candidate_of(("import", 0.3), stop=StopReason.UNLIKELY)
+
+
+@pytest.mark.parametrize(
+    ("dropping", "candidate", "said"),
+    [
+        (
+            keep_likely_part,
+            candidate_of(("re", 0.6), ("turn", 0.6), (" x", 0.9)),
+            "'return' is 36% likely, below min_probability 50%; lower min_probability to see it",
+        ),
+        (
+            keep_likely_part,
+            replace(candidate_of(stop=StopReason.UNLIKELY), unlikely=UNLIKELY),
+            "'import' is 30% likely, below min_probability 50%; lower min_probability to see it",
+        ),
+        (
+            keep_likely_part,
+            candidate_of(("na", 0.9), stop=StopReason.LENGTH),
+            "the model has no whole word to suggest",
+        ),
+        (drop_repeat_of_suffix, candidate_of((")", 0.9)), "')' stands after the cursor already"),
+        (drop_blank, candidate_of(("\n  ", 0.9)), "there is only white space to suggest"),
+        (drop_blank, candidate_of(), "there is no text to suggest"),
+        (
+            drop_blank,
+            candidate_of(("x ", 0.9)),
+            "'x ' is shorter than min_characters 3; lower min_characters to see such texts",
+        ),
+    ],
+)
+def test_a_filter_that_leaves_nothing_says_why(
+    dropping: ExplainedFilter, candidate: Candidate, said: str
+) -> None:
+    context = replace(CONTEXT, suffix=")\n")
+    assert dropping(candidate, context) is None
+    assert dropping.reason(candidate, context) == said

@@ -1,18 +1,25 @@
-"""What the engine is asked for at a cursor, by settings and by who asks."""
+"""What the engine is asked for at a cursor, and what every station tells of its answer."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import EntryPoint
+from math import log
 from pathlib import Path
 from threading import Event
+from typing import NoReturn
 
 import pytest
 
 from lsp_server.context import Cursor
-from lsp_server.engines import Candidate, Limits
+from lsp_server.engines import Candidate, Limits, StopReason
+from lsp_server.filters import FilterContext, drop_blank, explained_by, keep_likely_part
 from lsp_server.loading import Model, load_model
-from lsp_server.plugin_guard import PluginGuard
+from lsp_server.plugin_guard import ActivePlugin, PluginGuard
+from lsp_server.plugins import CONTEXTS, FILTERS, Plugin
 from lsp_server.prompt import Prompt
 from lsp_server.settings import Settings
-from lsp_server.suggestion import FORESIGHT, generate
+from lsp_server.suggestion import FORESIGHT, generate, select
+from lsp_server.trace import Generation
 
 CURSOR = Cursor(
     uri="file:///a.py", language="python", path="a.py", prefix="import os\nos.", suffix="\n"
@@ -47,8 +54,8 @@ def model(small_bundle: Path, engine: Asked) -> Model:
     return replace(loaded, engine=engine)
 
 
-def ask(model: Model, cursor: Cursor = CURSOR, settings: Settings | None = None) -> None:
-    generate(model, settings or Settings(), PluginGuard(pytest.fail), cursor, Event())
+def ask(model: Model, cursor: Cursor = CURSOR, settings: Settings | None = None) -> Generation:
+    return generate(model, settings or Settings(), PluginGuard(pytest.fail), cursor, Event())
 
 
 def test_the_file_s_text_is_recalled_unless_the_cache_model_is_off(
@@ -79,3 +86,95 @@ def test_one_who_asks_gets_alternatives_however_unlikely_and_typing_gets_one_tha
     typing, asking = engine.limits
     assert (typing.alternatives, typing.min_probability) == (1, 0.8 * FORESIGHT)
     assert (asking.alternatives, asking.min_probability) == (4, 0.0)
+
+
+class Reading(Asked):
+    """An engine that tells what it had to read."""
+
+    last_prefill = 3
+
+
+def test_a_run_of_the_engine_keeps_its_prompt_and_what_was_read_of_it(
+    model: Model, engine: Asked
+) -> None:
+    silent, telling = ask(model), ask(replace(model, engine=Reading()))
+    assert silent.prompt == engine.prompts[0].ids
+    assert (silent.read, telling.read) == (None, 3)
+    assert silent.candidates == ()
+    assert silent.faults == ()
+    assert silent.milliseconds >= 0
+
+
+def plugin(group: str, name: str, function: Callable[..., object]) -> ActivePlugin:
+    """A plugin of another distribution."""
+    return ActivePlugin(Plugin(name, group, "other", "1", EntryPoint(name, "a:b", group)), function)
+
+
+def fail(*_: object) -> NoReturn:
+    raise ValueError("no luck")
+
+
+def shout(candidate: Candidate, context: FilterContext) -> Candidate:
+    return replace(candidate, tokens=tuple(token.upper() for token in candidate.tokens))
+
+
+@explained_by(fail)
+def drop_without_reason(candidate: Candidate, context: FilterContext) -> None:
+    return None
+
+
+def test_a_context_plugin_that_fails_is_told_of_in_every_later_run(model: Model) -> None:
+    guard = PluginGuard(lambda message: None)
+    failing = replace(model, contexts=(plugin(CONTEXTS, "bad", fail), *model.contexts))
+    for _ in range(2):
+        [fault] = generate(failing, Settings(), guard, CURSOR, Event()).faults
+        assert fault == (
+            "plugin 'bad' of other 1 raised ValueError: no luck; it is off until restart"
+        )
+
+
+def test_each_filter_tells_what_it_made_of_each_candidate(model: Model) -> None:
+    guard = PluginGuard(lambda message: None)
+    names: dict[str, Callable[..., object]] = {
+        "fail": fail,
+        "likely": keep_likely_part,
+        "shout": shout,
+        "blank": drop_blank,
+    }
+    filters = tuple(plugin(FILTERS, name, function) for name, function in names.items())
+    candidates = [
+        Candidate(("path", ".x"), (log(0.9), log(0.5)), StopReason.END),
+        Candidate(("sep",), (log(0.2),), StopReason.END),
+        Candidate(("a",), (log(0.9),), StopReason.END),
+    ]
+    found = select(replace(model, filters=filters), Settings(), guard, CURSOR, candidates)
+    assert [item.text for item in found.shown] == ["PATH"]
+    told = [(v.filter, v.before.text, v.after and v.after.text) for v in found.verdicts]
+    assert told == [
+        ("fail", "path.x", "path.x"),
+        ("likely", "path.x", "path"),
+        ("shout", "path", "PATH"),
+        ("blank", "PATH", "PATH"),
+        ("fail", "sep", "sep"),
+        ("likely", "sep", None),
+        ("fail", "a", "a"),
+        ("likely", "a", "a"),
+        ("shout", "a", "A"),
+        ("blank", "A", None),
+    ]
+    assert [bool(verdict.reason) for verdict in found.verdicts] == [
+        verdict.after is None for verdict in found.verdicts
+    ]
+    assert {verdict.filter for verdict in found.verdicts if verdict.fault} == {"fail"}
+
+
+def test_a_filter_whose_reason_fails_is_off_like_one_that_fails_itself(model: Model) -> None:
+    reports: list[str] = []
+    filters = (plugin(FILTERS, "bad", drop_without_reason),)
+    candidate = Candidate(("path",), (0.0,), StopReason.END)
+    asked = replace(model, filters=filters), Settings(), PluginGuard(reports.append), CURSOR
+    first, second = select(*asked, [candidate]), select(*asked, [candidate])
+    assert (first.shown, second.shown) == ((), (candidate,))
+    assert first.verdicts[0].reason == ""
+    assert "raised ValueError: no luck" in first.verdicts[0].fault
+    assert len(reports) == 1

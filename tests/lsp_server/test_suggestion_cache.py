@@ -9,6 +9,7 @@ from lsp_server.context import Cursor
 from lsp_server.documents import PREFIX_CHARACTERS, Edit, Encoding, Position, TextDocument
 from lsp_server.engines import Candidate, StopReason
 from lsp_server.suggestion_cache import CURSORS, DOCUMENTS, Rest, SuggestionCache
+from lsp_server.trace import Generation
 
 TEXTS = st.text(alphabet="ab\n", max_size=8)
 CURSOR = Cursor(uri="u", language="python", path="a.py", prefix="x = ", suffix="\ny\n")
@@ -17,6 +18,14 @@ CURSOR = Cursor(uri="u", language="python", path="a.py", prefix="x = ", suffix="
 def candidate_of(text: str) -> Candidate:
     """A candidate of one token per character."""
     return Candidate(tuple(text), (-0.1,) * len(text), StopReason.END)
+
+
+def remember(cache: SuggestionCache, cursor: Cursor, *texts: str) -> None:
+    """Have a run of the engine remembered that gave these texts."""
+    candidates = tuple(map(candidate_of, texts))
+    cache.remember(
+        cursor, Generation(prompt=(), candidates=candidates, read=None, milliseconds=1.0)
+    )
 
 
 def texts_of(rests: list[Rest]) -> list[list[str]]:
@@ -29,7 +38,7 @@ def test_a_rest_is_found_exactly_where_the_text_is_the_old_one_with_a_part_typed
     prefix: str, text: str, new_prefix: str, suffix: str
 ) -> None:
     cache = SuggestionCache()
-    cache.remember(replace(CURSOR, prefix=prefix, suffix=suffix), [candidate_of(text)])
+    remember(cache, replace(CURSOR, prefix=prefix, suffix=suffix), text)
     found = cache.find(replace(CURSOR, prefix=new_prefix, suffix=suffix))
     typed = new_prefix.removeprefix(prefix)
     along = new_prefix.startswith(prefix) and text.startswith(typed)
@@ -41,7 +50,7 @@ def test_a_rest_is_found_exactly_where_the_text_is_the_old_one_with_a_part_typed
 
 def test_a_change_behind_the_cursor_or_in_the_path_makes_earlier_candidates_worthless() -> None:
     cache = SuggestionCache()
-    cache.remember(CURSOR, [candidate_of("value")])
+    remember(cache, CURSOR, "value")
     typed = replace(CURSOR, prefix="x = va")
     assert texts_of(cache.find(typed)) == [["lue"]]
     for other in (
@@ -56,16 +65,16 @@ def test_a_change_behind_the_cursor_or_in_the_path_makes_earlier_candidates_wort
 
 def test_all_candidates_that_agree_with_what_is_typed_go_on() -> None:
     cache = SuggestionCache()
-    cache.remember(CURSOR, [candidate_of(text) for text in ("value", "valid", "other")])
+    remember(cache, CURSOR, "value", "valid", "other")
     assert texts_of(cache.find(replace(CURSOR, prefix="x = val"))) == [["ue", "id"]]
 
 
 def test_a_person_who_asks_is_answered_only_by_what_a_person_asked_for_at_the_same_place() -> None:
     cache = SuggestionCache()
     asked, typed = replace(CURSOR, invoked=True), replace(CURSOR, prefix="x = v")
-    cache.remember(CURSOR, [candidate_of("value")])
+    remember(cache, CURSOR, "value")
     assert not cache.find(asked)
-    cache.remember(asked, [candidate_of("value"), candidate_of("other")])
+    remember(cache, asked, "value", "other")
     assert texts_of(cache.find(asked)) == [["value", "other"]]
     assert texts_of(cache.find(CURSOR)) == [["value", "other"], ["value"]]
     assert texts_of(cache.find(typed)) == [["alue"], ["alue"]]
@@ -74,8 +83,8 @@ def test_a_person_who_asks_is_answered_only_by_what_a_person_asked_for_at_the_sa
 
 def test_nothing_is_remembered_as_nothing_only_where_it_was_asked() -> None:
     cache = SuggestionCache()
-    cache.remember(CURSOR, [])
-    assert cache.find(CURSOR) == [Rest(0, ())]
+    remember(cache, CURSOR)
+    assert texts_of(cache.find(CURSOR)) == [[]]
     assert not cache.find(replace(CURSOR, prefix="x = v"))
 
 
@@ -83,7 +92,7 @@ def test_nothing_is_remembered_as_nothing_only_where_it_was_asked() -> None:
 def test_a_long_documents_window_may_start_elsewhere(typed: int, moved: int) -> None:
     text = "line of text\n" * (PREFIX_CHARACTERS // 6)
     cache = SuggestionCache()
-    cache.remember(replace(CURSOR, prefix=text), [candidate_of("suggested")])
+    remember(cache, replace(CURSOR, prefix=text), "suggested")
     found = cache.find(replace(CURSOR, prefix=text[moved:] + "suggested"[:typed]))
     assert texts_of(found) == [["suggested"[typed:]]]
 
@@ -96,7 +105,7 @@ def test_typing_along_in_a_long_document_is_followed_wherever_its_window_starts(
     text = "suggested_name = 'suggested value of the name, a long one'"
     document = TextDocument("u", "python", Encoding.UTF8, ["x = 1\n"] * 40_001)
     cache = SuggestionCache()
-    cache.remember(replace(CURSOR, prefix=document.before(line, 0)), [candidate_of(text)])
+    remember(cache, replace(CURSOR, prefix=document.before(line, 0)), text)
     document.apply(Edit(Position(line, 0), Position(line, 0), text[:typed]))
     column = min(typed, len(text))
     found = cache.find(replace(CURSOR, prefix=document.before(line, column)))
@@ -106,11 +115,11 @@ def test_typing_along_in_a_long_document_is_followed_wherever_its_window_starts(
 def test_what_was_asked_long_ago_is_forgotten() -> None:
     cache = SuggestionCache()
     for number in range(DOCUMENTS + 1):
-        cache.remember(replace(CURSOR, uri=str(number)), [])
+        remember(cache, replace(CURSOR, uri=str(number)))
     assert not cache.find(replace(CURSOR, uri="0"))
     assert cache.find(replace(CURSOR, uri="1"))
     for number in range(CURSORS):
-        cache.remember(replace(CURSOR, uri="1", prefix=str(number)), [])
+        remember(cache, replace(CURSOR, uri="1", prefix=str(number)))
     assert not cache.find(replace(CURSOR, uri="1"))
     cache.forget("2")
     assert not cache.find(replace(CURSOR, uri="2"))

@@ -100,3 +100,25 @@ def test_cut_keeps_so_many_characters_and_no_token_beyond_them(
     assert "".join(kept) == "".join(tokens)[:characters]
     assert len(kept) <= len(tokens)
     assert not kept or "".join(kept[:-1]) != "".join(tokens)[:characters] or kept[-1] == ""
+
+
+@pytest.mark.parametrize(
+    ("heal", "pieces", "unlikely"),
+    [
+        ("", [(b"os", -1.0)], "os"),
+        ("imp", [(b"imp", -0.1), (b"ort", -1.0)], "ort"),
+        ("imp", [(b"import", -1.0)], "ort"),
+        ("", [(b"\xe6", -1.0)], "\ufffd"),
+        ("", [(b"os", -0.1), (b".path", -1.0)], None),
+        ("", [(b"os", -0.1)], None),
+    ],
+)
+def test_a_candidate_that_never_began_tells_what_it_would_have_begun_with(
+    heal: str, pieces: list[tuple[bytes, float]], unlikely: str | None
+) -> None:
+    writer = writer_of(heal, least=0.5)
+    reasons = [writer.add(piece, logprob) for piece, logprob in pieces]
+    found = writer.finish(reasons[-1] or StopReason.END).unlikely
+    assert (found and found.text) == unlikely
+    if found:
+        assert sum(found.logprobs) == sum(logprob for _, logprob in pieces)

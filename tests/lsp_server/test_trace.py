@@ -1,0 +1,43 @@
+"""What is kept of requests: the last one of each document, and nothing longer than it may be."""
+
+from hashlib import sha256
+
+from lsp_server.documents import Position
+from lsp_server.engines import Candidate, StopReason
+from lsp_server.trace import Fate, Generation, Traces, probability
+
+HERE, THERE = Position(1, 4), Position(2, 0)
+CANDIDATE = Candidate(("a", "b"), (-0.5, -0.25), StopReason.END)
+
+
+def test_only_the_last_request_of_a_document_is_kept_and_only_until_it_is_forgotten() -> None:
+    traces = Traces()
+    first, other = traces.begin("a", HERE, invoked=False), traces.begin("b", HERE, invoked=False)
+    second = traces.begin("a", HERE, invoked=True)
+    assert (traces.last("a"), traces.last("b"), traces.last("c")) == (second, other, None)
+    assert (first.invoked, second.invoked) == (False, True)
+    traces.forget("a")
+    assert (traces.last("a"), traces.last("b")) == (None, other)
+
+
+def test_a_request_knows_which_unanswered_one_it_took_the_place_of() -> None:
+    traces = Traces()
+    waiting = traces.begin("a", HERE, invoked=False)
+    later = traces.begin("a", THERE, invoked=False)
+    assert (waiting.superseded, later.superseded) == (None, HERE)
+    later.end(Fate.ANSWERED)
+    assert traces.begin("a", HERE, invoked=False).superseded is None
+
+
+def test_an_ended_request_tells_what_was_shown_and_how_long_it_took() -> None:
+    trace = Traces().begin("a", HERE, invoked=False)
+    assert (trace.fate, trace.shown, trace.milliseconds) == (Fate.WAITING, (), 0.0)
+    trace.end(Fate.ANSWERED, [CANDIDATE])
+    assert (trace.fate, trace.shown) == (Fate.ANSWERED, (CANDIDATE,))
+    assert trace.milliseconds > 0
+    assert round(probability(CANDIDATE), 4) == 0.4724
+
+
+def test_the_hash_of_a_prompt_is_that_of_its_ids_in_32_bits() -> None:
+    made = Generation(prompt=(1, 258), candidates=(), read=None, milliseconds=0.0)
+    assert made.prompt_sha256() == sha256(bytes([1, 0, 0, 0, 2, 1, 0, 0])).hexdigest()
