@@ -1,8 +1,10 @@
 """LSP's types: takes positions, edits and selections of the protocol, gives Lory's, and answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcInvalidParams
 
 from lsp_server.documents import Edit, Position
 from lsp_server.engines import Candidate
@@ -12,6 +14,26 @@ from lsp_server.session import Place, Selection
 def position_from(position: lsp.Position) -> Position:
     """Lory's position."""
     return Position(position.line, position.character)
+
+
+def place_from(uri: Any, position: Any) -> tuple[str, Position | None]:
+    """A document and perhaps a place in it, of a request that only Lory has.
+
+    Raises JsonRpcInvalidParams where they are not given as the protocol gives them elsewhere.
+    """
+    numbers = part(position, "line"), part(position, "character")
+    placed = all(isinstance(number, int) and number >= 0 for number in numbers)
+    if not isinstance(uri, str) or not (placed or position is None):
+        raise JsonRpcInvalidParams(
+            "expected a document's URI and perhaps {line, character}, "
+            f"found {uri!r} and {position!r}; see the README"
+        )
+    return uri, Position(*numbers) if position is not None else None
+
+
+def part(value: Any, name: str) -> Any:
+    """A part of a JSON object, as pygls gives it for messages that it does not know."""
+    return value.get(name) if isinstance(value, Mapping) else getattr(value, name, None)
 
 
 def edit_from(change: lsp.TextDocumentContentChangeEvent) -> Edit | str:

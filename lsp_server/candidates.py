@@ -7,6 +7,9 @@ from math import exp
 from lsp_server.engines import Candidate, StopReason
 from lsp_server.engines.writer import cut
 
+QUOTED_CHARACTERS = 60
+"""Of a text, when it is told to people."""
+
 FINISHED = frozenset((StopReason.END, StopReason.RULE))
 """Stops after which the engine would not have gone on."""
 
@@ -42,3 +45,8 @@ def drop_typed(candidate: Candidate, characters: int) -> Candidate:
 def prefix_probabilities(candidate: Candidate) -> list[float]:
     """For each token the probability that the text up to and with it is right, 0..1."""
     return [exp(total) for total in accumulate(candidate.logprobs)]
+
+
+def quote(text: str) -> str:
+    """A text for people, on one line: in quotes, of a long one the start."""
+    return repr(text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "…")

@@ -40,10 +40,11 @@ def complete_command(
     place: Annotated[str, typer.Argument(metavar="FILE:LINE:COLUMN", help="Both from 1 on.")],
     bundle: Annotated[str, typer.Option(help="Folder of the bundle.")] = "",
     settings: Annotated[str, typer.Option(help="Other settings, as a JSON object.")] = "{}",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    why: Annotated[bool, typer.Option("--why", help="Tell how that came about.")] = False,
+    json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what would be suggested at a place of a file."""
-    from lsp_server.trial import complete_at, parse_place, show
+    from lsp_server.trial import as_json, complete_at, parse_place, show
 
     try:
         given: dict[str, Any] = json.loads(settings)
@@ -52,7 +53,7 @@ def complete_command(
     if bundle:
         given = {**given, "bundle": bundle}
     trial = complete_at(parse_place(place), given)
-    sys.stdout.write(show(trial, as_json=as_json))
+    sys.stdout.write(as_json(trial, why=why) if json_wanted else show(trial, why=why))
 
 
 @app.command("demo")

@@ -253,7 +253,9 @@ class Completer:
         except Exception as exc:
             log.error("no completion: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
             self._guard.report_once(one_line(exc))
-            outcome = Outcome(obstacle=Station("engine", one_line(exc), passed=False))
+            outcome = Outcome(
+                obstacle=Station("engine", f"the engine failed: {one_line(exc)}", passed=False)
+            )
         post(loop, self._answer, pending, outcome)
 
     def _ask_engine(self, settings: Settings, pending: Pending) -> Outcome:
@@ -262,7 +264,9 @@ class Completer:
 
         model, cursor = self._model, pending.cursor
         if model is None:
-            return Outcome(obstacle=Station("model", self._fault, passed=False))
+            return Outcome(
+                obstacle=Station("model", f"no model is loaded: {self._fault}", passed=False)
+            )
         if not model.serves(cursor.language):
             return Outcome(obstacle=Station("model", model.refusal(cursor.language), passed=False))
         self._counters.engine_runs += 1

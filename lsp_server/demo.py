@@ -47,7 +47,7 @@ def demonstrate() -> str:
         place = find(sight)
         cursor = without_rest_of_line(read_cursor(place, settings))
         trial = try_cursor(model, settings, guard, cursor)
-        shown = show(trial, as_json=False)
+        shown = show(trial)
         parts.append(f"{place.path.name}:{place.line}:{place.column}\n{shown}")
     command = Path(sys.executable).parent / "lory"
     return "\n".join([*parts, CONNECT.format(command=command)])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import exp
 from typing import Protocol, runtime_checkable
 
-from lsp_server.candidates import FINISHED, prefix_probabilities, truncate
+from lsp_server.candidates import FINISHED, prefix_probabilities, quote, truncate
 from lsp_server.engines import Candidate, StopReason
 from lsp_server.prompt import CLOSERS
 from lsp_server.stopping import LINE_END, last_line, next_line, split
@@ -65,21 +65,21 @@ def explained_by(reason: Reason) -> Callable[[CandidateFilter], ExplainedFilter]
 def tell_unlikely(candidate: Candidate, context: FilterContext) -> str:
     """How likely the candidate's first whole word is."""
     best = likeliest_part(candidate)
-    if not best.text.strip():
-        return "the model has no whole word to suggest"
+    if best is None:
+        blank = candidate.text and not candidate.text.strip()
+        return f"the model has {'only white space' if blank else 'no whole word'} to suggest"
     found, least = exp(sum(best.logprobs)), context.min_probability
     return (
-        f"{best.text!r} is {found:.0%} likely, below min_probability {least:.0%}; "
+        f"{quote(best.text)} is {found:.0%} likely, below min_probability {least:.0%}; "
         "lower min_probability to see it"
     )
 
 
-def likeliest_part(candidate: Candidate) -> Candidate:
+def likeliest_part(candidate: Candidate) -> Candidate | None:
     """The shortest part that could be shown; without one, what the model would have begun with."""
     for characters, _ in showable_parts(candidate):
-        if candidate.text[:characters].strip():
-            return truncate(candidate, characters)
-    return candidate.unlikely or truncate(candidate, 0)
+        return truncate(candidate, characters)
+    return candidate.unlikely
 
 
 @explained_by(tell_unlikely)
@@ -100,14 +100,16 @@ def keep_likely_part(candidate: Candidate, context: FilterContext) -> Candidate 
 def showable_parts(candidate: Candidate) -> Iterator[tuple[int, float]]:
     """Characters and probability of each part that could be shown: it ends where a word does.
 
-    Where the model ended or became unsure counts as such, the token limit does not.
+    Where the model ended or became unsure counts as such, the token limit does not. White space
+    alone is none.
     """
     chosen = candidate.stop in FINISHED or candidate.stop is StopReason.UNLIKELY
     text, characters = candidate.text, 0
     for token, probability in zip(candidate.tokens, prefix_probabilities(candidate), strict=True):
         characters += len(token)
         at_end = characters == len(text)
-        if chosen if at_end else ends_word(text, characters):
+        ends = chosen if at_end else ends_word(text, characters)
+        if ends and text[:characters].strip():
             yield characters, probability
 
 
@@ -123,7 +125,7 @@ def is_word(character: str) -> bool:
 
 def tell_repeat(candidate: Candidate, context: FilterContext) -> str:
     """What is repeated."""
-    return f"{candidate.text!r} stands after the cursor already"
+    return f"{quote(candidate.text)} stands after the cursor already"
 
 
 @explained_by(tell_repeat)
@@ -186,9 +188,7 @@ def tell_short(candidate: Candidate, context: FilterContext) -> str:
     if not text.strip():
         return "there is only white space to suggest" if text else "there is no text to suggest"
     least = context.min_characters
-    return (
-        f"{text!r} is shorter than min_characters {least}; lower min_characters to see such texts"
-    )
+    return f"{quote(text)} is shorter than min_characters {least}; lower min_characters to see it"
 
 
 @explained_by(tell_short)

@@ -11,15 +11,19 @@ from typing import Any
 from lsp_server import __version__
 
 STATISTICS = "lory/statistics"
-EXPERIMENTAL = {"loryStatistics": True}
-"""What the server can do beyond the protocol: it answers `lory/statistics`."""
+EXPLAIN = "lory/explain"
+EXPERIMENTAL = {"loryStatistics": True, "loryExplain": True}
+"""What the server can do beyond the protocol: it answers the two requests above."""
+EXPLAIN_COMMAND = "lory.explain"
+COMMANDS = (EXPLAIN_COMMAND,)
+"""For `workspace/executeCommand`."""
 TRIGGERS = (".", "(", "[", "{", " ", "=", ",")
 ENCODINGS = ("utf-8", "utf-16", "utf-32")
 USUAL_ENCODING = "utf-16"
 CAPABILITIES: dict[str, Any] = {
     "textDocumentSync": {"openClose": True, "change": 2, "save": {"includeText": True}},
     "completionProvider": {"triggerCharacters": TRIGGERS},
-    "executeCommandProvider": {"commands": []},
+    "executeCommandProvider": {"commands": COMMANDS},
     "inlineCompletionProvider": {},
     "workspace": {
         "workspaceFolders": {"supported": True, "changeNotifications": True},

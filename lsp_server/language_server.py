@@ -8,7 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 from lsprotocol import types as lsp
-from pygls.exceptions import FeatureRequestError, JsonRpcException
+from pygls.exceptions import FeatureRequestError, JsonRpcException, JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 
 from lsp_server import __version__
@@ -54,6 +54,11 @@ class LoryServer(LanguageServer):
         if self.loop is not None and not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._show_error, message)
 
+    def tell(self, message: str) -> None:
+        """Show a message."""
+        text = f"Lory: {message}"
+        self.window_show_message(lsp.ShowMessageParams(type=lsp.MessageType.Info, message=text))
+
     def _show_error(self, message: str) -> None:
         text = f"Lory: {message}"
         self.window_show_message(lsp.ShowMessageParams(type=lsp.MessageType.Error, message=text))
@@ -90,6 +95,7 @@ class LoryServer(LanguageServer):
     def report_server_error(self, error: Exception, source: type[Exception]) -> None:
         """One line in the log for what pygls could not handle; the client has its own answer."""
         if not self.protocol.refuse_unreadable(error):
-            log.error("%s", one_line(error), exc_info=error)
+            its_own = not isinstance(error, JsonRpcInvalidParams)
+            log.error("%s", one_line(error), exc_info=error if its_own else None)
             if source is not FeatureRequestError:
                 self._show_error(one_line(error))

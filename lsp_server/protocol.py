@@ -7,12 +7,14 @@ from typing import Any
 
 from lsprotocol.types import (
     INITIALIZE,
+    WORKSPACE_EXECUTE_COMMAND,
+    ExecuteCommandParams,
     InitializeParams,
     InitializeResult,
     ResponseError,
     ResponseErrorMessage,
 )
-from pygls.exceptions import JsonRpcException
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from lsp_server.greeting import EXPERIMENTAL
@@ -44,6 +46,16 @@ class LoryProtocol(LanguageServerProtocol):
         result = yield from super().lsp_initialize(params)
         result.capabilities.experimental = EXPERIMENTAL
         return result
+
+    @lsp_method(WORKSPACE_EXECUTE_COMMAND)
+    def lsp_workspace__execute_command(
+        self, params: ExecuteCommandParams
+    ) -> Generator[Any, Any, Any]:
+        """Run a command; refuse one that is not known."""
+        if params.command not in self.fm.commands:
+            known = ", ".join(self.fm.commands)
+            raise JsonRpcInvalidParams(f"unknown command {params.command!r}; known are: {known}")
+        return (yield from super().lsp_workspace__execute_command(params))
 
     def _send_response(
         self, msg_id: Any, result: Any | None = None, error: ResponseError | None = None

@@ -1,10 +1,17 @@
-"""What a client asks: takes requests, gives ghost text, menu entries and counters."""
+"""What a client asks: takes requests, gives ghost text, menu entries, explanations, counters."""
 
 from typing import Any
 
 from lsprotocol import types as lsp
 
-from lsp_server.answers import inline_list, menu_list, position_from, selection_from
+from lsp_server.answers import (
+    inline_list,
+    menu_list,
+    part,
+    place_from,
+    position_from,
+    selection_from,
+)
 from lsp_server.language_server import LoryServer
 from lsp_server.settings import MenuMode
 
@@ -39,6 +46,20 @@ async def completion(ls: LoryServer, params: lsp.CompletionParams) -> lsp.Comple
 def statistics(ls: LoryServer, _: Any) -> dict[str, Any]:
     """Counters since the start, as the docstrings of `counters.py` say; nothing of any text."""
     return ls.session.completer.statistics()
+
+
+def explain(ls: LoryServer, params: Any) -> dict[str, Any]:
+    """What became of a document's last request, as `Explanation.as_json` says."""
+    document, position = part(params, "textDocument"), part(params, "position")
+    return ls.session.explain(*place_from(part(document, "uri"), position)).as_json()
+
+
+def explain_command(ls: LoryServer, *arguments: Any) -> dict[str, Any]:
+    """The same by command, whose summary is shown too: its client may have no view for it."""
+    uri, position, *_ = (*arguments, None, None)
+    found = ls.session.explain(*place_from(uri, position))
+    ls.tell(found.summary)
+    return found.as_json()
 
 
 def menu_wanted(ls: LoryServer) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from lsprotocol import types as lsp
 
 from lsp_server import document_events, lifecycle, requests
-from lsp_server.greeting import STATISTICS, TRIGGERS
+from lsp_server.greeting import EXPLAIN, EXPLAIN_COMMAND, STATISTICS, TRIGGERS
 from lsp_server.language_server import LoryServer
 
 FEATURES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
@@ -32,7 +32,12 @@ FEATURES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
         lsp.CompletionOptions(trigger_characters=TRIGGERS),
     ),
     (STATISTICS, requests.statistics, None),
+    (EXPLAIN, requests.explain, None),
 )
+COMMANDS: tuple[tuple[str, Callable[..., Any]], ...] = (
+    (EXPLAIN_COMMAND, requests.explain_command),
+)
+"""What `workspace/executeCommand` knows; `greeting.py` announces them in this order."""
 OWN_DOCUMENTS = (
     *(lsp.TEXT_DOCUMENT_DID_OPEN, lsp.TEXT_DOCUMENT_DID_CHANGE, lsp.TEXT_DOCUMENT_DID_CLOSE),
     *(lsp.NOTEBOOK_DOCUMENT_DID_OPEN, lsp.NOTEBOOK_DOCUMENT_DID_CHANGE),
@@ -48,4 +53,6 @@ def create_server() -> LoryServer:
         server.protocol.fm.builtin_features.pop(method, None)
     for method, handler, options in FEATURES:
         server.feature(method, options)(handler)
+    for name, handler in COMMANDS:
+        server.command(name)(handler)
     return server

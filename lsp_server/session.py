@@ -13,14 +13,20 @@ from lsp_server.completer import Completer, Status
 from lsp_server.context import Cursor
 from lsp_server.documents import Documents, Edit, Position, TextDocument
 from lsp_server.engines import Candidate
-from lsp_server.exclusions import excluding_pattern
+from lsp_server.explanation import (
+    Explanation,
+    explain_absence,
+    explain_refusal,
+    explain_request,
+)
 from lsp_server.filters import is_word
-from lsp_server.locations import path_in_workspace, path_of, real_path
+from lsp_server.locations import path_in_workspace
+from lsp_server.permission import NOT_OPEN, UNREAD_SINCE, Refusal, refusal
 from lsp_server.plugin_guard import PluginGuard, Report
 from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings, judge_settings
 from lsp_server.surroundings import Lookout
-from lsp_server.trace import Fate, Traces
+from lsp_server.trace import Fate, Trace, Traces
 
 LOADED_WITH = (
     *("enabled", "bundle", "engine", "engine_options", "device", "threads", "max_tokens"),
@@ -108,9 +114,10 @@ class Session:
     async def complete(self, place: Place) -> list[Candidate] | None:
         """What `Completer.complete` gives, once it is known what may be read; none of the rest."""
         cursor = place.cursor
-        trace = self.traces.begin(cursor.uri, place.end, invoked=cursor.invoked)
+        trace = self.traces.begin(cursor.uri, Trace(place.end, cursor.invoked, place.lead))
         try:
             await self._serving.wait()
+            trace.allowed = True
             if self.documents.get(cursor.uri) is None:
                 return []
             shown = await self.completer.complete(cursor, trace)
@@ -133,24 +140,37 @@ class Session:
         else:
             self.completer.apply(settings)
 
-    def forbids(self, uri: str, language: str) -> str:
-        """Why the text of a document may not be kept and completed; "" where it may."""
-        settings = self.settings
-        if not settings.enabled:
-            return "lory is turned off"
-        if not settings.languages.get(language, False):
-            return f"language {language!r} is off"
-        for path in (path_of(uri), real_path(uri)):
-            if (pattern := excluding_pattern(path, settings.unread)) is not None:
-                return f"excluded by {pattern!r}"
-        return ""
+    def explain(self, uri: str, position: Position | None = None) -> Explanation:
+        """What became of a document's last request, if it was made at that position."""
+        state = self.completer.state
+        if (unread := self._refusal(uri)) is not None:
+            return explain_refusal(unread, state)
+        trace, document = self.traces.last(uri), self.documents.get(uri)
+        if position is not None and document is not None:
+            position = document.position(*document.locate(position))
+        if trace is None or position not in (None, trace.position):
+            return explain_absence(trace, position, state)
+        return explain_request(trace, state)
+
+    def _refusal(self, uri: str) -> Refusal | None:
+        """Why a document is not read; None where it is."""
+        if self.documents.get(uri) is not None:
+            return None
+        language = self.documents.unread_language(uri)
+        if language is None:
+            return NOT_OPEN
+        found = refusal(self.settings, uri, language) or UNREAD_SINCE
+        model = self.completer.model
+        if model is None or model.serves(language):
+            return found
+        return replace(found, advice=f"{found.advice} - but {model.refusal(language)}")
 
     def open(self, uri: str, language: str, text: str) -> None:
         """A document was opened."""
-        if self.forbids(uri, language):
-            self._forget(uri, language)
-        else:
+        if refusal(self.settings, uri, language) is None:
             self.documents.open(uri, language, text)
+        else:
+            self._forget(uri, language)
         self.workspace.open(uri)
 
     def edit(self, uri: str, edits: Iterable[Edit | str]) -> None:
@@ -179,7 +199,7 @@ class Session:
     def _forget_what_may_not_be_read(self) -> None:
         self.documents.edited.drop_closed()
         for document in self.documents.read():
-            if self.forbids(document.uri, document.language):
+            if refusal(self.settings, document.uri, document.language) is not None:
                 self._forget(document.uri, document.language)
 
     def inline_place(

@@ -93,7 +93,10 @@ class Settings:
     min_characters: int = 3
     """Show no shorter text; white space at its ends does not count."""
     alternatives: int = 3
-    """Suggestions to cycle through when they are asked for explicitly; typing shows one."""
+    """Suggestions to cycle through when they are asked for explicitly."""
+    alternatives_when_typing: int = 1
+    """Suggestions to cycle through while one types, for editors that cannot ask explicitly; each
+    costs decoding, and typing along keeps those that agree."""
     block: BlockMode = BlockMode.AUTO
     """Suggest several lines where a body is missing or a bracket is open, or one line only."""
     max_lines: int = 12
@@ -128,13 +131,18 @@ class Settings:
         check_range("min_probability", self.min_probability, 0.0, 1.0)
         check_range("min_characters", self.min_characters, 1, 100)
         check_range("alternatives", self.alternatives, 1, 10)
+        check_range("alternatives_when_typing", self.alternatives_when_typing, 1, 10)
         check_range("max_lines", self.max_lines, 1, 200)
         check_range("draft", self.draft, 0, 15)
         check_range("project_megabytes", self.project_megabytes, 1, 1000)
 
     def suggestions(self, *, invoked: bool) -> int:
-        """How many a request may be answered with: one made by a person, or by typing."""
-        return self.alternatives if invoked else 1
+        """How many a request may be answered with: one made by a person, or by typing.
+
+        A person gets no fewer than typing does, so that either is served by what a person got.
+        """
+        typing = self.alternatives_when_typing
+        return max(self.alternatives, typing) if invoked else typing
 
     @property
     def unread(self) -> tuple[str, ...]:

@@ -111,10 +111,14 @@ class Trace:
     """The cursor, as the editor counts."""
     invoked: bool = False
     """Asked for by a person."""
+    lead: str = ""
+    """What stands before each candidate in the answer, as `Place.lead`."""
     superseded: Position | None = None
     """Where the request before it was made, if that one was still unanswered."""
     begun: float = field(default_factory=perf_counter)
     """Seconds, on the clock of `perf_counter`."""
+    allowed: bool = False
+    """Whether the editor has told what may be read."""
     source: Source = Source.ENGINE
     outcome: Outcome | None = None
     fate: Fate = Fate.WAITING
@@ -134,11 +138,11 @@ class Traces:
     def __init__(self) -> None:
         self._last: dict[str, Trace] = {}
 
-    def begin(self, uri: str, position: Position, *, invoked: bool) -> Trace:
-        """The trace of a request that has just come."""
+    def begin(self, uri: str, trace: Trace) -> Trace:
+        """Keep the trace of a request that has just come."""
         before = self._last.get(uri)
-        unanswered = before is not None and before.fate is Fate.WAITING
-        trace = Trace(position, invoked, before.position if before and unanswered else None)
+        if before is not None and before.fate is Fate.WAITING:
+            trace.superseded = before.position
         self._last[uri] = trace
         return trace
 

@@ -4,24 +4,27 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import exp
 from pathlib import Path, PurePosixPath
 from threading import Event
 from time import perf_counter, sleep
 from typing import Any
 
+from lsp_server.completer import State
 from lsp_server.context import Cursor
-from lsp_server.documents import Encoding, TextDocument
+from lsp_server.documents import Encoding, Position, TextDocument
 from lsp_server.errors import LoryError
 from lsp_server.exclusions import is_excluded
+from lsp_server.explanation import Explanation, explain_request
 from lsp_server.loading import Model, follow_project, load_model
 from lsp_server.locations import path_in_workspace
 from lsp_server.plugin_guard import PluginGuard
 from lsp_server.project.walk import SUFFIXES
 from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings, read_settings
+from lsp_server.stopping import last_line
 from lsp_server.suggestion import generate, select
 from lsp_server.surroundings import Surroundings
+from lsp_server.trace import Fate, Outcome, Station, Trace, probability
 
 PATIENCE = 5.0
 """Seconds that the project's files are read for; in an editor they are read in the background."""
@@ -40,23 +43,14 @@ class FilePlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """One suggestion."""
-
-    text: str
-    probability: float
-    """That all of it is right, as the model sees it."""
-
-
-@dataclass(frozen=True, slots=True)
 class Trial:
     """What came of it."""
 
     prefix: str
     """The last lines before the cursor."""
-    offers: tuple[Offer, ...]
-    milliseconds: float
-    """From the cursor to the suggestion, without loading the model."""
+    trace: Trace
+    """Without the time to load the model."""
+    explanation: Explanation
 
 
 def parse_place(text: str) -> FilePlace:
@@ -97,13 +91,13 @@ def project_read(model: Model, workspace: Workspace, settings: Settings) -> Iter
 
 def try_cursor(model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor) -> Trial:
     """What would be suggested at one cursor, and how long it took."""
-    start = perf_counter()
+    trace = Trace(Position(cursor.surroundings.line, len(last_line(cursor.prefix))), allowed=True)
     found = generate(model, settings, guard, cursor, Event())
-    shown = select(model, settings, guard, cursor, found.candidates).shown
-    milliseconds = (perf_counter() - start) * 1e3
+    filtered = select(model, settings, guard, cursor, found.candidates)
+    trace.outcome = Outcome(filtered=filtered, generation=found)
+    trace.end(Fate.ANSWERED, filtered.shown)
     tail = "".join(cursor.prefix.splitlines(keepends=True)[-SHOWN_LINES:])
-    offers = tuple(Offer(item.text, exp(sum(item.logprobs))) for item in shown)
-    return Trial(tail, offers, milliseconds)
+    return Trial(tail, trace, explain_request(trace, State("ready", 100, model.title)))
 
 
 def load_quietly(
@@ -158,17 +152,29 @@ def read_document(path: Path) -> TextDocument:
     return document
 
 
-def show(trial: Trial, *, as_json: bool) -> str:
-    """A trial as text: for people, or as one line of JSON."""
-    if as_json:
-        offers = [{"text": offer.text, "probability": offer.probability} for offer in trial.offers]
-        record = {"prefix": trial.prefix, "offers": offers, "milliseconds": trial.milliseconds}
-        return json.dumps(record) + "\n"
+def show(trial: Trial, *, why: bool = False) -> str:
+    """A trial as text for people; with each station's word, if they ask why."""
+    explanation, shown = trial.explanation, trial.trace.shown
     rows = [f"prefix      {indent(trial.prefix)}"]
-    rows += [f"suggestion  {indent(offer.text)}" for offer in trial.offers]
-    rows += [] if trial.offers else ["suggestion  none that is likely enough to be shown"]
-    rows += [f"time        {trial.milliseconds:.0f} ms"]
+    rows += [f"suggestion  {indent(candidate.text)}" for candidate in shown]
+    rows += [] if shown else [f"suggestion  none. {explanation.summary}"]
+    rows += [f"time        {trial.trace.milliseconds:.0f} ms"]
+    if why:
+        width = max(len(name_of(item)) for item in explanation.stations) + 2
+        rows += [f"{name_of(item):<{width}}{item.detail}" for item in explanation.stations]
     return "\n".join(rows) + "\n"
+
+
+def name_of(station: Station) -> str:
+    """A station's name, marked where the request went no further."""
+    return station.name if station.passed else f"{station.name} (end)"
+
+
+def as_json(trial: Trial, *, why: bool = False) -> str:
+    """A trial as one line of JSON; with the answer to `lory/explain`, if someone asks why."""
+    offers = [{"text": item.text, "probability": probability(item)} for item in trial.trace.shown]
+    record = {"prefix": trial.prefix, "offers": offers, "milliseconds": trial.trace.milliseconds}
+    return json.dumps(record | ({"why": trial.explanation.as_json()} if why else {})) + "\n"
 
 
 def indent(text: str) -> str:

@@ -67,7 +67,7 @@ class Candidate:
     """Natural logarithm of each token's probability, given the text typed so far."""
     stop: StopReason
     unlikely: "Candidate | None" = field(default=None, compare=False)
-    """With the token that made it too unlikely to go on, where nothing was written before that."""
+    """What it would have begun with, were that likely enough, where there is no text."""
 
     @property
     def text(self) -> str:

@@ -53,8 +53,9 @@ class CandidateWriter:
 
     def _refuse(self, text: str) -> None:
         """Keep what the candidate would have begun with, for whoever asks why there is none."""
-        if not any(self._tokens):
-            self._unlikely = Candidate((text,), (self._total,), StopReason.UNLIKELY)
+        begun = "".join(self._tokens)
+        if text and not begun.strip():
+            self._unlikely = Candidate((begun + text,), (self._total,), StopReason.UNLIKELY)
 
     def _apply_rule(self) -> StopReason | None:
         keep = self._limits.stop("".join(self._tokens))

@@ -22,7 +22,7 @@ def editor(start_editor: "StartEditor", write_script: "Callable[[Rules], Script]
     """An editor with these rules, one document open and the engine ready."""
     editor = start_editor()
     capabilities = editor.initialize(write_script(RULES).options)
-    assert capabilities["experimental"] == {"loryStatistics": True}
+    assert capabilities["experimental"]["loryStatistics"] is True
     editor.open("ret\n\nslow\n")
     editor.wait_status("ready")
     return editor

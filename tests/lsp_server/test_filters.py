@@ -115,12 +115,18 @@ UNLIKELY = candidate_of(("import", 0.3), stop=StopReason.UNLIKELY)
             "the model has no whole word to suggest",
         ),
         (drop_repeat_of_suffix, candidate_of((")", 0.9)), "')' stands after the cursor already"),
+        (keep_likely_part, candidate_of(("\n ", 0.9)), "the model has only white space to suggest"),
+        (
+            keep_likely_part,
+            candidate_of(("  ", 0.9), ("x", 0.4)),
+            "'  x' is 36% likely, below min_probability 50%; lower min_probability to see it",
+        ),
         (drop_blank, candidate_of(("\n  ", 0.9)), "there is only white space to suggest"),
         (drop_blank, candidate_of(), "there is no text to suggest"),
         (
             drop_blank,
             candidate_of(("x ", 0.9)),
-            "'x ' is shorter than min_characters 3; lower min_characters to see such texts",
+            "'x ' is shorter than min_characters 3; lower min_characters to see it",
         ),
     ],
 )

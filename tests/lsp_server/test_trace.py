@@ -4,7 +4,7 @@ from hashlib import sha256
 
 from lsp_server.documents import Position
 from lsp_server.engines import Candidate, StopReason
-from lsp_server.trace import Fate, Generation, Traces, probability
+from lsp_server.trace import Fate, Generation, Trace, Traces, probability
 
 HERE, THERE = Position(1, 4), Position(2, 0)
 CANDIDATE = Candidate(("a", "b"), (-0.5, -0.25), StopReason.END)
@@ -12,25 +12,23 @@ CANDIDATE = Candidate(("a", "b"), (-0.5, -0.25), StopReason.END)
 
 def test_only_the_last_request_of_a_document_is_kept_and_only_until_it_is_forgotten() -> None:
     traces = Traces()
-    first, other = traces.begin("a", HERE, invoked=False), traces.begin("b", HERE, invoked=False)
-    second = traces.begin("a", HERE, invoked=True)
+    traces.begin("a", Trace(HERE))
+    other, second = traces.begin("b", Trace(HERE)), traces.begin("a", Trace(HERE))
     assert (traces.last("a"), traces.last("b"), traces.last("c")) == (second, other, None)
-    assert (first.invoked, second.invoked) == (False, True)
     traces.forget("a")
     assert (traces.last("a"), traces.last("b")) == (None, other)
 
 
 def test_a_request_knows_which_unanswered_one_it_took_the_place_of() -> None:
     traces = Traces()
-    waiting = traces.begin("a", HERE, invoked=False)
-    later = traces.begin("a", THERE, invoked=False)
+    waiting, later = traces.begin("a", Trace(HERE)), traces.begin("a", Trace(THERE))
     assert (waiting.superseded, later.superseded) == (None, HERE)
     later.end(Fate.ANSWERED)
-    assert traces.begin("a", HERE, invoked=False).superseded is None
+    assert traces.begin("a", Trace(HERE)).superseded is None
 
 
 def test_an_ended_request_tells_what_was_shown_and_how_long_it_took() -> None:
-    trace = Traces().begin("a", HERE, invoked=False)
+    trace = Trace(HERE)
     assert (trace.fate, trace.shown, trace.milliseconds) == (Fate.WAITING, (), 0.0)
     trace.end(Fate.ANSWERED, [CANDIDATE])
     assert (trace.fate, trace.shown) == (Fate.ANSWERED, (CANDIDATE,))

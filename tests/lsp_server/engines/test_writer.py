@@ -109,6 +109,7 @@ def test_cut_keeps_so_many_characters_and_no_token_beyond_them(
         ("imp", [(b"imp", -0.1), (b"ort", -1.0)], "ort"),
         ("imp", [(b"import", -1.0)], "ort"),
         ("", [(b"\xe6", -1.0)], "\ufffd"),
+        ("", [(b"  ", -0.1), (b"os", -1.0)], "  os"),
         ("", [(b"os", -0.1), (b".path", -1.0)], None),
         ("", [(b"os", -0.1)], None),
     ],
