@@ -48,13 +48,16 @@ def statistics(ls: LoryServer, _: Any) -> dict[str, Any]:
     return ls.session.completer.statistics()
 
 
-def explain(ls: LoryServer, params: Any) -> dict[str, Any]:
-    """What became of a document's last request, as `Explanation.as_json` says."""
+async def explain(ls: LoryServer, params: Any) -> dict[str, Any]:
+    """What became of a document's last request, as `Explanation.as_json` says.
+
+    Not awaiting anything, it is a coroutine so that its turn comes after earlier requests began.
+    """
     document, position = part(params, "textDocument"), part(params, "position")
     return ls.session.explain(*place_from(part(document, "uri"), position)).as_json()
 
 
-def explain_command(ls: LoryServer, *arguments: Any) -> dict[str, Any]:
+async def explain_command(ls: LoryServer, *arguments: Any) -> dict[str, Any]:
     """The same by command, whose summary is shown too: its client may have no view for it."""
     uri, position, *_ = (*arguments, None, None)
     found = ls.session.explain(*place_from(uri, position))

@@ -84,6 +84,19 @@ def test_an_explicit_request_is_not_answered_by_what_typing_asked_for(
     assert runs == [1, 1, 2, 2, 2]
 
 
+def test_typing_can_be_offered_several_and_typing_along_asks_the_engine_no_more(
+    start_editor: "StartEditor",
+) -> None:
+    editor = start_editor()
+    editor.initialize({"alternatives_when_typing": 3, "min_probability": 0.0})
+    editor.open("import argparse\n\n\ndef main():\n    parser = argparse.")
+    offered = editor.ask(4, 22)
+    assert len(set(offered)) == len(offered) > 1
+    editor.type(offered[0][0], 4, 22)
+    assert editor.ask(4, 23)
+    assert statistics(editor)["engine_runs"] == 1
+
+
 def test_a_cancelled_request_frees_the_engine_within_a_step(
     start_editor: "StartEditor",
 ) -> None:

@@ -61,6 +61,23 @@ def test_a_place_is_completed_by_a_bundle(source: Path, small_bundle: Path) -> N
     assert code == 0
 
 
+def test_every_station_tells_why_if_asked(source: Path, small_bundle: Path) -> None:
+    how = ("complete", f"{source.name}:3:23", "--bundle", small_bundle, "--why")
+    settings = '{"min_probability": 1.0}'
+    out, errors, code = run(*how, "--settings", settings, folder=source.parent)
+    assert (errors, code) == ("", 0)
+    told = {line.split()[0]: line for line in out.splitlines() if not line.startswith(" ")}
+    assert told["suggestion"].startswith("suggestion  none. Nothing was shown: ")
+    for station in ("document", "request", "model", "prompt", "engine", "filter"):
+        assert station in told
+    assert "(end)" in out.splitlines()[-1]
+    out, _, _ = run(*how, "--json", "--settings", settings, folder=source.parent)
+    why = json.loads(out)["why"]
+    assert why["summary"] in told["suggestion"]
+    assert why["request"]["position"] == {"line": 2, "character": 22}
+    assert why["request"]["stations"][-1]["verdict"] == "stopped"
+
+
 def test_other_files_of_the_working_folder_are_read_as_in_an_editor(source: Path) -> None:
     call = "    frobnicator.reticulate_splines(quux_depth=17)\n"
     other = "".join(f"def step_{number}(frobnicator):\n{call}\n" for number in range(6))

@@ -94,6 +94,7 @@ def test_every_setting_can_be_sent_and_comes_back() -> None:
         "block": "never",
         "max_lines": 3,
         "alternatives": 5,
+        "alternatives_when_typing": 2,
         "languages": {"lua": True},
         "exclude": ["*.txt"],
         "contexts": ["file", "other"],

@@ -88,6 +88,15 @@ def test_one_who_asks_gets_alternatives_however_unlikely_and_typing_gets_one_tha
     assert (asking.alternatives, asking.min_probability) == (4, 0.0)
 
 
+def test_typing_gets_several_where_that_is_set_and_one_who_asks_gets_no_fewer(
+    model: Model, engine: Asked
+) -> None:
+    settings = Settings(alternatives=2, alternatives_when_typing=5)
+    ask(model, settings=settings)
+    ask(model, replace(CURSOR, invoked=True), settings)
+    assert [limits.alternatives for limits in engine.limits] == [5, 5]
+
+
 class Reading(Asked):
     """An engine that tells what it had to read."""
 
