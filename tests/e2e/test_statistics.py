@@ -89,11 +89,11 @@ def test_typing_can_be_offered_several_and_typing_along_asks_the_engine_no_more(
 ) -> None:
     editor = start_editor()
     editor.initialize({"alternatives_when_typing": 3, "min_probability": 0.0})
-    editor.open("import argparse\n\n\ndef main():\n    parser = argparse.")
-    offered = editor.ask(4, 22)
+    editor.open("def f(x):\n" + "    x.alpha_one()\n    x.beta_two()\n" * 4 + "    x.")
+    offered = editor.ask(9, 6)
     assert len(set(offered)) == len(offered) > 1
-    editor.type(offered[0][0], 4, 22)
-    assert editor.ask(4, 23)
+    editor.type(offered[0][0], 9, 6)
+    assert editor.ask(9, 7)
     assert statistics(editor)["engine_runs"] == 1
 
 
