@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from lsp_server.edited_regions import Change, EditedRegions
+from lsp_server.splices import Point, Splice
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
 ASTRAL = re.compile("[\U00010000-\U0010ffff]")
@@ -56,6 +57,8 @@ class TextDocument:
     language: str
     encoding: Encoding
     lines: list[str] = field(default_factory=lambda: [""])
+    revision: int = 0
+    """Counts the editor's changes."""
     _text: str | None = None
 
     @property
@@ -70,12 +73,16 @@ class TextDocument:
         self.lines = split_lines(text)
         self._text = None
 
-    def apply(self, edit: Edit) -> Change:
-        """Put the edit's text in place of its range; a range that leaves the text is cut to it."""
+    def apply(self, edit: Edit) -> tuple[Change, Splice]:
+        """Put the edit's text in place of its range; a range that leaves the text is cut to it.
+
+        What that did to lines and to the text.
+        """
         self._text = None
         start = end = self.locate(edit.start)
         if edit.end != edit.start:
             start, end = sorted((start, self.locate(edit.end)))
+        splice = Splice(start, end, self._between(start, end), edit.text)
         first, last = start[0], end[0]
         text = self.lines[first][: start[1]] + edit.text + self.lines[last][end[1] :]
         if (
@@ -90,9 +97,16 @@ class TextDocument:
         if last + 1 < len(self.lines):
             pieces.pop()  # ends with a line end: the next line follows
         self.lines[first : last + 1] = pieces
-        return Change(first, last + 1 - first, len(pieces))
+        return Change(first, last + 1 - first, len(pieces)), splice
 
-    def locate(self, position: Position) -> tuple[int, int]:
+    def _between(self, start: Point, end: Point) -> str:
+        (first, left), (last, right) = start, end
+        if first == last:
+            return self.lines[first][left:right]
+        between = self.lines[first + 1 : last]
+        return "".join((self.lines[first][left:], *between, self.lines[last][:right]))
+
+    def locate(self, position: Position) -> Point:
         """Line and column of a position, moved into the text where it lies outside."""
         if position.line >= len(self.lines):
             log.info("%s: line %d is past the end", self.uri, position.line)
@@ -171,17 +185,27 @@ class Documents:
         """Every document whose text is kept."""
         return list(self._documents.values())
 
-    def edit(self, uri: str, edits: Iterable[Edit | str]) -> None:
-        """Apply edits in order; a string is a new whole text. Nothing for an unread document."""
+    def edit(self, uri: str, edits: Iterable[Edit | str]) -> list[Splice]:
+        """Apply edits in order; a string is a new whole text. Nothing for an unread document.
+
+        What each did to the text.
+        """
         document = self._documents.get(uri)
+        done: list[Splice] = []
         if document is None:
-            return
+            return done
+        document.revision += 1
         for edit in edits:
             if isinstance(edit, str):
+                end = len(document.lines) - 1, len(document.lines[-1])
+                done.append(Splice((0, 0), end, document.text, edit))
                 document.replace(edit)
                 self.edited.drop(uri)
             else:
-                self.edited.record(uri, document.apply(edit))
+                change, splice = document.apply(edit)
+                self.edited.record(uri, change)
+                done.append(splice)
+        return done
 
 
 def split_lines(text: str) -> list[str]:
