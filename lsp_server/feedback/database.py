@@ -1,0 +1,132 @@
+"""The feedback database: takes a path, gives an open SQLite file of the schema that is known."""
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from lsp_server.errors import FeedbackError
+from lsp_server.feedback.rows import Row
+
+PATH_VARIABLE = "LORY_FEEDBACK"
+"""Environment variable that names another file than the user's own."""
+TABLE = "suggestions"
+SCHEMA = 1
+"""`user_version` of the file; a change of columns raises it."""
+COLUMNS = tuple(field.name for field in fields(Row))
+LISTS = frozenset(("tokens", "logprobs"))
+"""Columns that hold JSON."""
+TYPES = {
+    **dict.fromkeys(("time", "probability", "latency_ms", "seconds"), "REAL"),
+    **dict.fromkeys(("rank", "candidates", "shown", "accepted_characters"), "INTEGER"),
+    **dict.fromkeys(("typed_characters", "retained_characters"), "INTEGER"),
+}
+"""Of the columns that are not TEXT."""
+PATIENCE = 5.0
+"""Seconds to wait for another server that is writing."""
+
+
+def database_path() -> Path:
+    """The user's file; it need not be there."""
+    named = os.environ.get(PATH_VARIABLE)
+    return Path(named).expanduser() if named else user_data_path("lory") / "feedback.sqlite"
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """The database, made if it is not there, readable by its owner alone.
+
+    Raises FeedbackError where it cannot be written or is no feedback database of this schema.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            create_table(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+    except (OSError, sqlite3.Error) as exc:
+        raise FeedbackError(
+            f"feedback: expected a database that can be written at {path}, found: {exc}; move the "
+            f"file away, or name another in {PATH_VARIABLE}"
+        ) from exc
+    return connection
+
+
+def create_table(connection: sqlite3.Connection, path: Path) -> None:
+    """Make the table in an empty file; FeedbackError in one that holds something else."""
+    connection.execute("BEGIN IMMEDIATE")  # two servers may start at once
+    try:
+        version = schema_of(connection)
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if not version and not tables:
+            columns = (f"{name} {TYPES.get(name, 'TEXT')}" for name in COLUMNS)
+            connection.execute(f"CREATE TABLE {TABLE} ({', '.join(columns)}, PRIMARY KEY (id))")
+            connection.execute(f"CREATE INDEX {TABLE}_by_time ON {TABLE} (time)")
+            connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        else:
+            check_schema(version, path)
+    finally:
+        connection.execute("COMMIT")
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """The database, rows by name; FeedbackError where it cannot be read or has another schema."""
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=PATIENCE, uri=True)
+        version = schema_of(connection)
+    except sqlite3.Error as exc:
+        raise FeedbackError(
+            f"feedback: expected a database at {path}, found: {exc}; delete it with: "
+            "lory feedback purge"
+        ) from exc
+    check_schema(version, path)
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def schema_of(connection: sqlite3.Connection) -> int:
+    """The schema that a file says it has; 0 for a file that is empty or somebody else's."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def check_schema(version: int, path: Path) -> None:
+    """Raise FeedbackError unless the schema is the one that is known."""
+    if version == SCHEMA:
+        return
+    advice = "update Lory" if version > SCHEMA else "move the file away"
+    raise FeedbackError(
+        f"feedback: expected schema {SCHEMA} in {path}, found {version}; {advice}, or name another "
+        f"file in {PATH_VARIABLE}"
+    )
+
+
+def write_rows(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
+    """Add rows in one transaction; one with a known id takes the place of what was known before."""
+    marks = ", ".join("?" * len(COLUMNS))
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.executemany(
+            f"INSERT OR REPLACE INTO {TABLE} ({', '.join(COLUMNS)}) VALUES ({marks})",
+            [tuple(value_of(row, name) for name in COLUMNS) for row in rows],
+        )
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def value_of(row: Row, name: str) -> Any:
+    """A row's value as SQLite keeps it."""
+    value = getattr(row, name)
+    if name in LISTS:
+        return json.dumps(value)
+    return str(value) if isinstance(value, str) else value  # an enumeration's member is a str too

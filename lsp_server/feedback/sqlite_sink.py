@@ -1,0 +1,102 @@
+"""The sink `sqlite`: takes rows, gives them to the feedback database in a thread of its own."""
+
+import logging
+import sqlite3
+from collections.abc import Sequence
+from queue import Empty, Full, Queue
+from threading import Thread
+
+from lsp_server.errors import FeedbackError
+from lsp_server.feedback.database import database_path, open_for_writing, write_rows
+from lsp_server.feedback.rows import Row
+
+WAITING_ROWS = 10_000
+"""That are held while the file cannot be written; more are dropped and counted."""
+GATHER_SECONDS = 0.3
+"""Rows of this time are one transaction: what a killed server loses at most."""
+END_SECONDS = 1.0
+"""A server that ends waits so long for the last rows to be written."""
+
+log = logging.getLogger(__name__)
+
+
+class SqliteSink:
+    """Entry point of the group `lory.feedback`.
+
+    Nothing is opened before the first row. A file that cannot be had is a FeedbackError of a later
+    call, never of the thread's, and no call waits for the file.
+    """
+
+    def __init__(self) -> None:
+        self._rows: Queue[Row | None] = Queue(WAITING_ROWS)
+        self._thread: Thread | None = None
+        self._fault: FeedbackError | None = None
+        self.dropped = 0
+
+    def __call__(self, rows: Sequence[Row]) -> None:
+        """Take rows; raises FeedbackError once the file has turned out to be of no use."""
+        if self._fault is not None:
+            raise self._fault
+        if self._thread is None:
+            self._thread = Thread(target=self._write, name="lory-feedback", daemon=True)
+            self._thread.start()
+        for row in rows:
+            try:
+                self._rows.put_nowait(row)
+            except Full:
+                self.dropped += 1
+        if self.dropped:
+            log.warning("feedback: %d rows dropped so far; the file is not free", self.dropped)
+
+    def close(self) -> None:
+        """Write what is waiting, for a second at most."""
+        if self._thread is not None:
+            try:
+                self._rows.put_nowait(None)
+                self._thread.join(END_SECONDS)
+            except Full:
+                log.warning("feedback: the file is not free; the last rows are lost")
+
+    def _write(self) -> None:
+        try:
+            connection = open_for_writing(database_path())
+        except FeedbackError as exc:
+            self._fault = exc
+            return
+        try:
+            batch: list[Row] = []
+            while self._gather(batch):
+                self._commit(connection, batch)
+            self._commit(connection, batch)
+        except sqlite3.Error as exc:
+            self._fault = FeedbackError(
+                f"feedback: expected to write {database_path()}, found: {exc}; look at it with: "
+                "lory feedback status"
+            )
+        finally:
+            connection.close()
+
+    def _gather(self, batch: list[Row]) -> bool:
+        """Wait for rows and add them; False once there will be no more."""
+        wait: float | None = None if not batch else GATHER_SECONDS
+        while True:
+            try:
+                row = self._rows.get(timeout=wait)
+            except Empty:
+                return True
+            if row is None:
+                return False
+            batch.append(row)
+            wait = GATHER_SECONDS
+
+    def _commit(self, connection: sqlite3.Connection, batch: list[Row]) -> None:
+        """Write rows and forget them; those of a file that another holds are kept for later."""
+        if not batch:
+            return
+        try:
+            write_rows(connection, batch)
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            return
+        batch.clear()
