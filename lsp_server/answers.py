@@ -1,14 +1,14 @@
 """LSP's types: takes positions, edits and selections of the protocol, gives Lory's, and answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInvalidParams
 
 from lsp_server.documents import Edit, Position
-from lsp_server.engines import Candidate
-from lsp_server.session import Place, Selection
+from lsp_server.greeting import ACCEPTED_COMMAND
+from lsp_server.session import Answer, Place, Selection
 
 
 def position_from(position: lsp.Position) -> Position:
@@ -60,17 +60,24 @@ def range_of(place: Place) -> lsp.Range:
     )
 
 
-def inline_list(candidates: Sequence[Candidate], place: Place) -> lsp.InlineCompletionList:
+def inline_list(answer: Answer, place: Place) -> lsp.InlineCompletionList:
     """The answer to a request for ghost text."""
     span = range_of(place)
-    texts = [place.lead + candidate.text for candidate in candidates]
+    texts = [place.lead + candidate.text for candidate in answer.candidates]
     items = [lsp.InlineCompletionItem(insert_text=text, range=span) for text in texts]
+    for item, suggestion in zip(items, answer.ids, strict=False):  # no ids while feedback is off
+        item.command = acceptance_of(suggestion)
     return lsp.InlineCompletionList(items=items)
 
 
-def menu_list(candidates: Sequence[Candidate], place: Place) -> lsp.CompletionList:
+def acceptance_of(suggestion: str) -> lsp.Command:
+    """What an editor carries out once it has inserted a suggestion."""
+    return lsp.Command(title="", command=ACCEPTED_COMMAND, arguments=[suggestion])
+
+
+def menu_list(answer: Answer, place: Place) -> lsp.CompletionList:
     """The answer to a request for the menu; the next key asks again."""
-    texts = [place.lead + candidate.text for candidate in candidates]
+    texts = [place.lead + candidate.text for candidate in answer.candidates]
     items = [menu_item(text, rank, place) for rank, text in enumerate(texts)]
     return lsp.CompletionList(is_incomplete=True, items=items)
 

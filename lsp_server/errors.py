@@ -7,6 +7,7 @@ LoryError
 ├── PluginError      an entry point that cannot be loaded or that raised
 ├── EngineError      the model cannot be run here
 ├── IndexingError    the project's files cannot be read in the background
+├── FeedbackError    what became of suggestions cannot be kept or read
 └── BenchError       a replay that cannot be carried out
 """
 
@@ -37,6 +38,10 @@ class EngineError(LoryError):
 
 class IndexingError(LoryError):
     """The process that reads the project's files has failed."""
+
+
+class FeedbackError(LoryError):
+    """The feedback database cannot be had, or is of another schema."""
 
 
 class BenchError(LoryError):

@@ -15,7 +15,8 @@ EXPLAIN = "lory/explain"
 EXPERIMENTAL = {"loryStatistics": True, "loryExplain": True}
 """What the server can do beyond the protocol: it answers the two requests above."""
 EXPLAIN_COMMAND = "lory.explain"
-COMMANDS = (EXPLAIN_COMMAND,)
+ACCEPTED_COMMAND = "lory.suggestionAccepted"
+COMMANDS = (EXPLAIN_COMMAND, ACCEPTED_COMMAND)
 """For `workspace/executeCommand`."""
 TRIGGERS = (".", "(", "[", "{", " ", "=", ",")
 ENCODINGS = ("utf-8", "utf-16", "utf-32")

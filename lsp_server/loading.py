@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lsp_server.bundle import Bundle, load
+from lsp_server.bundle import MODEL, Bundle, load
 from lsp_server.engines import Engine, TellsProvider
 from lsp_server.engines.mixture import MixtureWeights, read_weights
 from lsp_server.errors import EngineError, LoryError
@@ -44,6 +44,11 @@ class Model:
         if isinstance(engine, TellsProvider):
             title += f" on {engine.provider.removesuffix('ExecutionProvider')}"
         return title
+
+    @property
+    def sha256(self) -> str:
+        """Of the bundle's graph."""
+        return self.bundle.manifest.files[MODEL].sha256
 
     @property
     def recalls(self) -> bool:

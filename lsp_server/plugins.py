@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "lory"
 ENGINES, CONTEXTS, FILTERS = "lory.engines", "lory.contexts", "lory.filters"
-GROUPS = (ENGINES, CONTEXTS, FILTERS, "lory.feedback")
+FEEDBACK = "lory.feedback"
+GROUPS = (ENGINES, CONTEXTS, FILTERS, FEEDBACK)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ async def inline_completion(
     place = ls.session.inline_place(uri, position, selection, invoked=invoked)
     if place is None:
         return lsp.InlineCompletionList(items=[])
-    candidates = await ls.session.complete(place)
-    return None if candidates is None else inline_list(candidates, place)
+    answer = await ls.session.complete(place)
+    return None if answer is None else inline_list(answer, place)
 
 
 async def completion(ls: LoryServer, params: lsp.CompletionParams) -> lsp.CompletionList | None:
@@ -39,8 +39,8 @@ async def completion(ls: LoryServer, params: lsp.CompletionParams) -> lsp.Comple
     place = ls.session.menu_place(params.text_document.uri, position)  # before the first await
     if place is None:
         return lsp.CompletionList(is_incomplete=False, items=[])
-    candidates = await ls.session.complete(place)
-    return None if candidates is None else menu_list(candidates, place)
+    answer = await ls.session.complete(place)
+    return None if answer is None else menu_list(answer, place)
 
 
 def statistics(ls: LoryServer, _: Any) -> dict[str, Any]:
@@ -63,6 +63,12 @@ async def explain_command(ls: LoryServer, *arguments: Any) -> dict[str, Any]:
     found = ls.session.explain(*place_from(uri, position))
     ls.tell(found.summary)
     return found.as_json()
+
+
+async def accepted_command(ls: LoryServer, *arguments: Any) -> None:
+    """A client says which suggestion was accepted, by the id that came with it."""
+    suggestion, *_ = (*arguments, "")
+    ls.session.feedback.accept(str(suggestion))
 
 
 def menu_wanted(ls: LoryServer) -> bool:

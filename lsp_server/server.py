@@ -6,7 +6,7 @@ from typing import Any
 from lsprotocol import types as lsp
 
 from lsp_server import document_events, lifecycle, requests
-from lsp_server.greeting import EXPLAIN, EXPLAIN_COMMAND, STATISTICS, TRIGGERS
+from lsp_server.greeting import ACCEPTED_COMMAND, EXPLAIN, EXPLAIN_COMMAND, STATISTICS, TRIGGERS
 from lsp_server.language_server import LoryServer
 
 FEATURES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
@@ -36,6 +36,7 @@ FEATURES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
 )
 COMMANDS: tuple[tuple[str, Callable[..., Any]], ...] = (
     (EXPLAIN_COMMAND, requests.explain_command),
+    (ACCEPTED_COMMAND, requests.accepted_command),
 )
 """What `workspace/executeCommand` knows; `greeting.py` announces them in this order."""
 OWN_DOCUMENTS = (

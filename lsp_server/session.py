@@ -19,12 +19,14 @@ from lsp_server.explanation import (
     explain_refusal,
     explain_request,
 )
+from lsp_server.feedback.observer import Observer
 from lsp_server.filters import is_word
 from lsp_server.locations import path_in_workspace
 from lsp_server.permission import NOT_OPEN, UNREAD_SINCE, Refusal, refusal
 from lsp_server.plugin_guard import PluginGuard, Report
 from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings, judge_settings
+from lsp_server.splices import Point
 from lsp_server.surroundings import Lookout
 from lsp_server.trace import Fate, Trace, Traces
 
@@ -53,7 +55,20 @@ class Place:
     cursor: Cursor
     start: Position
     end: Position
+    points: tuple[Point, Point]
+    """The same as the document counts: lines and columns."""
     lead: str = ""
+    menu: bool = False
+    """Whether it is for the completion menu."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered with."""
+
+    candidates: tuple[Candidate, ...]
+    ids: tuple[str, ...] = ()
+    """Of the suggestions, while feedback is on; the editor says by them what was accepted."""
 
 
 class Session:
@@ -73,6 +88,7 @@ class Session:
         self._loaded_for: Settings | None = None
         self._serving = asyncio.Event()
         self.traces = Traces()
+        self.feedback = Observer(self.documents, self._guard)
 
     def begin(self, options: Any) -> None:
         """Take `initializationOptions`; what is wrong with them `configure` will report."""
@@ -88,6 +104,7 @@ class Session:
             self._guard.report_once("; ".join(reading.faults))
         logging.getLogger("lsp_server").setLevel(self.settings.log_level.upper())
         self._forget_what_may_not_be_read()
+        self.feedback.apply(self.settings)
         if self._serving.is_set():
             self.workspace.begin(self.folders, self.settings)
         self._load()
@@ -111,21 +128,26 @@ class Session:
         document = self.documents.get(uri)
         return None if document is None else document.text
 
-    async def complete(self, place: Place) -> list[Candidate] | None:
+    async def complete(self, place: Place) -> Answer | None:
         """What `Completer.complete` gives, once it is known what may be read; none of the rest."""
-        cursor = place.cursor
+        cursor, document = place.cursor, self.documents.get(place.cursor.uri)
+        revision = None if document is None else document.revision
         trace = self.traces.begin(cursor.uri, Trace(place.end, cursor.invoked, place.lead))
         try:
             await self._serving.wait()
             trace.allowed = True
             if self.documents.get(cursor.uri) is None:
-                return []
+                return Answer(())
             shown = await self.completer.complete(cursor, trace)
         except asyncio.CancelledError:
             trace.end(Fate.CANCELLED)
             raise
         trace.end(Fate.SUPERSEDED if shown is None else Fate.ANSWERED, shown or ())
-        return shown
+        if shown is None:
+            return None
+        if document is None or document.revision != revision:
+            return Answer(tuple(shown))  # an editor that has gone on does not show it
+        return Answer(tuple(shown), self.feedback.offer(place, trace, self.completer.model))
 
     def _load(self) -> None:
         """Load, unload or keep the model, as the settings ask."""
@@ -167,6 +189,7 @@ class Session:
 
     def open(self, uri: str, language: str, text: str) -> None:
         """A document was opened."""
+        self.feedback.close(uri)
         if refusal(self.settings, uri, language) is None:
             self.documents.open(uri, language, text)
         else:
@@ -175,7 +198,7 @@ class Session:
 
     def edit(self, uri: str, edits: Iterable[Edit | str]) -> None:
         """A document was changed."""
-        self.documents.edit(uri, edits)
+        self.feedback.edit(uri, self.documents.edit(uri, edits))
         self.workspace.edit(uri)
 
     def save(self, uri: str, text: str | None) -> None:
@@ -186,12 +209,14 @@ class Session:
 
     def close(self, uri: str) -> None:
         """A document was closed."""
+        self.feedback.close(uri)
         self.documents.close(uri)
         self.workspace.close(uri)
         self.completer.forget(uri)
         self.traces.forget(uri)
 
     def _forget(self, uri: str, language: str) -> None:
+        self.feedback.close(uri)
         self.documents.forget(uri, language)
         self.completer.forget(uri)
         self.traces.forget(uri)
@@ -221,14 +246,15 @@ class Session:
         if selection is None:
             line, column = document.locate(position)
             at = document.position(line, column)
-            cursor = self._cursor(document, (line, column), (line, column))
-            return Place(replace(cursor, invoked=invoked), at, at)
+            here = line, column
+            cursor = self._cursor(document, here, here)
+            return Place(replace(cursor, invoked=invoked), at, at, (here, here))
         start, end = sorted((document.locate(selection.start), document.locate(selection.end)))
         cursor = self._cursor(document, start, end)
         prefix = cursor.prefix + selection.text
         cursor = replace(cursor, prefix=prefix, invoked=invoked)
         edges = document.position(*start), document.position(*end)
-        return Place(cursor, *edges, lead=selection.text)
+        return Place(cursor, *edges, (start, end), lead=selection.text)
 
     def menu_place(self, uri: str, position: Position) -> Place | None:
         """Where an entry of the completion menu goes: it replaces the word before the cursor.
@@ -244,7 +270,8 @@ class Session:
             start -= 1
         cursor = self._cursor(document, (line, column), (line, column))
         edges = document.position(line, start), document.position(line, column)
-        return Place(cursor, *edges, lead=text[start:column])
+        points = (line, start), (line, column)
+        return Place(cursor, *edges, points, lead=text[start:column], menu=True)
 
     def _cursor(
         self, document: TextDocument, start: tuple[int, int], end: tuple[int, int]
@@ -260,4 +287,5 @@ class Session:
 
     def end(self) -> None:
         """The editor is going."""
+        self.feedback.end()
         self.completer.end()

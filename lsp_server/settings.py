@@ -118,6 +118,13 @@ class Settings:
     """Read the workspace's other files of the languages that are on, to complete as they do."""
     project_megabytes: int = 200
     """Megabytes of their text that are read at most."""
+    feedback: bool = False
+    """Keep, on this machine, what becomes of suggestions: `lory feedback status` says what and
+    where."""
+    feedback_text: bool = False
+    """Keep the text around the cursor with it: only with that can a model learn from it."""
+    feedback_sinks: tuple[str, ...] = ("sqlite",)
+    """Plugins that are told what becomes of suggestions while `feedback` is on."""
     menu: MenuMode = MenuMode.AUTO
     """Whether suggestions also enter the completion menu."""
     trusted: bool = True
@@ -228,6 +235,7 @@ def distrust(settings: Settings) -> Settings:
         engine_options=builtin.engine_options,
         contexts=builtin.contexts,
         filters=builtin.filters,
+        feedback_sinks=builtin.feedback_sinks,
     )
 
 

@@ -81,7 +81,9 @@ def create_table(connection: sqlite3.Connection, path: Path) -> None:
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """The database, rows by name; FeedbackError where it cannot be read or has another schema."""
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", timeout=PATIENCE, uri=True)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", timeout=PATIENCE, uri=True
+        )
         version = schema_of(connection)
     except sqlite3.Error as exc:
         raise FeedbackError(

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Sequence
 from queue import Empty, Full, Queue
 from threading import Thread
+from time import monotonic
 
 from lsp_server.errors import FeedbackError
 from lsp_server.feedback.database import database_path, open_for_writing, write_rows
@@ -77,17 +78,22 @@ class SqliteSink:
             connection.close()
 
     def _gather(self, batch: list[Row]) -> bool:
-        """Wait for rows and add them; False once there will be no more."""
-        wait: float | None = None if not batch else GATHER_SECONDS
-        while True:
-            try:
-                row = self._rows.get(timeout=wait)
-            except Empty:
-                return True
+        """Add the rows of GATHER_SECONDS from the first on; False once there will be no more."""
+        if not batch:
+            row = self._rows.get()
             if row is None:
                 return False
             batch.append(row)
-            wait = GATHER_SECONDS
+        deadline = monotonic() + GATHER_SECONDS
+        while (left := deadline - monotonic()) > 0:
+            try:
+                row = self._rows.get(timeout=left)
+            except Empty:
+                break
+            if row is None:
+                return False
+            batch.append(row)
+        return True
 
     def _commit(self, connection: sqlite3.Connection, batch: list[Row]) -> None:
         """Write rows and forget them; those of a file that another holds are kept for later."""
