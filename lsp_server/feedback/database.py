@@ -47,9 +47,9 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
         try:
+            create_table(connection, path)  # first of all: another schema's file stays as it is
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
-            create_table(connection, path)
         except BaseException:
             connection.close()
             raise

@@ -68,8 +68,18 @@ class Editor:
 
     def type(self, text: str, line: int, character: int, name: str = "a.py") -> None:
         """Insert text."""
+        self.replace((line, character), (line, character), text, name)
+
+    def delete(self, line: int, first: int, end: int, name: str = "a.py") -> None:
+        """Take characters out of a line."""
+        self.replace((line, first), (line, end), "", name)
+
+    def replace(
+        self, start: tuple[int, int], end: tuple[int, int], text: str, name: str = "a.py"
+    ) -> None:
+        """Put text in place of other text."""
         self.version += 1
-        change = {"range": {"start": at(line, character), "end": at(line, character)}, "text": text}
+        change = {"range": {"start": at(*start), "end": at(*end)}, "text": text}
         document = {"uri": self.uri(name), "version": self.version}
         params = {"textDocument": document, "contentChanges": [change]}
         self.client.notify("textDocument/didChange", params)
