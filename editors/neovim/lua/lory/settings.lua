@@ -1,0 +1,58 @@
+-- The server's settings: takes the user's and what was switched since, gives what is sent.
+local options = require('lory.options')
+
+local M = {}
+
+---@type table<string, any> What `:Lory` switched in this session.
+local switched = {}
+
+---As the server's default, so that no text of other languages is sent before it is asked.
+M.default_languages = { python = true }
+
+---The settings as they are now.
+---@return table<string, any>
+function M.current()
+  local configured = vim.tbl_get(vim.lsp.config.lory or {}, 'settings', 'lory') or {}
+  local all = vim.tbl_deep_extend('force', configured, options.get().settings, switched)
+  return next(all) and all or vim.empty_dict()
+end
+
+---@return boolean
+function M.enabled()
+  return M.current().enabled ~= false
+end
+
+---@param language string
+---@return boolean
+function M.language_enabled(language)
+  return (M.current().languages or M.default_languages)[language] == true
+end
+
+---Why a buffer's text is not sent; nil where it is.
+---@param buffer integer
+---@return string?
+function M.why_off(buffer)
+  local language = vim.bo[buffer].filetype
+  if not M.enabled() then
+    return 'lory is turned off'
+  elseif language == '' then
+    return 'no filetype'
+  elseif not M.language_enabled(language) then
+    return ("language '%s' is off"):format(language)
+  end
+end
+
+---@param enabled boolean
+function M.switch(enabled)
+  switched.enabled = enabled
+end
+
+---@param language string
+---@param enabled boolean
+function M.switch_language(language, enabled)
+  local languages = vim.deepcopy(M.current().languages or M.default_languages)
+  languages[language] = enabled
+  switched.languages = languages
+end
+
+return M
