@@ -4,21 +4,18 @@ local options = require('lory.options')
 
 local M = {}
 
----What the action's key did before, as a <Plug> map of the buffer; the key itself where it did nothing.
----@param buffer integer
+---What a key did before, as a <Plug> map of the buffer; nil where it did nothing.
 ---@param action string
 ---@param key string
----@return string
-local function fallback(buffer, action, key)
-  local before = vim.fn.maparg(key, 'i', false, true) --[[@as table]]
-  if vim.tbl_isempty(before) then
-    return key
+---@return string?
+local function keep_former(action, key)
+  local former = vim.fn.maparg(key, 'i', false, true) --[[@as table]]
+  if vim.tbl_isempty(former) then
+    return nil
   end
   local name = ('<Plug>(lory-otherwise-%s)'):format(action)
-  before.lhs, before.lhsraw, before.lhsrawalt, before.buffer = name, vim.keycode(name), nil, 1
-  vim.api.nvim_buf_call(buffer, function()
-    vim.fn.mapset('i', false, before)
-  end)
+  former.lhs, former.lhsraw, former.lhsrawalt, former.buffer = name, vim.keycode(name), nil, 1
+  vim.fn.mapset('i', false, former)
   return name
 end
 
@@ -31,14 +28,16 @@ end
 ---@param action string
 ---@param key string
 local function map(buffer, action, key)
-  local otherwise = vim.api.nvim_buf_call(buffer, function()
-    return fallback(buffer, action, key)
+  local former = vim.api.nvim_buf_call(buffer, function()
+    return keep_former(action, key)
   end)
-  local ours = ('<Plug>(lory-%s)'):format(action:gsub('_', '-'))
+  -- No expression map: Neovim evaluates those before it has inserted what was typed just ahead of the key.
   vim.keymap.set('i', key, function()
-    local wanted = is_ours() and (action == 'trigger' or require('lory').is_visible())
-    return wanted and ours or otherwise
-  end, { buffer = buffer, expr = true, remap = true, desc = 'Lory: ' .. action:gsub('_', ' ') })
+    if is_ours() and require('lory')[action]() ~= false then
+      return
+    end
+    vim.api.nvim_feedkeys(vim.keycode(former or key), former and 'mi' or 'ni', false)
+  end, { buffer = buffer, desc = 'Lory: ' .. action:gsub('_', ' ') })
 end
 
 ---Map the wanted keys in a buffer, once.
