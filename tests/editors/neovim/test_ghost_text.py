@@ -170,15 +170,15 @@ def test_an_answer_that_comes_too_late_is_not_shown(editor: "Neovim") -> None:
 
 
 def test_the_shipped_model_completes_and_offers_others(start_neovim: "StartNeovim") -> None:
-    editor = start_neovim("import argparse\n\n\ndef main():\n")
+    editor = start_neovim("import sys\n\n")
     editor.wait_status("ready")
-    editor.type("Goparser = argparse.Arg")
-    editor.wait_ghost("umentParser")
+    editor.type("Goif __name__ == ")
+    editor.wait_ghost('"__main__":')
     editor.type("<M-]>")
-    second = editor.until(lambda: [one for one in editor.ghosts if one != "umentParser"], "others")
-    editor.type("<M-[>")
-    editor.until(lambda: editor.ghosts[0].startswith("umentParser"), "the first again")
+    editor.wait_ghost("'__main__':")
     editor.type("<M-]>")
-    editor.wait_ghost(second[0])
+    editor.wait_ghost('"__main__":')
     editor.type("<M-[><Tab><Esc>")
-    editor.wait_line(5, "    parser = argparse.ArgumentParser")
+    editor.wait_line(3, "if __name__ == '__main__':")
+    editor.command("write")
+    assert (editor.project / "app.py").read_text() == "import sys\n\nif __name__ == '__main__':\n"

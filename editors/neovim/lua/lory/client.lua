@@ -11,7 +11,7 @@ local ROOT_MARKERS = { '.git', 'pyproject.toml', 'setup.py' }
 ---@field times integer[] When the server was started again, in milliseconds.
 ---@field limit integer How often within `span` that is done.
 ---@field span integer Milliseconds.
-local restarts = { times = {}, limit = 5, span = 180000 }
+local restarts = { times = {}, limit = 4, span = 180000 }
 
 ---The client that reads a buffer.
 ---@param buffer? integer

@@ -338,7 +338,9 @@ function M.cycle(count)
     return false
   end
   local function move()
-    if current then
+    if current and #current.items == 1 then
+      vim.notify('lory: no other suggestion', vim.log.levels.INFO)
+    elseif current then
       current.index = (current.index - 1 + count) % #current.items + 1
     end
   end

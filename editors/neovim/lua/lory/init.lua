@@ -61,12 +61,20 @@ function M.trigger()
   shower().trigger()
 end
 
+---Change settings of the server for this session, without a restart: `change_settings({ max_lines = 3 })`.
+---@param changed table<string, any>
+function M.change_settings(changed)
+  require('lory.settings').change(changed)
+  require('lory.client').apply_settings()
+end
+
 ---Turn Lory on or off: no text is sent while it is off. `nil` toggles.
 ---@param on? boolean
 function M.enable(on)
-  local settings = require('lory.settings')
-  settings.switch(on == nil and not settings.enabled() or on == true)
-  require('lory.client').apply_settings()
+  if on == nil then
+    on = not require('lory.settings').enabled()
+  end
+  M.change_settings({ enabled = on })
 end
 
 ---The same for one language, the buffer's by default.
@@ -75,7 +83,10 @@ end
 function M.enable_language(on, language)
   local settings = require('lory.settings')
   language = language or vim.bo.filetype
-  settings.switch_language(language, on == nil and not settings.language_enabled(language) or on == true)
+  if on == nil then
+    on = not settings.language_enabled(language)
+  end
+  settings.switch_language(language, on)
   require('lory.client').apply_settings()
 end
 

@@ -1,10 +1,10 @@
--- The server's settings: takes the user's and what was switched since, gives what is sent.
+-- The server's settings: takes the user's and what was changed since, gives what is sent.
 local options = require('lory.options')
 
 local M = {}
 
----@type table<string, any> What `:Lory` switched in this session.
-local switched = {}
+---@type table<string, any> What was changed in this session.
+local changed_since = {}
 
 ---As the server's default, so that no text of other languages is sent before it is asked.
 M.default_languages = { python = true }
@@ -13,7 +13,7 @@ M.default_languages = { python = true }
 ---@return table<string, any>
 function M.current()
   local configured = vim.tbl_get(vim.lsp.config.lory or {}, 'settings', 'lory') or {}
-  local all = vim.tbl_deep_extend('force', configured, options.get().settings, switched)
+  local all = vim.tbl_deep_extend('force', configured, options.get().settings, changed_since)
   return next(all) and all or vim.empty_dict()
 end
 
@@ -42,9 +42,10 @@ function M.why_off(buffer)
   end
 end
 
----@param enabled boolean
-function M.switch(enabled)
-  switched.enabled = enabled
+---Change settings for this session.
+---@param changed table<string, any>
+function M.change(changed)
+  changed_since = vim.tbl_deep_extend('force', changed_since, changed)
 end
 
 ---@param language string
@@ -52,7 +53,7 @@ end
 function M.switch_language(language, enabled)
   local languages = vim.deepcopy(M.current().languages or M.default_languages)
   languages[language] = enabled
-  switched.languages = languages
+  M.change({ languages = languages })
 end
 
 return M

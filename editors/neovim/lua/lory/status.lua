@@ -91,7 +91,8 @@ function M.state(buffer)
   end
   local client = require('lory.client').of(buffer)
   if not client then
-    return without_server or { state = 'off', percent = 100, message = 'no server runs' }
+    local message = require('lory.server').find() and 'no server runs' or 'no server, run :Lory install'
+    return without_server or { state = 'off', percent = 100, message = message }
   end
   local state = M.of_client(client.id)
   if state.state == 'ready' and unread[buffer] then

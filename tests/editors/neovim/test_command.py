@@ -1,0 +1,136 @@
+"""`:Lory`, its help and health in real Neovims."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lsp_server.settings import Settings
+from tests.editors.neovim.conftest import PLUGIN
+
+if TYPE_CHECKING:
+    from tests.editors.neovim.conftest import Neovim, Program, StartNeovim
+
+
+def complete(editor: "Neovim", line: str) -> list[str]:
+    """What the command line offers."""
+    return list(editor.nvim.funcs.getcompletion(line, "cmdline"))
+
+
+def test_subcommands_are_completed(editor: "Neovim") -> None:
+    everything = complete(editor, "Lory ")
+    assert everything == sorted(everything)
+    assert {"install", "toggle", "restart", "status", "log", "why", "stats", "help"} <= set(
+        everything
+    )
+    assert complete(editor, "Lory re") == ["restart"]
+    assert complete(editor, "Lory toggle ") == ["python"]
+    assert complete(editor, "Lory why ") == []
+
+
+def test_an_unknown_subcommand_names_the_known_ones(editor: "Neovim") -> None:
+    editor.command("Lory frobnicate")
+    assert "unknown subcommand 'frobnicate'; known are: cancel, disable" in editor.messages
+
+
+def test_every_subcommand_and_option_is_in_the_help(editor: "Neovim") -> None:
+    text = (PLUGIN / "doc" / "lory.txt").read_text()
+    known = editor.lua("return vim.tbl_keys(require('lory.commands').subcommands)")
+    assert [name for name in known if f":Lory {name}" not in text] == []
+    functions = editor.lua("return vim.tbl_keys(require('lory'))")
+    assert [name for name in functions if f"*lory.{name}()*" not in text] == []
+    actions = editor.lua("return vim.tbl_keys(require('lory.options').recommended)")
+    assert [a for a in actions if f"<Plug>(lory-{a.replace('_', '-')})" not in text] == []
+
+
+def test_help_tags_are_valid_and_found(
+    program: "Program", tmp_path: Path, editor: "Neovim"
+) -> None:
+    shutil.copytree(PLUGIN / "doc", tmp_path / "doc", ignore=shutil.ignore_patterns("tags"))
+    editor.lua("vim.cmd.helptags(...)", str(tmp_path / "doc"))
+    tags = (tmp_path / "doc" / "tags").read_text()
+    assert "\nlory.txt\t" in tags
+    assert ":Lory\t" in tags
+    lines = (PLUGIN / "doc" / "lory.txt").read_text().splitlines()
+    assert [line for line in lines if len(line) > 78] == []
+
+
+def test_every_file_of_the_plugin_loads(editor: "Neovim") -> None:
+    files = sorted(str(path) for path in PLUGIN.rglob("*.lua"))
+    assert len(files) > 10
+    broken = "return vim.tbl_filter(function(file) return not loadfile(file) end, ...)"
+    assert editor.lua(broken, files) == []
+
+
+def test_the_plugins_default_languages_are_the_servers(editor: "Neovim") -> None:
+    assert editor.lua("return require('lory.settings').default_languages") == Settings().languages
+
+
+def test_unknown_and_faulty_options_are_refused(editor: "Neovim") -> None:
+    attempt = "return { pcall(require('lory').setup, vim.json.decode(...)) }"
+    for given, said in (
+        ({"menus": "yield"}, "unknown option 'menus'; known are: cmd, ghost_text"),
+        ({"menu": "maybe"}, "option 'menu' cannot be \"maybe\""),
+    ):
+        done, message = editor.lua(attempt, json.dumps(given))
+        assert (done, said in message) == (False, True), message
+
+
+def test_health_names_versions_server_buffers_and_keys(
+    editor: "Neovim", program: "Program"
+) -> None:
+    editor.command("checkhealth lory")
+    report = "\n".join(editor.lines)
+    assert f"OK Neovim {program.version}" in report
+    assert "lory 0." in report
+    assert "ready, scripted 1" in report
+    assert "log: " in report
+    assert "app.py: ready" in report
+    assert "<Tab>: accept" in report
+    assert "ERROR" not in report
+    assert "WARNING" not in report
+
+
+def test_health_tells_who_holds_tab(editor: "Neovim") -> None:
+    editor.lua("vim.keymap.set('i', '<Tab>', 'x', { buffer = 0, desc = 'someone else' })")
+    editor.command("checkhealth lory")
+    assert "<Tab> (accept) is taken by 'someone else'" in "\n".join(editor.lines)
+
+
+def test_health_says_what_to_do_without_a_server(start_neovim: "StartNeovim") -> None:
+    missing = "require('lory.options').get().cmd = { '/nowhere/lory' }"
+    editor = start_neovim(more=missing)
+    editor.command("checkhealth lory")
+    report = "\n".join(editor.lines)
+    assert "ERROR '/nowhere/lory' (from option cmd) does not run" in report
+    assert ":Lory install" in report
+
+
+def test_settings_shows_what_is_sent(editor: "Neovim") -> None:
+    editor.command("Lory settings")
+    found = "local w = vim.b.lsp_floating_preview; return w and vim.api.nvim_buf_get_lines(vim.api.nvim_win_get_buf(w), 0, -1, false) or {}"
+    shown = "\n".join(editor.lua(found))
+    assert 'engine = "scripted"' in shown
+
+
+def test_log_opens_the_servers_log(editor: "Neovim") -> None:
+    editor.command("Lory log")
+    assert editor.lua("return vim.api.nvim_buf_get_name(0)").endswith("lsp.log")
+    editor.command("tabclose")
+
+
+def test_older_neovims_get_one_clear_error(tmp_path: Path) -> None:
+    old = shutil.which("nvim", path="/usr/bin")
+    if old is None:
+        pytest.skip("no old Neovim on this machine")
+    loaded = subprocess.run(
+        [old, "--clean", "--headless", "-c", f"source {PLUGIN / 'plugin' / 'lory.lua'}", "-c", "q"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "expected Neovim 0.11 or newer" in loaded.stderr
