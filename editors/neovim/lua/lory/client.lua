@@ -20,6 +20,13 @@ function M.of(buffer)
   return vim.lsp.get_clients({ name = 'lory', bufnr = buffer })[1]
 end
 
+---The buffers that a client reads.
+---@param client vim.lsp.Client
+---@return integer[]
+function M.buffers(client)
+  return vim.tbl_filter(vim.api.nvim_buf_is_valid, vim.tbl_keys(client.attached_buffers))
+end
+
 ---The configuration of `vim.lsp.enable('lory')`.
 ---@return vim.lsp.Config
 function M.config()
@@ -33,9 +40,12 @@ function M.config()
     capabilities = {
       experimental = { loryStatus = true },
       textDocument = { inlineCompletion = { dynamicRegistration = false } },
+      workspace = { configuration = false }, -- settings are pushed: they arrive before the text that they allow
     },
     handlers = { ['lory/status'] = status.on_status },
-    before_init = function(_, config)
+    before_init = function(params, config)
+      local given = config.init_options or vim.empty_dict() -- `trusted` goes there
+      params.initializationOptions = vim.tbl_extend('keep', given, settings.current())
       config.settings.lory = settings.current()
     end,
     on_exit = vim.schedule_wrap(M.on_exit),
@@ -69,7 +79,7 @@ function M.apply_settings()
   for _, client in ipairs(vim.lsp.get_clients({ name = 'lory' })) do
     client.settings.lory = settings.current()
     client:notify('workspace/didChangeConfiguration', { settings = client.settings })
-    for buffer in pairs(client.attached_buffers) do
+    for _, buffer in ipairs(M.buffers(client)) do
       if settings.why_off(buffer) then
         vim.lsp.buf_detach_client(buffer, client.id)
       else

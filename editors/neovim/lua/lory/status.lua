@@ -26,7 +26,7 @@ end
 function M.on_status(_, state, context)
   states[context.client_id] = state
   local client = vim.lsp.get_client_by_id(context.client_id)
-  for buffer in pairs(client and client.attached_buffers or {}) do
+  for _, buffer in ipairs(client and require('lory.client').buffers(client) or {}) do
     M.refresh(client --[[@as vim.lsp.Client]], buffer)
   end
   M.announce()
