@@ -2,18 +2,24 @@
 PYTHON ?= python3
 DEMO := .venv/demo
 DEV := .venv/dev
+EDITORS := .cache/editors
 RUN := $(DEV)/bin/python -m
 
 # Nothing here may ask a model hub, and waiting threads must not spin on a shared machine.
 export HF_HUB_OFFLINE := 1
 export OMP_WAIT_POLICY := passive
 
-.PHONY: demo test lint check format clean
+.PHONY: demo editors test lint check format clean
 
 demo: $(DEMO)/ready
 	@$(DEMO)/bin/python -m lsp_server demo
 
-test: $(DEV)/ready
+# Real editors for the tests, once; where one cannot be had its tests are skipped, but not in CI.
+editors: $(DEV)/ready
+	@PATH="$(CURDIR)/$(DEV)/bin:$$PATH" tests/editors/get_neovim.sh $(EDITORS) || test -z "$$LORY_NEED_EDITORS"
+	@PATH="$(CURDIR)/$(DEV)/bin:$$PATH" tests/editors/get_other_editors.sh $(EDITORS) || test -z "$$LORY_NEED_EDITORS"
+
+test: $(DEV)/ready editors
 	@$(RUN) pytest
 
 lint: $(DEV)/ready

@@ -22,7 +22,9 @@ __all__ = ["Rules", "Script", "script_bundle", "write_script"]
 
 ROOT = Path(__file__).parents[3]
 PLUGIN = ROOT / "editors" / "neovim"
-NEWER = ROOT / ".cache" / "editors" / "neovim" / "root" / "usr"
+EDITORS = ROOT / ".cache" / "editors"
+UNPACKED = {"0.12": "neovim", "0.7": "neovim-too-old"}
+"""Where get_neovim.sh puts them; 0.11 comes with the development environment."""
 PATIENCE = float(os.environ.get("P", 30.0))
 SERVER = (sys.executable, "-m", "lsp_server", "lsp")
 GHOST = """
@@ -52,11 +54,10 @@ class Program:
 
 def find_program(version: str) -> Program:
     """The Neovim of a version that the set-up has put here; skips, or fails, where it is not."""
-    own = Path(sys.executable).with_name("nvim")
-    program = {
-        "0.11": Program("0.11", own),
-        "0.12": Program("0.12", NEWER / "bin" / "nvim", NEWER / "share" / "nvim" / "runtime"),
-    }[version]
+    program = Program(version, Path(sys.executable).with_name("nvim"))
+    if version in UNPACKED:
+        usr = EDITORS / UNPACKED[version] / "root" / "usr"
+        program = Program(version, usr / "bin" / "nvim", usr / "share" / "nvim" / "runtime")
     if not program.path.exists():
         reason = f"no Neovim {version} at {program.path}; make it with: make editors"
         if os.environ.get("LORY_NEED_EDITORS") == "1":

@@ -10,7 +10,7 @@ import pynvim
 import pytest
 
 from lsp_server.settings import Settings
-from tests.editors.neovim.conftest import PLUGIN
+from tests.editors.neovim.conftest import PLUGIN, find_program
 
 if TYPE_CHECKING:
     from tests.editors.neovim.conftest import Neovim, Program, StartNeovim
@@ -123,15 +123,15 @@ def test_log_opens_the_servers_log(editor: "Neovim") -> None:
     editor.command("tabclose")
 
 
-def test_older_neovims_get_one_clear_error(tmp_path: Path) -> None:
-    old = shutil.which("nvim", path="/usr/bin")
-    if old is None:
-        pytest.skip("no old Neovim on this machine")
+def test_older_neovims_get_one_clear_error() -> None:
+    old = find_program("0.7")
     loaded = subprocess.run(
-        [old, "--clean", "--headless", "-c", f"source {PLUGIN / 'plugin' / 'lory.lua'}", "-c", "q"],
+        [old.path, "--clean", "--headless"]
+        + ["-c", f"source {PLUGIN / 'plugin' / 'lory.lua'}", "-c", "quit"],
+        env={"VIMRUNTIME": str(old.runtime), "PATH": ""},
         capture_output=True,
         text=True,
         timeout=30,
         check=False,
     )
-    assert "expected Neovim 0.11 or newer" in loaded.stderr
+    assert "expected Neovim 0.11 or newer, found 0.7." in loaded.stderr

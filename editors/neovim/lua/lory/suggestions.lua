@@ -11,27 +11,31 @@ local M = {}
 ---@field dismiss fun(): boolean
 ---@field trigger fun() Ask now.
 
+---Whether Neovim's own is wanted, and there.
+---@return boolean
+local function is_builtin()
+  if options.get().ghost_text ~= 'builtin' then
+    return false
+  elseif not vim.lsp.inline_completion then
+    vim.notify_once("lory: ghost_text = 'builtin' needs Neovim 0.12; Lory shows its own", vim.log.levels.WARN)
+    return false
+  end
+  return true
+end
+
 ---@return lory.Shower
 function M.shower()
-  if options.get().ghost_text == 'builtin' then
-    if not vim.lsp.inline_completion then
-      vim.notify_once("lory: ghost_text = 'builtin' needs Neovim 0.12; Lory shows its own", vim.log.levels.WARN)
-    else
-      return require('lory.builtin')
-    end
-  end
-  return require('lory.ghost_text')
+  return is_builtin() and require('lory.builtin') or require('lory.ghost_text')
 end
 
 ---@param client vim.lsp.Client
 ---@param buffer integer
 function M.attach(client, buffer)
-  local shower = M.shower()
   if vim.lsp.inline_completion then
     -- Neovim's own would show the same text a second time where the user has it on for other servers.
-    vim.lsp.inline_completion.enable(shower ~= require('lory.ghost_text'), { client_id = client.id })
+    vim.lsp.inline_completion.enable(is_builtin(), { client_id = client.id })
   end
-  shower.attach(client, buffer)
+  M.shower().attach(client, buffer)
 end
 
 return M
