@@ -117,9 +117,9 @@ class Neovim:
         """What a Lua chunk returns."""
         return self.nvim.exec_lua(code, *arguments)
 
-    def until(self, condition: Callable[[], Any], what: str = "") -> Any:
-        """Wait until a condition holds; its value."""
-        deadline = monotonic() + PATIENCE
+    def until(self, condition: Callable[[], Any], what: str = "", limit: float = PATIENCE) -> Any:
+        """Wait until a condition holds, for `limit` seconds at most; its value."""
+        deadline = monotonic() + limit
         while not (value := condition()):
             if monotonic() > deadline:
                 said = self.nvim.command_output("messages")

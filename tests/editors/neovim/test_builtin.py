@@ -61,3 +61,14 @@ def test_the_same_text_is_never_shown_twice(start_neovim: "StartNeovim", script:
     editor.type("s")
     editor.lua("vim.wait(400)")  # twice what Neovim waits before it asks
     assert editor.ghosts == [".path"]
+
+
+def test_neovims_own_has_others_to_go_through(start_neovim: "StartNeovim") -> None:
+    editor = start_neovim("import sys\n\n", {"ghost_text": "builtin"})
+    editor.wait_status("ready")
+    editor.type("Goif __name__ == ")
+    editor.wait_ghost('"__main__":')
+    editor.type("<M-]>")
+    editor.until(lambda: editor.ghosts[0].startswith("'__main__':"), "the other")
+    editor.type("<M-[>")
+    editor.until(lambda: editor.ghosts[0].startswith('"__main__":'), "the first again")

@@ -14,6 +14,7 @@ from tests.editors.neovim.conftest import PLUGIN, find_program
 
 if TYPE_CHECKING:
     from tests.editors.neovim.conftest import Neovim, Program, StartNeovim
+    from tests.scripted import Script
 
 
 def complete(editor: "Neovim", line: str) -> list[str]:
@@ -110,11 +111,42 @@ def test_health_says_what_to_do_without_a_server(start_neovim: "StartNeovim") ->
     assert ":Lory install" in report
 
 
+def float_text(editor: "Neovim") -> str:
+    """What the floating window says; empty without one."""
+    code = """
+    local window = vim.b.lsp_floating_preview
+    if not (window and vim.api.nvim_win_is_valid(window)) then return '' end
+    return table.concat(vim.api.nvim_buf_get_lines(vim.api.nvim_win_get_buf(window), 0, -1, false), '\\n')
+    """
+    return str(editor.lua(code))
+
+
 def test_settings_shows_what_is_sent(editor: "Neovim") -> None:
     editor.command("Lory settings")
-    found = "local w = vim.b.lsp_floating_preview; return w and vim.api.nvim_buf_get_lines(vim.api.nvim_win_get_buf(w), 0, -1, false) or {}"
-    shown = "\n".join(editor.lua(found))
-    assert 'engine = "scripted"' in shown
+    assert 'engine = "scripted"' in float_text(editor)
+
+
+def test_why_tells_what_stopped_the_last_request(editor: "Neovim", shared_script: "Script") -> None:
+    editor.type("iunlikely ")
+    editor.until(lambda: shared_script.asked, "asked")
+    editor.type("<Esc>")
+    editor.command("Lory why")
+    text = editor.until(lambda: float_text(editor), "an explanation")
+    assert "min_probability" in text
+    assert "✓ engine" in text
+    assert "✗ likely" in text
+
+
+def test_why_tells_what_is_off(editor: "Neovim") -> None:
+    editor.open_afresh("notes.md", "")
+    editor.command("Lory why")
+    assert float_text(editor) == "Nothing is asked for here: language 'markdown' is off."
+
+
+def test_stats_and_feedback_open_a_window(editor: "Neovim", shared_script: "Script") -> None:
+    editor.command("Lory stats")
+    editor.until(lambda: editor.lua("return vim.bo.filetype") == "lory-stats", "a window")
+    assert editor.lines != [""]
 
 
 def test_log_opens_the_servers_log(editor: "Neovim") -> None:

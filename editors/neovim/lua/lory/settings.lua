@@ -9,11 +9,15 @@ local changed_since = {}
 ---As the server's default, so that no text of other languages is sent before it is asked.
 M.default_languages = { python = true }
 
+---Neovim's own inline completion asks in one way only: with one suggestion there is nothing to go through.
+local BUILTIN = { alternatives_when_typing = 3 }
+
 ---The settings as they are now.
 ---@return table<string, any>
 function M.current()
   local configured = vim.tbl_get(vim.lsp.config.lory or {}, 'settings', 'lory') or {}
-  local all = vim.tbl_deep_extend('force', configured, options.get().settings, changed_since)
+  local needed = options.get().ghost_text == 'builtin' and BUILTIN or {}
+  local all = vim.tbl_deep_extend('force', needed, configured, options.get().settings, changed_since)
   return next(all) and all or vim.empty_dict()
 end
 

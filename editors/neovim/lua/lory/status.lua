@@ -2,7 +2,7 @@
 local M = {}
 
 ---@class (exact) lory.State
----@field state 'loading'|'ready'|'off'|'error'
+---@field state 'loading'|'ready'|'off'|'error'|'installing'
 ---@field percent integer
 ---@field message string
 
@@ -85,6 +85,9 @@ end
 ---@param buffer integer
 ---@return lory.State
 function M.state(buffer)
+  if require('lory.install').is_running() then
+    return { state = 'installing', percent = 0, message = 'the server is being installed' }
+  end
   local off = require('lory.settings').why_off(buffer)
   if off then
     return { state = 'off', percent = 100, message = off }
@@ -101,7 +104,7 @@ function M.state(buffer)
   return state
 end
 
----A few words: `ready`, `loading 40 %`, `completing`, `off: why`, `error`.
+---A few words: `ready`, `loading 40 %`, `completing`, `off: why`, `error`, `installing`.
 ---@param buffer integer
 ---@return string
 function M.text(buffer)

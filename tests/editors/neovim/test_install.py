@@ -1,0 +1,79 @@
+"""`:Lory install` in a real Neovim with a fresh home folder."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.editors.neovim.conftest import Neovim, StartNeovim
+
+NO_SERVER = "require('lory.options').get().cmd = nil; vim.env.PATH = '/usr/bin:/bin'"
+WINDOW = """
+for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+  if vim.bo[buffer].filetype == 'lory-install' then
+    return table.concat(vim.api.nvim_buf_get_lines(buffer, 0, -1, false), '\\n')
+  end
+end
+return ''
+"""
+
+
+@pytest.fixture
+def bare(start_neovim: "StartNeovim") -> "Neovim":
+    """An editor that finds no server, and this Python for making one."""
+    base = str(Path(sys.base_prefix) / "bin" / "python3")
+    editor = start_neovim("import sys\n\n", {"python": base}, more=NO_SERVER)
+    editor.wait_status("off: no server, run :Lory install")
+    return editor
+
+
+def environment(editor: "Neovim") -> Path:
+    """Where the environment belongs."""
+    return Path(editor.lua("return require('lory.server').environment()"))
+
+
+def test_a_cancelled_installation_leaves_nothing(bare: "Neovim") -> None:
+    bare.command("Lory install")
+    bare.until(lambda: environment(bare).exists(), "begun")
+    assert bare.status == "installing"
+    bare.command("Lory cancel")
+    bare.until(lambda: "installation was cancelled" in bare.messages, "cancelled")
+    assert list(environment(bare).parent.iterdir()) == []
+    assert bare.status == "off: no server, run :Lory install"
+
+
+def test_a_failed_installation_leaves_the_environment_from_before(bare: "Neovim") -> None:
+    ready = environment(bare) / "ready"
+    ready.parent.mkdir(parents=True)
+    ready.write_text("from before")
+    bare.lua("require('lory').setup({ python = '/bin/false' })")
+    bare.lua("pcall(vim.cmd, 'Lory install')")
+    assert "expected Python 3.11 or newer, found none" in bare.messages
+    bare.lua("require('lory').setup({ python = ... })", str(fake_python(bare.home)))
+    bare.command("Lory install")
+    bare.until(lambda: "to succeed, found exit code 7" in bare.lua(WINDOW), "failed")
+    assert ready.read_text() == "from before"
+
+
+def fake_python(folder: Path) -> Path:
+    """A Python that is new enough, and makes no environments."""
+    path = folder / "python"
+    path.write_text('#!/bin/sh\ntest "$1" = -c && exit 0\necho "no venv here"; exit 7\n')
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["0.12"], indirect=True)
+def test_an_installation_ends_with_ghost_text(bare: "Neovim") -> None:
+    bare.command("Lory install")
+    bare.until(lambda: "Collecting" in bare.lua(WINDOW), "downloading", limit=120)
+    bare.until(lambda: "the server is installed" in bare.messages, "installed", limit=300)
+    bare.wait_status("ready")
+    bare.type("Goif __name__ == ")
+    bare.wait_ghost('"__main__":')
+    bare.type("<Esc>")
+    bare.command("checkhealth lory")
+    assert "(from :Lory install)" in "\n".join(bare.lines)
