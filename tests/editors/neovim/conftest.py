@@ -31,7 +31,8 @@ GHOST = """
 local found = {}
 for _, name in ipairs({ 'lory.ghost_text', 'nvim.lsp.inline_completion' }) do
   local namespace = vim.api.nvim_get_namespaces()[name]
-  for _, mark in ipairs(namespace and vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true }) or {}) do
+  local all = { 0, namespace or -1, 0, -1, { details = true } }
+  for _, mark in ipairs(namespace and vim.api.nvim_buf_get_extmarks(unpack(all)) or {}) do
     local lines = { mark[4].virt_text[1][1] }
     for _, line in ipairs(mark[4].virt_lines or {}) do
       table.insert(lines, line[1][1])

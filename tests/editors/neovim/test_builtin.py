@@ -64,7 +64,9 @@ def test_the_same_text_is_never_shown_twice(start_neovim: "StartNeovim", script:
 
 
 def test_neovims_own_has_others_to_go_through(start_neovim: "StartNeovim") -> None:
-    editor = start_neovim("import sys\n\n", {"ghost_text": "builtin"})
+    editor = start_neovim(
+        "import sys\n\n", {"ghost_text": "builtin", "settings": {"min_probability": 0.001}}
+    )
     editor.wait_status("ready")
     editor.type("Goif __name__ == ")
     editor.wait_ghost('"__main__":')

@@ -116,7 +116,8 @@ def float_text(editor: "Neovim") -> str:
     code = """
     local window = vim.b.lsp_floating_preview
     if not (window and vim.api.nvim_win_is_valid(window)) then return '' end
-    return table.concat(vim.api.nvim_buf_get_lines(vim.api.nvim_win_get_buf(window), 0, -1, false), '\\n')
+    local buffer = vim.api.nvim_win_get_buf(window)
+    return table.concat(vim.api.nvim_buf_get_lines(buffer, 0, -1, false), '\\n')
     """
     return str(editor.lua(code))
 
@@ -134,7 +135,7 @@ def test_why_tells_what_stopped_the_last_request(editor: "Neovim", shared_script
     text = editor.until(lambda: float_text(editor), "an explanation")
     assert "min_probability" in text
     assert "✓ engine" in text
-    assert "✗ likely" in text
+    assert "✗ filter likely" in text
 
 
 def test_why_tells_what_is_off(editor: "Neovim") -> None:

@@ -81,7 +81,10 @@ def test_two_servers_in_a_buffer_do_not_meet(start_neovim: "StartNeovim", script
     )
     editor = start_neovim("import os\n", {"settings": script.options}, more=other)
     editor.wait_status("ready")
-    names = "return vim.tbl_map(function(c) return c.initialized and c.name or '' end, vim.lsp.get_clients({ bufnr = 0 }))"
+    names = (
+        "return vim.tbl_map(function(client) return client.initialized and client.name or '' end,"
+        " vim.lsp.get_clients({ bufnr = 0 }))"
+    )
     editor.until(lambda: sorted(editor.lua(names)) == ["jedi", "lory"], "both")
     editor.type("Goimport o")
     editor.wait_ghost("s.path")
