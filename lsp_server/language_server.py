@@ -33,6 +33,12 @@ class LoryServer(LanguageServer):
         self.session = Session(self, self.report)
         self.loop: asyncio.AbstractEventLoop | None = None
         self._bar = ""
+        self._tasks: set[asyncio.Future[None]] = set()
+
+    def keep(self, task: "asyncio.Future[None]") -> None:
+        """Hold on to a task until it is done: the event loop itself would let it go."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     @property
     def experimental(self) -> dict[str, Any]:

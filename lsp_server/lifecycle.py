@@ -42,7 +42,7 @@ def initialize(ls: LoryServer, params: lsp.InitializeParams) -> None:
     session.begin(params.initialization_options)
 
 
-async def initialized(ls: LoryServer, _: lsp.InitializedParams) -> None:
+def initialized(ls: LoryServer, _: lsp.InitializedParams) -> None:
     """Fetch the settings, and load the model in the background."""
     ls.loop = asyncio.get_running_loop()
     workspace = ls.client_capabilities.workspace
@@ -53,32 +53,41 @@ async def initialized(ls: LoryServer, _: lsp.InitializedParams) -> None:
     registrations = [news for able, news in wanted if able and able.dynamic_registration]
     if registrations:
         ls.client_register_capability(lsp.RegistrationParams(registrations))
-    await pull_settings(ls, None)
+    take_settings(ls, None)
 
 
-async def pull_settings(ls: LoryServer, pushed: Any) -> None:
-    """Take the client's settings: what it answers when asked, or else what it has sent."""
-    workspace = ls.client_capabilities.workspace
+def take_settings(ls: LoryServer, pushed: Any) -> None:
+    """Take the client's settings: what it answers when asked, or else what it has sent.
+
+    Sent ones hold before the next message is read: it may open what they allow.
+    """
     configuration = pushed.get(SECTION) if isinstance(pushed, dict) else None
+    workspace = ls.client_capabilities.workspace
     if workspace and workspace.configuration:
-        item = lsp.ConfigurationParams([lsp.ConfigurationItem(section=SECTION)])
-        asked = asyncio.ensure_future(ls.workspace_configuration_async(item))
-        if not (await asyncio.wait([asked], timeout=PATIENCE_FOR_SETTINGS))[0]:
-            log.warning("the client gives no settings yet; the model loads, requests wait")
-            ls.session.configure(configuration)
-        try:
-            configuration = next(iter(await asked), None)
-        except Exception as exc:  # an error answer
-            log.warning("the client gives no settings: %s", one_line(exc))
+        ls.keep(asyncio.ensure_future(pull_settings(ls, configuration)))
+    else:
+        ls.session.configure(configuration)
+        ls.session.serve()
+
+
+async def pull_settings(ls: LoryServer, configuration: Any) -> None:
+    """Ask for the settings; what was sent holds where there is no answer."""
+    item = lsp.ConfigurationParams([lsp.ConfigurationItem(section=SECTION)])
+    asked = asyncio.ensure_future(ls.workspace_configuration_async(item))
+    if not (await asyncio.wait([asked], timeout=PATIENCE_FOR_SETTINGS))[0]:
+        log.warning("the client gives no settings yet; the model loads, requests wait")
+        ls.session.configure(configuration)
+    try:
+        configuration = next(iter(await asked), None)
+    except Exception as exc:  # an error answer
+        log.warning("the client gives no settings: %s", one_line(exc))
     ls.session.configure(configuration)
     ls.session.serve()
 
 
-async def did_change_configuration(
-    ls: LoryServer, params: lsp.DidChangeConfigurationParams
-) -> None:
+def did_change_configuration(ls: LoryServer, params: lsp.DidChangeConfigurationParams) -> None:
     """Take changed settings, without a restart."""
-    await pull_settings(ls, params.settings)
+    take_settings(ls, params.settings)
 
 
 def did_change_folders(ls: LoryServer, params: lsp.DidChangeWorkspaceFoldersParams) -> None:

@@ -45,6 +45,19 @@ def eventually(check: Callable[[], bool]) -> bool:
     return check()
 
 
+def test_sent_settings_hold_for_the_document_that_is_opened_right_after(
+    start_editor: "StartEditor", script: "Script"
+) -> None:
+    editor = start_editor()
+    editor.initialize({**script.options, "min_probability": 0.1})
+    editor.wait_status("ready")
+    for turn in range(20):
+        configure(editor, {"languages": {}})
+        configure(editor, {"languages": {"python": True}})
+        editor.open("ret", name=f"{turn}.py")
+        assert editor.ask(0, 3, name=f"{turn}.py") == ["urn a + b"]
+
+
 def test_settings_that_the_client_is_asked_for_hold_and_their_changes_too(
     start_editor: "StartEditor", script: "Script"
 ) -> None:
