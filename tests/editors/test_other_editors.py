@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EDITORS = ROOT / ".cache" / "editors"
 README = ROOT / "editors" / "README.md"
-PATIENCE = float(os.environ.get("P", 60.0))
+PATIENCE = 60.0
 BEFORE, OFFERED = "if __name__ == ", '"__main__'
 
 UNPACKED_EMACS = """

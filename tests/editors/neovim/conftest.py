@@ -25,7 +25,7 @@ PLUGIN = ROOT / "editors" / "neovim"
 EDITORS = ROOT / ".cache" / "editors"
 UNPACKED = {"0.12": "neovim", "0.7": "neovim-too-old"}
 """Where get_neovim.sh puts them; 0.11 comes with the development environment."""
-PATIENCE = float(os.environ.get("P", 30.0))
+PATIENCE = 30.0
 SERVER = (sys.executable, "-m", "lsp_server", "lsp")
 GHOST = """
 local found = {}
@@ -103,9 +103,15 @@ class Neovim:
         if self.program.runtime:
             environment["VIMRUNTIME"] = str(self.program.runtime)
         address = str(Path(mkdtemp(prefix="lory")) / "s")  # a socket's path may not be long
+        init, file = str(self.home / "init.lua"), str(self.project / name)
         self.process = subprocess.Popen(
-            [self.program.path, "--headless", "--clean", "--listen", address]
-            + ["-u", self.home / "init.lua", self.project / name],
+            [
+                str(self.program.path),
+                *("--headless", "--clean", "--listen", address),
+                "-u",
+                init,
+                file,
+            ],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -1,6 +1,6 @@
 """Renews the picture of Neovim: a real one in a terminal, with ghost text of the shipped model.
 
-    python -m tests.editors.neovim.take_screenshot docs/images/neovim.png
+python -m tests.editors.neovim.take_screenshot docs/images/neovim.png
 """
 
 import io
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tests.editors.neovim.conftest import PLUGIN, SERVER, find_program, lua
 
-WIDTH, HEIGHT = 88, 22
+WIDTH, HEIGHT = 84, 20
 SOURCE = '''"""Counts the words of text files."""
 
 import argparse
@@ -32,9 +32,8 @@ def count_words(path: Path) -> Counter[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paths", nargs="+", type=Path)
-
 '''
-TYPED = "args = par"
+TYPED = "if __name__ == "
 PATIENCE = 30.0
 
 
@@ -43,7 +42,10 @@ def init_file() -> str:
     options = {"cmd": list(SERVER), "keymaps": True}
     return f"""
 vim.o.termguicolors, vim.o.number, vim.o.swapfile, vim.o.showmode = true, true, false, false
-vim.o.ruler, vim.o.laststatus = false, 2
+vim.cmd('filetype indent off')
+vim.o.autoindent, vim.o.ruler, vim.o.laststatus = false, false, 2
+vim.api.nvim_set_hl(0, 'Normal', {{}})
+vim.api.nvim_set_hl(0, 'LoryGhostText', {{ fg = '#8a90a0', italic = true }})
 vim.opt.runtimepath:append({lua(str(PLUGIN))})
 require('lory').setup({lua(options)})
 vim.lsp.enable('lory')
@@ -85,9 +87,8 @@ def capture(folder: Path) -> str:
     terminal = Terminal(folder)
     try:
         terminal.wait(lambda screen: "Lory: ready" in screen)
-        terminal.call("send-keys", "G", "S")
-        terminal.call("send-keys", "-l", TYPED)
-        terminal.wait(lambda screen: TYPED + "ser" in screen and "Lory: ready" in screen)
+        terminal.call("send-keys", "-l", f"Go\r\r{TYPED}")
+        terminal.wait(lambda screen: TYPED + '"' in screen and "Lory: ready" in screen)
         return terminal.call("capture-pane", "-p", "-e")
     finally:
         terminal.call("kill-server")
@@ -102,7 +103,7 @@ def draw(screen: str, folder: Path, picture: Path) -> None:
     page.write_text(f"<body style='margin:0'>{svg}</body>", encoding="utf-8")
     picture.parent.mkdir(parents=True, exist_ok=True)
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
-    flags += ["--no-first-run", "--disable-background-networking", "--window-size=1100,615"]
+    flags += ["--no-first-run", "--disable-background-networking", "--window-size=1052,552"]
     target = [f"--user-data-dir={folder / 'profile'}", f"--screenshot={picture.absolute()}"]
     command = ["chromium", *flags, *target, page.as_uri()]
     subprocess.run(command, check=True, capture_output=True)

@@ -129,7 +129,7 @@ def test_settings_shows_what_is_sent(editor: "Neovim") -> None:
 
 def test_why_tells_what_stopped_the_last_request(editor: "Neovim", shared_script: "Script") -> None:
     editor.type("iunlikely ")
-    editor.until(lambda: shared_script.asked, "asked")
+    editor.until(lambda: shared_script.asked and editor.status == "ready", "answered")
     editor.type("<Esc>")
     editor.command("Lory why")
     text = editor.until(lambda: float_text(editor), "an explanation")
@@ -159,7 +159,7 @@ def test_log_opens_the_servers_log(editor: "Neovim") -> None:
 def test_older_neovims_get_one_clear_error() -> None:
     old = find_program("0.7")
     loaded = subprocess.run(
-        [old.path, "--clean", "--headless"]
+        [str(old.path), "--clean", "--headless"]
         + ["-c", f"source {PLUGIN / 'plugin' / 'lory.lua'}", "-c", "quit"],
         env={"VIMRUNTIME": str(old.runtime), "PATH": ""},
         capture_output=True,

@@ -27,7 +27,8 @@ local function switch(on)
       else
         require('lory').enable(on)
       end
-      vim.notify('lory: ' .. require('lory').status(), vim.log.levels.INFO)
+      local off = require('lory.settings').why_off(vim.api.nvim_get_current_buf())
+      vim.notify('lory: ' .. (off and 'off: ' .. off or 'on'), vim.log.levels.INFO)
     end,
   }
 end
