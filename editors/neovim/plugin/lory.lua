@@ -41,3 +41,13 @@ vim.api.nvim_create_autocmd('LspAttach', {
     end
   end,
 })
+
+vim.api.nvim_create_autocmd('LspRequest', {
+  group = group,
+  callback = function(event)
+    local client = vim.lsp.get_client_by_id(event.data.client_id)
+    if client and client.name == 'lory' and event.data.request.method == 'textDocument/inlineCompletion' then
+      vim.cmd.redrawstatus() -- `completing` comes or goes
+    end
+  end,
+})

@@ -76,6 +76,7 @@ def test_unknown_and_faulty_options_are_refused(editor: "Neovim") -> None:
     for given, said in (
         ({"menus": "yield"}, "unknown option 'menus'; known are: cmd, ghost_text"),
         ({"menu": "maybe"}, "option 'menu' cannot be \"maybe\""),
+        ({"keymaps": {"take": "<Tab>"}}, "option 'keymaps' cannot be"),
     ):
         done, message = editor.lua(attempt, json.dumps(given))
         assert (done, said in message) == (False, True), message

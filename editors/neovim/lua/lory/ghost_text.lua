@@ -148,18 +148,17 @@ local function cancel()
   end
 end
 
+---The byte column at which an answer's text begins; the cursor's where it does not say.
 ---@param client vim.lsp.Client
----@param item table
----@param row integer
----@param line string
----@return lory.Suggestion, integer column
-local function suggestion_from(client, item, row, line)
+---@param item lsp.InlineCompletionItem
+---@return integer
+local function column_of(client, item)
+  local row, column, line = cursor()
   local start = item.range and item.range.start
-  local column = #line
   if start and start.line == row then
-    column = vim.str_byteindex(line, client.offset_encoding, start.character, false)
+    return vim.str_byteindex(line, client.offset_encoding, start.character, false)
   end
-  return { text = item.insertText, command = item.command }, column
+  return column
 end
 
 ---@param client vim.lsp.Client
@@ -170,7 +169,8 @@ local function take(client, result, asked)
   local before = current and current.items[current.index].text
   local items, start = {}, column
   for _, item in ipairs(result.items or result) do
-    items[#items + 1], start = suggestion_from(client, item, row, line)
+    items[#items + 1] = { text = item.insertText --[[@as string]], command = item.command }
+    start = column_of(client, item)
   end
   if #items == 0 then
     if not (current and current.asked and not asked) then -- what a person asked for stays

@@ -67,7 +67,7 @@ end
 local function check_keys()
   health.start('lory: keys')
   local client = vim.lsp.get_clients({ name = 'lory' })[1]
-  local buffer = client and next(client.attached_buffers)
+  local buffer = client and require('lory.client').buffers(client)[1]
   local wanted = require('lory.options').keymaps()
   if not next(wanted) then
     local tab = ('<Tab> in insert mode is: %s'):format(owner(buffer or 0, '<Tab>'))

@@ -173,6 +173,7 @@ vim.api.nvim_create_autocmd('VimLeavePre', {
   callback = function()
     if running and running.process then
       vim.uv.kill(-running.process.pid, 'sigterm')
+      running.process:wait(2000)
       undo()
     end
   end,

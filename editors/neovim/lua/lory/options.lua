@@ -55,7 +55,10 @@ local checks = {
     return value == 'yield' or value == 'follow'
   end,
   keymaps = function(value)
-    return type(value) == 'boolean' or type(value) == 'table'
+    return type(value) == 'boolean'
+      or type(value) == 'table' and vim.iter(pairs(value)):all(function(action)
+        return M.recommended[action] ~= nil
+      end)
   end,
   keys_over_menu = function(value)
     return type(value) == 'boolean'
@@ -94,11 +97,9 @@ function M.keymaps()
   if wanted == false then
     return {}
   end
-  local keys = vim.tbl_extend('force', M.recommended, wanted == true and {} or wanted) --[[@as lory.Keymaps]]
-  for action, key in pairs(wanted == true and {} or wanted) do
-    if not M.recommended[action] then
-      error(("lory: keymaps: unknown action '%s'; see :help lory-keymaps"):format(action), 0)
-    end
+  local given = wanted == true and {} or wanted --[[@as table<string, string|false>]]
+  local keys = vim.deepcopy(M.recommended) --[[@as table<string, string>]]
+  for action, key in pairs(given) do
     keys[action] = key or nil
   end
   return keys
