@@ -1,29 +1,13 @@
 -- Ghost text: takes the cursor's moves, asks the server, shows an answer and inserts what is accepted.
 local insertion = require('lory.insertion')
 local menu = require('lory.menu')
-local options = require('lory.options')
+local shown = require('lory.shown')
 
 local M = {}
 
 local METHOD = 'textDocument/inlineCompletion'
 local AUTOMATIC, INVOKED = 2, 1
-local namespace = vim.api.nvim_create_namespace('lory.ghost_text')
 
----@class (exact) lory.Suggestion
----@field text string Goes at `row` and `column`; what was typed of it since stands there already.
----@field command? lsp.Command What the server wants to hear once all of it is taken.
-
----@class (exact) lory.Suggestions
----@field buffer integer
----@field row integer From 0 on.
----@field column integer In bytes.
----@field tail string What follows on the line.
----@field items lory.Suggestion[]
----@field index integer The one that is shown.
----@field asked boolean Whether these are all, since a person asked.
-
----@type lory.Suggestions?
-local current
 ---@type { client_id: integer, id: integer }? The request without an answer yet.
 local pending
 ---Counts requests: only the latest one's answer is shown.
@@ -31,110 +15,11 @@ local latest = 0
 ---Where was asked last, so that the two events of one key ask once.
 local asked_at = ''
 
----@return integer row, integer column, string line
-local function cursor()
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  return row - 1, column, vim.api.nvim_get_current_line()
-end
-
 ---@return string
 local function place()
-  local row, column = cursor()
+  local row, column = shown.cursor()
   local buffer = vim.api.nvim_get_current_buf()
   return ('%d:%d:%d:%d'):format(buffer, vim.api.nvim_buf_get_changedtick(buffer), row, column)
-end
-
----@return boolean
-local function is_inserting()
-  return vim.api.nvim_get_mode().mode:match('^i') ~= nil
-end
-
----@return boolean
-local function is_hidden()
-  return options.get().menu == 'yield' and menu.is_open()
-end
-
----What is left of a suggestion at the cursor; nil where what was typed is something else.
----@param shown lory.Suggestions
----@param item lory.Suggestion
----@return string?
-local function rest_of(shown, item)
-  local row, column, line = cursor()
-  if
-    vim.api.nvim_get_current_buf() ~= shown.buffer
-    or row ~= shown.row
-    or column < shown.column
-    or line:sub(column + 1) ~= shown.tail
-  then
-    return nil
-  end
-  local typed = line:sub(shown.column + 1, column)
-  local rest = vim.startswith(item.text, typed) and item.text:sub(#typed + 1) or ''
-  return rest ~= '' and rest or nil
-end
-
-local function erase()
-  if current and vim.api.nvim_buf_is_valid(current.buffer) then
-    vim.api.nvim_buf_clear_namespace(current.buffer, namespace, 0, -1)
-  end
-end
-
-local function forget()
-  erase()
-  current = nil
-end
-
----Drop what the typed text has contradicted; false where nothing is left.
----@return boolean
-local function keep_what_fits()
-  if not current then
-    return false
-  end
-  local shown, selected = current, current.items[current.index]
-  local fitting = vim.tbl_filter(function(item)
-    return rest_of(shown, item) ~= nil
-  end, shown.items)
-  if #fitting == 0 then
-    forget()
-    return false
-  end
-  shown.items = fitting
-  shown.index = 1
-  for index, item in ipairs(fitting) do
-    shown.index = item == selected and index or shown.index
-  end
-  return true
-end
-
----@param text string
----@return string
-local function without_tabs(text)
-  return (text:gsub('\t', (' '):rep(vim.bo.tabstop)))
-end
-
-local function draw()
-  erase()
-  if not current or is_hidden() or not is_inserting() then
-    return
-  end
-  local row, column = cursor()
-  local rest = rest_of(current, current.items[current.index])
-  if not rest then
-    return
-  end
-  local lines = vim.tbl_map(function(line)
-    return { { without_tabs(line), 'LoryGhostText' } }
-  end, vim.split(rest, '\n', { plain = true }))
-  if current.asked and #current.items > 1 then
-    table.insert(lines[#lines], { (' %d/%d'):format(current.index, #current.items), 'LoryGhostTextCount' })
-  end
-  vim.api.nvim_buf_set_extmark(current.buffer, namespace, row, column, {
-    virt_text = lines[1],
-    virt_text_pos = 'inline',
-    virt_lines = vim.list_slice(lines, 2),
-    hl_mode = 'combine',
-    right_gravity = true,
-  })
 end
 
 local function cancel()
@@ -153,7 +38,7 @@ end
 ---@param item lsp.InlineCompletionItem
 ---@return integer
 local function column_of(client, item)
-  local row, column, line = cursor()
+  local row, column, line = shown.cursor()
   local start = item.range and item.range.start
   if start and start.line == row then
     return vim.str_byteindex(line, client.offset_encoding, start.character, false)
@@ -165,25 +50,24 @@ end
 ---@param result lsp.InlineCompletionList|lsp.InlineCompletionItem[]
 ---@param asked boolean
 local function take(client, result, asked)
-  local row, column, line = cursor()
-  local before = current and current.items[current.index].text
+  local row, column, line = shown.cursor()
+  local before, former = shown.rest(), shown.get()
   local items, start = {}, column
   for _, item in ipairs(result.items or result) do
     items[#items + 1] = { text = item.insertText --[[@as string]], command = item.command }
     start = column_of(client, item)
   end
   if #items == 0 then
-    if not (current and current.asked and not asked) then -- what a person asked for stays
-      forget()
+    if not (former and former.asked and not asked) then -- what a person asked for stays
+      shown.forget()
     end
     return
   end
-  erase()
   local index = 1
   for number, item in ipairs(items) do
     index = asked and item.text == before and number or index
   end
-  current = {
+  shown.set({
     buffer = vim.api.nvim_get_current_buf(),
     row = row,
     column = start,
@@ -191,7 +75,7 @@ local function take(client, result, asked)
     items = items,
     index = index,
     asked = asked,
-  }
+  })
 end
 
 ---Ask the server for suggestions at the cursor.
@@ -213,40 +97,40 @@ local function ask(kind, done)
       return
     end
     pending = nil
-    if err or not result or at ~= place() or not is_inserting() then
+    if err or not result or at ~= place() or not shown.is_inserting() then
       return
     end
     take(client, result, kind == INVOKED)
     if done then
       done()
     end
-    draw()
+    shown.draw()
   end, buffer)
   pending = sent and id and { client_id = client.id, id = id } or nil
 end
 
 ---The text may have changed: show what still fits, and ask again.
 local function follow_text()
-  if not is_inserting() then
+  if not shown.is_inserting() then
     return
   end
-  keep_what_fits()
-  draw()
-  if place() ~= asked_at and not is_hidden() and vim.fn.reg_executing() == '' then
+  shown.keep_what_fits()
+  shown.draw()
+  if place() ~= asked_at and not shown.is_hidden() and vim.fn.reg_executing() == '' then
     ask(AUTOMATIC)
   end
 end
 
 local function follow_cursor()
-  if current then
-    keep_what_fits()
-    draw()
+  if shown.get() then
+    shown.keep_what_fits()
+    shown.draw()
   end
 end
 
 local function leave()
   cancel()
-  forget()
+  shown.forget()
   asked_at = ''
 end
 
@@ -276,41 +160,32 @@ function M.attach(_, buffer)
   vim.schedule(follow_text) -- the user may be typing already
 end
 
----What would be inserted now.
----@return string?
-local function visible()
-  if not current or is_hidden() or not is_inserting() then
-    return nil
-  end
-  return rest_of(current, current.items[current.index])
-end
-
 ---@return boolean
 function M.is_visible()
-  return visible() ~= nil
+  return shown.rest() ~= nil
 end
 
 ---Insert a part of what is visible, and go on showing the rest.
 ---@param part lory.Part
 local function insert(part)
-  local rest = visible()
+  local rest, current = shown.rest(), shown.get()
   if not rest or not current then
     return
   end
-  local shown, item = current, current.items[current.index]
+  local item = current.items[current.index]
   local text = part(rest)
   insertion.put(text)
   if text ~= rest then
-    local row, column = cursor()
-    shown.row, shown.column = row, column
-    shown.items, shown.index = { { text = rest:sub(#text + 1), command = nil } }, 1
-    draw()
+    local row, column = shown.cursor()
+    current.row, current.column = row, column
+    current.items, current.index = { { text = rest:sub(#text + 1) } }, 1
+    shown.draw()
     return
   end
-  forget()
-  local client = require('lory.client').of(shown.buffer)
+  shown.forget()
+  local client = require('lory.client').of(current.buffer)
   if item.command and client then
-    client:exec_cmd(item.command, { bufnr = shown.buffer })
+    client:exec_cmd(item.command, { bufnr = current.buffer })
   end
 end
 
@@ -334,22 +209,24 @@ end
 ---@param count integer
 ---@return boolean
 function M.cycle(count)
-  if not visible() or not current then
+  local before = shown.get()
+  if not shown.rest() or not before then
     return false
   end
   local function move()
+    local current = shown.get()
     if current and #current.items == 1 then
       vim.notify('lory: no other suggestion', vim.log.levels.INFO)
     elseif current then
       current.index = (current.index - 1 + count) % #current.items + 1
     end
   end
-  if not current.asked then
+  if not before.asked then
     ask(INVOKED, move)
     return true
   end
   move()
-  draw()
+  shown.draw()
   return true
 end
 
@@ -359,13 +236,13 @@ function M.dismiss()
     return false
   end
   cancel()
-  forget()
+  shown.forget()
   return true
 end
 
 function M.trigger()
   ask(INVOKED, function()
-    if not current then
+    if not shown.get() then
       vim.notify('lory: nothing to suggest here; :Lory why tells the reason', vim.log.levels.INFO)
     end
   end)
