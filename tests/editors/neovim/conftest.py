@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import rmtree
 from tempfile import mkdtemp
 from time import monotonic, sleep
 from typing import Any
@@ -102,7 +103,8 @@ class Neovim:
         environment = {**kept, **places, "HOME": str(self.home), "OMP_WAIT_POLICY": "passive"}
         if self.program.runtime:
             environment["VIMRUNTIME"] = str(self.program.runtime)
-        address = str(Path(mkdtemp(prefix="lory")) / "s")  # a socket's path may not be long
+        folder = Path(mkdtemp(prefix="lory"))  # a socket's path may not be long
+        address = str(folder / "s")
         init, file = str(self.home / "init.lua"), str(self.project / name)
         self.process = subprocess.Popen(
             [
@@ -119,6 +121,7 @@ class Neovim:
         )
         wait_until_listening(address)
         self.nvim = pynvim.attach("socket", path=address)
+        rmtree(folder)
 
     def lua(self, code: str, *arguments: Any) -> Any:
         """What a Lua chunk returns."""
