@@ -1,0 +1,70 @@
+// Which server: takes the settings and what is installed, gives the command of `lory`, and why.
+
+import { PVSC_EXTENSION_ID, PythonExtension } from "@vscode/python-extension";
+import * as vscode from "vscode";
+import { Environment } from "./environment";
+import { findBeside, findOnPath } from "./programs";
+import { givenCommand } from "./settings";
+
+/** How `lory` is called; `lsp` and `stats` come after it. */
+export interface Choice {
+  readonly command: readonly string[];
+  /** For people. */
+  readonly why: string;
+}
+
+/** The first that there is: the setting, the selected environment, the one made here, PATH. */
+export async function chooseServer(environment: Environment): Promise<Choice | undefined> {
+  const command = givenCommand();
+  if (command.length > 0) {
+    return { command, why: "the setting lory.command" };
+  }
+  const selected = await selectedPython();
+  const found = selected && (await findBeside(selected, "lory"));
+  if (found) {
+    return { command: [found], why: `the selected Python environment has it: ${selected}` };
+  }
+  const made = await environment.find();
+  if (made) {
+    return { command: [made], why: "the environment that was made for it" };
+  }
+  const onPath = await findOnPath("lory");
+  return onPath ? { command: [onPath], why: "the first on PATH" } : undefined;
+}
+
+/** Whether two choices start the same server. */
+export function isSame(one: Choice | undefined, other: Choice | undefined): boolean {
+  return JSON.stringify(one?.command) === JSON.stringify(other?.command);
+}
+
+/** The selected interpreter; a workspace that is not trusted must not choose a program. */
+export async function selectedPython(): Promise<string | undefined> {
+  const python = await pythonExtension();
+  if (!python || !vscode.workspace.isTrusted) {
+    return undefined;
+  }
+  const folder = vscode.workspace.workspaceFolders?.[0];
+  const active = python.environments.getActiveEnvironmentPath(folder);
+  const environment = await python.environments.resolveEnvironment(active);
+  return environment?.executable.uri?.fsPath;
+}
+
+/** Calls back whenever another interpreter is selected. */
+export async function watchSelectedPython(changed: () => void): Promise<vscode.Disposable> {
+  const python = await pythonExtension();
+  const event = python?.environments.onDidChangeActiveEnvironmentPath;
+  return event?.(changed) ?? new vscode.Disposable(() => undefined);
+}
+
+async function pythonExtension(): Promise<PythonExtension | undefined> {
+  if (!vscode.extensions.getExtension(PVSC_EXTENSION_ID)) {
+    return undefined;
+  }
+  try {
+    const python = await PythonExtension.api();
+    await python.ready;
+    return python;
+  } catch {
+    return undefined; // it is there but does not start
+  }
+}

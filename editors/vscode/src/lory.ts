@@ -1,0 +1,104 @@
+// One Lory a window: takes settings, trust and interpreters as they change, keeps its server right.
+
+import * as vscode from "vscode";
+import { Choice, chooseServer, isSame, watchSelectedPython } from "./choice";
+import { Server } from "./client";
+import { Environment } from "./environment";
+import { languagesOn, SECTION } from "./settings";
+
+export class Lory implements vscode.Disposable {
+  readonly server: Server;
+  readonly environment: Environment;
+  /** The server that runs, and why that one; undefined where there is none. */
+  choice: Choice | undefined;
+  private languages = "";
+  private work: Promise<void> = Promise.resolve();
+  private readonly disposables: vscode.Disposable[] = [];
+  private readonly choices = new vscode.EventEmitter<void>();
+  /** Another server was chosen, or none was found. */
+  readonly onDidChoose = this.choices.event;
+
+  constructor(
+    context: vscode.ExtensionContext,
+    readonly log: vscode.LogOutputChannel,
+  ) {
+    this.server = new Server(log);
+    this.environment = new Environment(context, log);
+    this.disposables.push(
+      this.server,
+      this.choices,
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration(SECTION)) {
+          void this.follow();
+        }
+      }),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.restart()),
+    );
+  }
+
+  /** Start for the first time, and offer to make an environment where there is no server. */
+  async begin(): Promise<void> {
+    await this.restart();
+    this.disposables.push(await watchSelectedPython(() => void this.follow()));
+    if (!this.choice) {
+      await this.offerEnvironment("no Lory was found on this machine", "Make environment");
+    } else if (await this.environment.isOutdated()) {
+      await this.offerEnvironment("its environment is of another version", "Renew environment");
+    }
+  }
+
+  /** Choose the server anew and start it, whatever runs. */
+  restart(): Promise<void> {
+    return this.enqueue(async () => this.startChosen(await chooseServer(this.environment)));
+  }
+
+  /** Start another server only where the choice or the languages are others. */
+  follow(): Promise<void> {
+    return this.enqueue(async () => {
+      const choice = await chooseServer(this.environment);
+      if (!isSame(choice, this.choice) || this.languages !== languagesOn().join()) {
+        await this.startChosen(choice);
+      }
+    });
+  }
+
+  /** Make the environment, and start its server. */
+  async makeEnvironment(): Promise<void> {
+    await this.enqueue(async () => {
+      if (await this.environment.find()) {
+        await this.server.stop(); // it may run from the folder that is made anew
+      }
+    });
+    await this.environment.make();
+    await this.restart();
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.disposables).dispose();
+  }
+
+  private async offerEnvironment(reason: string, action: string): Promise<void> {
+    const message = `Lory: ${reason}. It can make a virtual environment of its own (100 MB).`;
+    if (await vscode.window.showInformationMessage(message, action)) {
+      await this.makeEnvironment();
+    }
+  }
+
+  private async startChosen(choice: Choice | undefined): Promise<void> {
+    this.choice = choice;
+    this.languages = languagesOn().join();
+    if (choice) {
+      await this.server.start(choice);
+    } else {
+      this.log.warn("No server: lory.command is empty, and no environment and no PATH has lory.");
+      await this.server.stop();
+    }
+    this.choices.fire();
+  }
+
+  /** One change of the server after the other. */
+  private enqueue(work: () => Promise<void>): Promise<void> {
+    this.work = this.work.then(work).catch((error) => this.log.error(String(error)));
+    return this.work;
+  }
+}

@@ -1,0 +1,71 @@
+// The user's settings: takes what VS Code has under `lory`, gives what the server is told of them.
+
+import * as vscode from "vscode";
+
+export const SECTION = "lory";
+
+/** Settings that are the extension's own; all others are the server's. */
+const OWN = new Set(["command"]);
+
+/** What the server is told: only what somebody has set, so that it alone holds the defaults. */
+export function serverSettings(): Record<string, unknown> {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const told: Record<string, unknown> = {};
+  for (const name of settingNames(configuration)) {
+    if (!OWN.has(name) && isSet(configuration, name)) {
+      told[name] = configuration.get(name);
+    }
+  }
+  return told;
+}
+
+/** The command that `lory` is to be called by; empty where it is to be found. */
+export function givenCommand(): string[] {
+  const command = vscode.workspace.getConfiguration(SECTION).get<unknown>("command");
+  return Array.isArray(command) ? command.map(String) : [];
+}
+
+/** Language ids that are on, sorted. */
+export function languagesOn(): string[] {
+  const languages = vscode.workspace.getConfiguration(SECTION).get<unknown>("languages");
+  return Object.entries(languages ?? {})
+    .filter(([, on]) => on === true)
+    .map(([language]) => language)
+    .sort();
+}
+
+/** Turn everything on or off, where it is set already or else for the user. */
+export async function toggle(): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const on = configuration.get<boolean>("enabled") === true;
+  await configuration.update("enabled", !on, targetOf(configuration, "enabled"));
+}
+
+/** Turn one language on or off. */
+export async function toggleLanguage(language: string): Promise<void> {
+  const configuration = vscode.workspace.getConfiguration(SECTION);
+  const target = targetOf(configuration, "languages");
+  const found = configuration.inspect<Record<string, boolean>>("languages");
+  const here =
+    target === vscode.ConfigurationTarget.Workspace ? found?.workspaceValue : found?.globalValue;
+  const on = languagesOn().includes(language);
+  await configuration.update("languages", { ...here, [language]: !on }, target);
+}
+
+function settingNames(configuration: vscode.WorkspaceConfiguration): string[] {
+  return Object.keys(configuration).filter((name) => configuration.inspect(name) !== undefined);
+}
+
+function isSet(configuration: vscode.WorkspaceConfiguration, name: string): boolean {
+  const found = configuration.inspect(name);
+  const values = [found?.globalValue, found?.workspaceValue, found?.workspaceFolderValue];
+  return values.some((value) => value !== undefined);
+}
+
+function targetOf(
+  configuration: vscode.WorkspaceConfiguration,
+  name: string,
+): vscode.ConfigurationTarget {
+  const set = configuration.inspect(name)?.workspaceValue !== undefined;
+  return set ? vscode.ConfigurationTarget.Workspace : vscode.ConfigurationTarget.Global;
+}
