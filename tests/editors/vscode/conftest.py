@@ -1,0 +1,281 @@
+"""Real VS Code for the tests: takes files, settings and rules, gives a window with the extension.
+
+code-server is VS Code behind a web page, driven in headless Chromium. Browser and installed
+extension are shared by all tests; each has a server process, a user and a folder of its own.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, NoReturn
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.scripted import Rules, Script, script_bundle, write_script
+
+__all__ = ["Rules", "Script", "script_bundle", "write_script"]
+
+ROOT = Path(__file__).parents[3]
+EXTENSION = ROOT / "editors" / "vscode"
+CODE_SERVER = ROOT / ".cache" / "editors" / "code-server"
+ENTRY = CODE_SERVER / "node_modules" / "code-server" / "out" / "node" / "entry.js"
+PACKAGE = ROOT / ".cache" / "editors" / "vscode" / "lory.vsix"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+)
+PATIENCE = 60.0
+COMMAND = (sys.executable, "-m", "lsp_server")
+USUAL: dict[str, Any] = {
+    "lory.command": list(COMMAND),
+    "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
+    "editor.wordBasedSuggestions": "off",
+    "editor.autoClosingBrackets": "never",
+    "editor.autoClosingQuotes": "never",
+    "editor.cursorBlinking": "solid",
+    "editor.minimap.enabled": False,
+    "files.autoSave": "off",
+    "workbench.startupEditor": "none",
+    "workbench.tips.enabled": False,
+    "workbench.enableExperiments": False,
+    "telemetry.telemetryLevel": "off",
+    "update.mode": "none",
+    "extensions.autoCheckUpdates": False,
+    "extensions.autoUpdate": False,
+    "extensions.ignoreRecommendations": True,
+    "git.enabled": False,
+    "window.restoreWindows": "none",
+}
+"""User settings of every test."""
+
+
+class Window:
+    """One window of VS Code."""
+
+    def __init__(self, page: Page, folder: Path, user: Path, log: Path) -> None:
+        self.page, self.folder, self.user, self.log = page, folder, user, log
+
+    def until(self, what: str, found: Callable[[], Any]) -> Any:
+        """What a condition gives, once it gives anything."""
+        deadline = monotonic() + PATIENCE
+        while not (value := found()):
+            if monotonic() > deadline:
+                self.fail(what)
+            self.page.wait_for_timeout(25)
+        return value
+
+    def fail(self, what: str) -> NoReturn:
+        """Fail the test, with all that can be seen."""
+        shot = self.log.with_suffix(".png")
+        self.page.screenshot(path=shot)
+        seen = {"status": self.status(), "ghost": self.ghost(), "notes": self.notes()}
+        pytest.fail(f"never: {what}; {seen}; see {shot} and {self.log}")
+
+    @property
+    def file(self) -> Path:
+        """The document that is open."""
+        return self.folder / "a.py"
+
+    def ghost(self) -> str:
+        """The ghost text, its lines one after the other without line ends; "" for none."""
+        spans = self.page.locator(".monaco-editor [class*='ghost-text']")
+        return "".join(spans.all_text_contents()).replace("\xa0", " ")
+
+    def status(self) -> str:
+        """The text of Lory's item in the status bar."""
+        items = self.page.locator(".statusbar-item", has_text="Lory").all_text_contents()
+        return " ".join(items).strip()
+
+    def notes(self) -> list[str]:
+        """Texts of the notifications on show."""
+        return self.page.locator(".notification-list-item-message").all_text_contents()
+
+    def ready(self) -> None:
+        """Wait for the model."""
+        self.until("ready", lambda: self.status() == "Lory")
+
+    def go(self, line: int) -> None:
+        """Put the cursor at the end of a line, from 1 on."""
+        self.page.click(".monaco-editor .view-lines")
+        self.press("Control+Home", *["ArrowDown"] * (line - 1), "End")
+
+    def press(self, *keys: str) -> None:
+        """Press keys."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def type(self, text: str) -> None:
+        """Type, key by key."""
+        self.page.keyboard.type(text, delay=20)
+
+    def expect(self, ghost: str) -> None:
+        """Wait for a ghost text; "" for none."""
+        self.until(f"ghost text {ghost!r}", lambda: self.ghost() == ghost)
+
+    def save(self) -> None:
+        """Save the document."""
+        self.press("Control+s")
+
+    def expect_file(self, text: str) -> None:
+        """Save until the file on the disk has a text."""
+        self.save()
+        self.until(f"file {text!r}", lambda: self.file.read_text(encoding="utf-8") == text)
+
+    def command(self, title: str) -> None:
+        """Run a command of the palette."""
+        self.press("F1")
+        self.page.wait_for_selector(".quick-input-widget:visible input")
+        self.page.keyboard.type(title)
+        row = self.page.locator(".quick-input-list .monaco-list-row", has_text=title).first
+        row.wait_for(timeout=PATIENCE * 1000)
+        row.click()
+
+    def set(self, **settings: Any) -> None:
+        """Change user settings of Lory while the window is open."""
+        path = self.user / "User" / "settings.json"
+        values = json.loads(path.read_text())
+        path.write_text(json.dumps({**values, **prefixed(settings)}))
+
+
+def prefixed(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings under the names that VS Code has for them."""
+    return {name if "." in name else f"lory.{name}": value for name, value in settings.items()}
+
+
+def unavailable(what: str) -> NoReturn:
+    """Skip, or fail where every editor must be there."""
+    message = f"{what}; run: make editors"
+    if os.environ.get("LORY_NEED_EDITORS") == "1":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        unavailable("no Chromium on PATH")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of extensions with Lory in it, as a user would install it."""
+    if not ENTRY.exists() or shutil.which("node") is None:
+        unavailable("no code-server")
+    if not PACKAGE.exists():
+        unavailable("the extension is not packaged")
+    folder = tmp_path_factory.mktemp("extensions")
+    arguments = ["--extensions-dir", str(folder), "--install-extension", str(PACKAGE)]
+    run_code_server(arguments, tmp_path_factory.mktemp("installing")).wait(PATIENCE)
+    assert list(folder.glob("lory.lory-*")), "the extension was not installed"
+    return folder
+
+
+def run_code_server(
+    arguments: list[str], home: Path, environment: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """code-server with folders of its own; what it says goes to `home / log`."""
+    words = ["node", str(ENTRY), "--user-data-dir", str(home / "data")]
+    words += ["--config", str(home / "config.yaml"), *arguments]
+    own = {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_DATA_HOME": str(home / "share"),
+        "EXTENSIONS_GALLERY": '{"serviceUrl": "http://127.0.0.1:9/"}',
+    }
+    with (home / "log").open("ab") as log:
+        return subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **own, **(environment or {})},
+            start_new_session=True,
+        )
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End code-server and all that it started."""
+    for signal in (15, 9):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+            return
+
+
+OpenWindow = Callable[..., Window]
+
+
+@pytest.fixture
+def open_window(browser: Browser, extensions: Path, tmp_path: Path) -> Iterator[OpenWindow]:
+    """Gives a window on a folder with `a.py` open in it; settings are the user's."""
+    with ExitStack() as stack:
+
+        def start(text: str, trusting: bool = True, **settings: Any) -> Window:
+            home, folder = tmp_path / "home", tmp_path / "my project"
+            folder.mkdir()
+            (home / "data" / "User").mkdir(parents=True)
+            (folder / "a.py").write_text(text, encoding="utf-8")
+            values = {**USUAL, **prefixed(settings)}
+            if trusting:
+                values["security.workspace.trust.enabled"] = False
+            (home / "data" / "User" / "settings.json").write_text(json.dumps(values))
+            environment = {"LORY_FEEDBACK": str(tmp_path / "feedback.sqlite")}
+            port = free_port()
+            arguments = ["--extensions-dir", str(extensions), "--auth", "none", "--disable-proxy"]
+            arguments += ["--bind-addr", f"127.0.0.1:{port}", "--disable-update-check"]
+            arguments += ["--disable-telemetry", "--disable-getting-started-override"]
+            process = run_code_server([*arguments, str(folder)], home, environment)
+            stack.callback(end, process)
+            wait_for_port(port, process)
+            context = browser.new_context(viewport={"width": 1100, "height": 700})
+            stack.callback(context.close)
+            page = context.new_page()
+            window = Window(page, folder, home / "data", home / "log")
+            page.goto(address(port, folder))
+            page.wait_for_selector(".monaco-editor .view-line", timeout=PATIENCE * 1000)
+            return window
+
+        yield start
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until code-server listens."""
+    deadline = monotonic() + PATIENCE
+    while True:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        assert process.poll() is None, "code-server has ended"
+        assert monotonic() < deadline, "code-server does not listen"
+        sleep(0.05)
+
+
+def address(port: int, folder: Path) -> str:
+    """The page of a folder with `a.py` open."""
+    from urllib.parse import quote
+
+    document = f"vscode-remote://127.0.0.1:{port}{quote(str(folder / 'a.py'))}"
+    payload = json.dumps([["openFile", document]])
+    return f"http://127.0.0.1:{port}/?folder={quote(str(folder))}&payload={quote(payload)}"
