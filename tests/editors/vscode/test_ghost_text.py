@@ -37,3 +37,78 @@ def test_a_word_and_a_line_are_taken_by_their_keys(
     window.press("Control+Alt+ArrowRight")
 
     window.expect_file("x = one + two\n")
+
+
+def test_typing_along_keeps_the_text_and_typing_otherwise_takes_it_away(
+    open_window: OpenWindow, write_script: WriteScript
+) -> None:
+    script = write_script([{"after": "x = ", "completion": "first(a)\n"}])
+    window = open_window("x\n", **script.options)
+    window.ready()
+    window.go(1)
+    window.type(" = ")
+    window.expect("first(a)")
+
+    window.type("fir")
+    window.expect("st(a)")
+    window.type("Z")
+    window.expect("")
+
+    window.expect_file("x = firZ\n")
+
+
+def test_several_lines_are_shown_and_taken_together(
+    open_window: OpenWindow, write_script: WriteScript
+) -> None:
+    body = "\n    total = a + b\n    return total\n"
+    script = write_script([{"after": "def add(a, b):", "completion": body}])
+    window = open_window("def add(a, b)\nprint(1)\n", **script.options)
+    window.ready()
+    window.go(1)
+    window.type(":")
+    window.until(
+        "both lines", lambda: "total = a + b" in window.ghost() and "return" in window.ghost()
+    )
+
+    window.press("Tab")
+
+    window.expect_file("def add(a, b):\n    total = a + b\n    return total\nprint(1)\n")
+
+
+def test_a_line_that_is_not_ascii_is_completed_at_the_cursor(
+    open_window: OpenWindow, write_script: WriteScript
+) -> None:
+    script = write_script([{"after": "'é😋' + ", "completion": "naïve('ü')\n"}])
+    window = open_window("x = 'é😋'\n", **script.options)
+    window.ready()
+    window.go(1)
+    window.type(" + ")
+    window.expect("naïve('ü')")
+
+    window.press("Tab")
+
+    window.expect_file("x = 'é😋' + naïve('ü')\n")
+
+
+def test_with_the_menu_open_the_text_goes_on_from_its_entry(
+    open_window: OpenWindow, write_script: WriteScript
+) -> None:
+    script = write_script([{"after": "value_one", "completion": ".strip()\n"}])
+    menu = {
+        "editor.quickSuggestions": {"other": "on"},
+        "editor.wordBasedSuggestions": "currentDocument",
+        "editor.suggest.preview": False,
+    }
+    window = open_window("value_one = 1\n\n", **script.options, **menu)
+    window.ready()
+    window.go(2)
+    window.type("val")
+    window.page.wait_for_selector(".suggest-widget.visible .monaco-list-row")
+
+    window.expect("ue_one.strip()")
+    window.press("Tab")
+
+    window.until(
+        "the entry", lambda: window.save() or "value_one\n" in window.file.read_text() + "\n"
+    )
+    assert window.file.read_text().startswith("value_one = 1\nvalue_one")

@@ -1,0 +1,113 @@
+"""The server as VS Code keeps it: killed, restarted, failing, explained; what the commands show."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.editors.vscode.conftest import COMMAND, OpenWindow, Script, Window
+from tests.scripted import Rules
+
+WriteScript = Callable[[Rules], Script]
+RULES: Rules = [
+    {"after": "x = ", "completion": "first(a)\n", "logprob": -0.1},
+    {"after": "y = ", "completion": "doubtful\n", "logprob": -1.0},
+    {"after": "z = ", "completion": "slow\n", "logprob": -0.1, "delay_ms": 1500},
+]
+
+
+def servers_of(window: Window) -> list[int]:
+    """Processes of the language server that this window's code-server has started."""
+    home = str(window.user.parent)
+    found = []
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            own = f"HOME={home}".encode() in (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if own and b"lsp_server" in words and b"lsp" in words:
+            found.append(int(folder.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_a_killed_server_is_started_again(
+    open_window: OpenWindow, write_script: WriteScript
+) -> None:
+    window = open_window("x\n", **write_script(RULES).options)
+    window.ready()
+    (before,) = servers_of(window)
+
+    os.kill(before, signal.SIGKILL)
+
+    window.until("another server", lambda: servers_of(window) not in ([], [before]))
+    window.ready()
+    window.go(1)
+    window.type(" = ")
+    window.expect("first(a)")
+
+
+def test_the_status_bar_says_what_goes_on_and_why_says_what_went_wrong(
+    open_window: OpenWindow, write_script: WriteScript
+) -> None:
+    window = open_window("z\ny\n", **write_script(RULES).options)
+    window.ready()
+    window.go(1)
+    window.type(" = ")
+    window.until("completing", lambda: window.status() == "Lory: completing")
+    window.expect("slow")
+    window.press("Escape")
+    window.go(2)
+    window.type(" = ")
+    window.until("answered", lambda: window.status() == "Lory")
+
+    window.command("Lory: Why Was Nothing Shown Here?")
+    note = window.until("a note", lambda: "".join(window.notes()))
+
+    assert "37% likely" in note
+    assert "min_probability" in note
+    window.page.locator(".notification-list-item a", has_text="Details").first.click()
+    window.until(
+        "stations", lambda: "station by station" in window.page.inner_text(".monaco-editor")
+    )
+
+
+def test_an_engine_that_fails_is_an_error_whose_click_shows_the_log(
+    open_window: OpenWindow,
+) -> None:
+    window = open_window("x\n", bundle="/nowhere")
+    window.until("error", lambda: window.status() == "Lory: error")
+
+    window.page.locator(".statusbar-item", has_text="Lory").first.click()
+
+    window.until("the log", lambda: "Starting" in window.page.inner_text(".part.panel"))
+
+
+def test_without_a_server_the_status_bar_offers_to_make_an_environment(
+    open_window: OpenWindow,
+) -> None:
+    window = open_window("x\n", **{"lory.command": []})
+
+    window.until("no server", lambda: window.status() == "Lory: no server")
+    window.until("the offer", lambda: any("virtual environment" in note for note in window.notes()))
+
+
+def test_statistics_are_what_lory_stats_prints(open_window: OpenWindow) -> None:
+    window = open_window("x\n")
+    window.ready()
+    printed = subprocess.run([*COMMAND, "stats"], capture_output=True, text=True, check=False)
+    if printed.returncode:
+        pytest.skip("lory stats is not there")
+
+    window.command("Lory: Show Statistics")
+
+    window.until(
+        "statistics", lambda: "Lory statistics" in window.page.inner_text(".tabs-container")
+    )
