@@ -70,6 +70,12 @@ export class Server implements vscode.Disposable {
     }
   }
 
+  /** End the server because Lory is turned off. */
+  async turnOff(): Promise<void> {
+    await this.stop();
+    this.tell({ state: "off", percent: 100, message: "turned off" });
+  }
+
   /** End the server; every request is answered or cancelled first. */
   async stop(): Promise<void> {
     const client = this.client;

@@ -4,14 +4,15 @@ import * as vscode from "vscode";
 import { Choice, chooseServer, isSame, watchSelectedPython } from "./choice";
 import { Server } from "./client";
 import { Environment } from "./environment";
-import { languagesOn, SECTION } from "./settings";
+import { isOn, languagesOn, SECTION } from "./settings";
 
 export class Lory implements vscode.Disposable {
   readonly server: Server;
   readonly environment: Environment;
   /** The server that runs, and why that one; undefined where there is none. */
   choice: Choice | undefined;
-  private languages = "";
+  /** What the server that runs was started for. */
+  private startedFor = "";
   private work: Promise<void> = Promise.resolve();
   private readonly disposables: vscode.Disposable[] = [];
   private readonly choices = new vscode.EventEmitter<void>();
@@ -52,11 +53,11 @@ export class Lory implements vscode.Disposable {
     return this.enqueue(async () => this.startChosen(await chooseServer(this.environment)));
   }
 
-  /** Start another server only where the choice or the languages are others. */
+  /** Start another server only where the choice is, or what text it may be sent. */
   follow(): Promise<void> {
     return this.enqueue(async () => {
       const choice = await chooseServer(this.environment);
-      if (!isSame(choice, this.choice) || this.languages !== languagesOn().join()) {
+      if (!isSame(choice, this.choice) || this.startedFor !== wantedText()) {
         await this.startChosen(choice);
       }
     });
@@ -86,8 +87,10 @@ export class Lory implements vscode.Disposable {
 
   private async startChosen(choice: Choice | undefined): Promise<void> {
     this.choice = choice;
-    this.languages = languagesOn().join();
-    if (choice) {
+    this.startedFor = wantedText();
+    if (!isOn()) {
+      await this.server.turnOff();
+    } else if (choice) {
       await this.server.start(choice);
     } else {
       this.log.warn("No server: lory.command is empty, and no environment and no PATH has lory.");
@@ -101,4 +104,9 @@ export class Lory implements vscode.Disposable {
     this.work = this.work.then(work).catch((error) => this.log.error(String(error)));
     return this.work;
   }
+}
+
+/** Languages whose text a server is sent; what it was not sent before, it gets by a new start. */
+function wantedText(): string {
+  return isOn() ? languagesOn().join() : "none";
 }

@@ -25,6 +25,11 @@ export function givenCommand(): string[] {
   return Array.isArray(command) ? command.map(String) : [];
 }
 
+/** Whether Lory is turned on at all. */
+export function isOn(): boolean {
+  return vscode.workspace.getConfiguration(SECTION).get<boolean>("enabled") === true;
+}
+
 /** Language ids that are on, sorted. */
 export function languagesOn(): string[] {
   const languages = vscode.workspace.getConfiguration(SECTION).get<unknown>("languages");
@@ -37,8 +42,7 @@ export function languagesOn(): string[] {
 /** Turn everything on or off, where it is set already or else for the user. */
 export async function toggle(): Promise<void> {
   const configuration = vscode.workspace.getConfiguration(SECTION);
-  const on = configuration.get<boolean>("enabled") === true;
-  await configuration.update("enabled", !on, targetOf(configuration, "enabled"));
+  await configuration.update("enabled", !isOn(), targetOf(configuration, "enabled"));
 }
 
 /** Turn one language on or off. */

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from editors.vscode.declare_settings import MACHINE
 from tests.scripted import Rules, Script, script_bundle, write_script
 
 __all__ = ["Rules", "Script", "script_bundle", "write_script"]
@@ -140,15 +141,32 @@ class Window:
         row.click()
 
     def set(self, **settings: Any) -> None:
-        """Change user settings of Lory while the window is open."""
-        path = self.user / "User" / "settings.json"
-        values = json.loads(path.read_text())
-        path.write_text(json.dumps({**values, **prefixed(settings)}))
+        """Change user settings of Lory in VS Code's own editor for them."""
+        values = json.loads((self.user / "User" / "settings.json").read_text())
+        self.command("Preferences: Open User Settings (JSON)")
+        tab = self.page.locator(".tab.active", has_text="settings.json")
+        tab.wait_for(timeout=PATIENCE * 1000)
+        self.press("Control+a")
+        self.page.keyboard.insert_text(json.dumps({**values, **prefixed(settings)}))
+        self.save()
+        self.until("saved settings", lambda: "dirty" not in (tab.get_attribute("class") or ""))
+        self.command("View: Close Editor")
+        tab.wait_for(state="detached")
 
 
 def prefixed(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings under the names that VS Code has for them."""
     return {name if "." in name else f"lory.{name}": value for name, value in settings.items()}
+
+
+def write_settings(user: Path, values: dict[str, Any]) -> None:
+    """Settings where VS Code looks for them: a server's machine has a file of its own."""
+    machine = {f"lory.{name}" for name in (*MACHINE, "command")}
+    for folder, own in (("Machine", True), ("User", False)):
+        (user / folder).mkdir(parents=True, exist_ok=True)
+        held = {name: value for name, value in values.items() if (name in machine) == own}
+        if held:
+            (user / folder / "settings.json").write_text(json.dumps(held))
 
 
 def unavailable(what: str) -> NoReturn:
@@ -236,12 +254,11 @@ def open_window(browser: Browser, extensions: Path, tmp_path: Path) -> Iterator[
         def start(text: str, trusting: bool = True, **settings: Any) -> Window:
             home, folder = tmp_path / "home", tmp_path / "my project"
             folder.mkdir()
-            (home / "data" / "User").mkdir(parents=True)
             (folder / "a.py").write_text(text, encoding="utf-8")
             values = {**USUAL, **prefixed(settings)}
             if trusting:
                 values["security.workspace.trust.enabled"] = False
-            (home / "data" / "User" / "settings.json").write_text(json.dumps(values))
+            write_settings(home / "data", values)
             environment = {"LORY_FEEDBACK": str(tmp_path / "feedback.sqlite")}
             port = free_port()
             arguments = ["--extensions-dir", str(extensions), "--auth", "none", "--disable-proxy"]

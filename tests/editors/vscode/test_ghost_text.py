@@ -60,7 +60,7 @@ def test_typing_along_keeps_the_text_and_typing_otherwise_takes_it_away(
 def test_several_lines_are_shown_and_taken_together(
     open_window: OpenWindow, write_script: WriteScript
 ) -> None:
-    body = "\n    total = a + b\n    return total\n"
+    body = "\n    total = a + b\n    return total"
     script = write_script([{"after": "def add(a, b):", "completion": body}])
     window = open_window("def add(a, b)\nprint(1)\n", **script.options)
     window.ready()

@@ -57,7 +57,8 @@ def test_a_killed_server_is_started_again(
 def test_the_status_bar_says_what_goes_on_and_why_says_what_went_wrong(
     open_window: OpenWindow, write_script: WriteScript
 ) -> None:
-    window = open_window("z\ny\n", **write_script(RULES).options)
+    script = write_script(RULES)
+    window = open_window("z\ny\n", **script.options)
     window.ready()
     window.go(1)
     window.type(" = ")
@@ -66,12 +67,13 @@ def test_the_status_bar_says_what_goes_on_and_why_says_what_went_wrong(
     window.press("Escape")
     window.go(2)
     window.type(" = ")
+    window.until("asked", lambda: script.asked[-1]["prefix"].endswith("y = "))
     window.until("answered", lambda: window.status() == "Lory")
 
     window.command("Lory: Why Was Nothing Shown Here?")
     note = window.until("a note", lambda: "".join(window.notes()))
 
-    assert "37% likely" in note
+    assert "'doubtful' is 61% likely" in note
     assert "min_probability" in note
     window.page.locator(".notification-list-item a", has_text="Details").first.click()
     window.until(
