@@ -18,6 +18,9 @@ demo: $(DEMO)/ready
 editors: $(DEV)/ready
 	@PATH="$(CURDIR)/$(DEV)/bin:$$PATH" tests/editors/get_neovim.sh $(EDITORS) || test -z "$$LORY_NEED_EDITORS"
 	@PATH="$(CURDIR)/$(DEV)/bin:$$PATH" tests/editors/get_other_editors.sh $(EDITORS) || test -z "$$LORY_NEED_EDITORS"
+	@tests/editors/get_browser.sh || test -z "$$LORY_NEED_EDITORS"
+	@tests/editors/get_code_server.sh $(EDITORS)/code-server || test -z "$$LORY_NEED_EDITORS"
+	@tests/editors/package_extension.sh "$(CURDIR)/$(EDITORS)/vscode" "$(CURDIR)/$(DEV)/bin/python" || test -z "$$LORY_NEED_EDITORS"
 
 test: $(DEV)/ready editors
 	@$(RUN) pytest
@@ -25,7 +28,7 @@ test: $(DEV)/ready editors
 lint: $(DEV)/ready
 	@$(RUN) ruff check .
 	@$(RUN) ruff format --check .
-	@$(RUN) mypy trainer lsp_server tests
+	@$(RUN) mypy trainer lsp_server editors tests
 
 check: lint test
 

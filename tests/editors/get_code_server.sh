@@ -15,13 +15,14 @@ export npm_config_fund=false npm_config_audit=false npm_config_loglevel=error np
 echo '{"private": true}' > package.json
 # Without its scripts: its own build kerberos, which wants headers that few machines have.
 npm install --ignore-scripts "code-server@$version"
+log=$PWD/native-modules.log
 (
     cd node_modules/code-server/lib/vscode
     npm install --omit=dev --ignore-scripts
     (cd extensions && npm install --omit=dev --ignore-scripts)
     for module in @vscode/spdlog native-watchdog node-pty; do
         # node-pty's own last step fails after a good build
-        npm rebuild "$module" || find "node_modules/$module/build" -name '*.node' | grep -q .
+        npm rebuild "$module" > "$log" 2>&1 || find "node_modules/$module/build" -name '*.node' | grep -q .
     done
     ln -sfn node_modules node_modules.asar
 )

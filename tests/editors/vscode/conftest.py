@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, NoReturn
@@ -95,6 +96,10 @@ class Window:
         """The text of Lory's item in the status bar."""
         items = self.page.locator(".statusbar-item", has_text="Lory").all_text_contents()
         return " ".join(items).strip()
+
+    def text(self) -> str:
+        """What the editors and panels on show say."""
+        return " ".join(self.page.locator(".view-lines").all_text_contents()).replace("\xa0", " ")
 
     def notes(self) -> list[str]:
         """Texts of the notifications on show."""
@@ -180,6 +185,13 @@ def unavailable(what: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Headless Chromium."""
+    with start_browser() as browser:
+        yield browser
+
+
+@contextmanager
+def start_browser() -> Iterator[Browser]:
+    """Headless Chromium; skips, or fails, where there is none."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         unavailable("no Chromium on PATH")
@@ -196,11 +208,17 @@ def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
         unavailable("no code-server")
     if not PACKAGE.exists():
         unavailable("the extension is not packaged")
-    folder = tmp_path_factory.mktemp("extensions")
-    arguments = ["--extensions-dir", str(folder), "--install-extension", str(PACKAGE)]
-    run_code_server(arguments, tmp_path_factory.mktemp("installing")).wait(PATIENCE)
-    assert list(folder.glob("lory.lory-*")), "the extension was not installed"
-    return folder
+    return install_extension(tmp_path_factory.mktemp("extensions"))
+
+
+def install_extension(folder: Path) -> Path:
+    """Install Lory in an empty folder, as a user would; where the extensions then are."""
+    extensions, home = folder / "extensions", folder / "installing"
+    home.mkdir()
+    arguments = ["--extensions-dir", str(extensions), "--install-extension", str(PACKAGE)]
+    run_code_server(arguments, home).wait(PATIENCE)
+    assert list(extensions.glob("lory.lory-*")), "the extension was not installed"
+    return extensions
 
 
 def run_code_server(
@@ -252,30 +270,50 @@ def open_window(browser: Browser, extensions: Path, tmp_path: Path) -> Iterator[
     with ExitStack() as stack:
 
         def start(text: str, trusting: bool = True, **settings: Any) -> Window:
-            home, folder = tmp_path / "home", tmp_path / "my project"
-            folder.mkdir()
-            (folder / "a.py").write_text(text, encoding="utf-8")
             values = {**USUAL, **prefixed(settings)}
             if trusting:
                 values["security.workspace.trust.enabled"] = False
-            write_settings(home / "data", values)
-            environment = {"LORY_FEEDBACK": str(tmp_path / "feedback.sqlite")}
-            port = free_port()
-            arguments = ["--extensions-dir", str(extensions), "--auth", "none", "--disable-proxy"]
-            arguments += ["--bind-addr", f"127.0.0.1:{port}", "--disable-update-check"]
-            arguments += ["--disable-telemetry", "--disable-getting-started-override"]
-            process = run_code_server([*arguments, str(folder)], home, environment)
-            stack.callback(end, process)
-            wait_for_port(port, process)
-            context = browser.new_context(viewport={"width": 1100, "height": 700})
-            stack.callback(context.close)
-            page = context.new_page()
-            window = Window(page, folder, home / "data", home / "log")
-            page.goto(address(port, folder))
-            page.wait_for_selector(".monaco-editor .view-line", timeout=PATIENCE * 1000)
-            return window
+            page = open_page(stack, browser)
+            return show(stack, page, Home(tmp_path, extensions, text, values))
 
         yield start
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """What one code-server is started for."""
+
+    folder: Path
+    extensions: Path
+    text: str
+    """Of `a.py`."""
+    settings: dict[str, Any]
+
+
+def open_page(stack: ExitStack, browser: Browser) -> Page:
+    """An empty page of its own."""
+    context = browser.new_context(viewport={"width": 1100, "height": 700})
+    stack.callback(context.close)
+    return context.new_page()
+
+
+def show(stack: ExitStack, page: Page, home: Home) -> Window:
+    """A code-server whose window is on a page; `stack` ends it."""
+    own, project = home.folder / "home", home.folder / "my project"
+    project.mkdir()
+    (project / "a.py").write_text(home.text, encoding="utf-8")
+    write_settings(own / "data", home.settings)
+    environment = {"LORY_FEEDBACK": str(home.folder / "feedback.sqlite")}
+    port = free_port()
+    arguments = ["--extensions-dir", str(home.extensions), "--auth", "none", "--disable-proxy"]
+    arguments += ["--bind-addr", f"127.0.0.1:{port}", "--disable-update-check"]
+    arguments += ["--disable-telemetry", "--disable-getting-started-override"]
+    process = run_code_server([*arguments, str(project)], own, environment)
+    stack.callback(end, process)
+    wait_for_port(port, process)
+    page.goto(address(port, project))
+    page.wait_for_selector(".monaco-editor .view-line", timeout=PATIENCE * 1000)
+    return Window(page, project, own / "data", own / "log")
 
 
 def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
