@@ -122,8 +122,12 @@ def main() -> None:
     """Run the command line; what Lory can explain is one line on standard error and exit code 2."""
     if sys.argv[1:2] != ["lsp"]:  # an editor waits for that one: import no more than it needs
         from lsp_server.bench.cli import app as bench_app
+        from lsp_server.feedback.cli import app as feedback_app
+        from lsp_server.feedback.cli import stats
 
         app.add_typer(bench_app, name="bench")
+        app.add_typer(feedback_app, name="feedback")
+        app.command("stats")(stats)
     try:
         app()
     except LoryError as exc:

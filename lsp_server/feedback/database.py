@@ -126,6 +126,24 @@ def write_rows(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
     connection.execute("COMMIT")
 
 
+def delete_rows(path: Path, before: float) -> int:
+    """Delete what is older than a time, and give the room back; the number of rows.
+
+    Raises FeedbackError where the database cannot be written or has another schema.
+    """
+    connection = open_for_writing(path)
+    try:
+        gone = connection.execute(f"DELETE FROM {TABLE} WHERE time < ?", (before,)).rowcount
+        connection.execute("VACUUM")
+    except sqlite3.Error as exc:
+        raise FeedbackError(
+            f"feedback: expected to delete from {path}, found: {exc}; close the editors that use it"
+        ) from exc
+    finally:
+        connection.close()
+    return gone
+
+
 def value_of(row: Row, name: str) -> Any:
     """A row's value as SQLite keeps it."""
     value = getattr(row, name)
