@@ -1,4 +1,4 @@
-"""`lory feedback` and `lory stats`: takes the database, prints, exports or deletes what is in it."""
+"""`lory feedback`, `lory stats`: takes the database, prints, exports or deletes what is in it."""
 
 import csv
 import json
