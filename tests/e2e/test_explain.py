@@ -299,7 +299,7 @@ def test_the_command_gives_the_same_and_shows_its_summary(editor: "Editor") -> N
         (
             "workspace/executeCommand",
             {"command": "lory.unheard", "arguments": []},
-            "unknown command 'lory.unheard'; known are: lory.explain",
+            "unknown command 'lory.unheard'; known are: lory.explain, lory.suggestionAccepted",
         ),
         ("workspace/executeCommand", {"command": "lory.explain"}, "expected a document's URI"),
         ("lory/explain", None, "expected a document's URI"),
