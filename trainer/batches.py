@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from lsp_server.prompt import Sentinel
 from trainer.blocks import Rows, open_rows
-from trainer.config import PretrainConfig, require
+from trainer.checks import require
+from trainer.config import PretrainConfig
 from trainer.errors import CorpusError
 
 

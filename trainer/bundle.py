@@ -10,10 +10,10 @@ bundle/recipe.yaml       every stage's settings: what `lory-train all --recipe` 
 import json
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from lsp_server.bundle import (
     CARD,
@@ -39,6 +39,7 @@ from trainer.config import BundleConfig
 from trainer.exported import find_graphs
 from trainer.ledger import TRAIN, read_entries
 from trainer.model_card import CardFacts, write_card
+from trainer.tuning_config import TuningStage
 
 RECIPE = "recipe.yaml"
 
@@ -120,10 +121,19 @@ def read_provenance(inputs: Mapping[str, Path], settings: Mapping[str, Any]) -> 
         licences=dict(licences.most_common()),
         training={
             name.replace("_", " "): as_text(value)
-            for name, value in training.items()
+            for name, value in [*training.items(), *tuning_figures(inputs)]
             if value is not None
         },
     )
+
+
+def tuning_figures(inputs: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
+    """What each tuning stage that was run says of itself, as `sft: steps` and its value."""
+    for stage in get_args(TuningStage):
+        for report in ("training.json", "report.json") if stage in inputs else ():
+            if (inputs[stage] / report).exists():
+                figures = read_json(inputs[stage] / report)["figures"]
+                yield from ((f"{stage}: {name}", value) for name, value in figures.items())
 
 
 def as_text(value: Any) -> str:

@@ -6,7 +6,7 @@ executes nothing.
 
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ class TrainingState:
     """The model's state dict."""
     optimizers: list[dict[str, Any]]
     """The optimizers' state dicts, in their order."""
+    facts: dict[str, float] = field(default_factory=dict)
+    """Numbers that a loop keeps beyond these, by name."""
 
 
 def save_checkpoint(folder: Path, state: TrainingState, keep: int) -> Path:

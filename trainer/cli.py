@@ -4,7 +4,7 @@ import errno
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, get_type_hints
@@ -19,6 +19,7 @@ from trainer.pipeline import (
     process_rank,
     run_all,
     run_stage,
+    stages_of,
     write_whole,
 )
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 RECIPES = Path(str(files("trainer"))) / "recipes"
 DEFAULT_RUN = "runs/default"
 KEPT = "recipe.yaml"
+REPORT = "report"
+"""The command that is no stage."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -43,12 +46,21 @@ class Order:
     """The resolved recipe as YAML."""
 
 
+@dataclass(frozen=True, slots=True)
+class ReportOrder:
+    """A report that the command line asks for."""
+
+    run: Path
+    out: Path
+
+
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point `lory-train`: exit status 0 done, 2 explained in one line, 130 interrupted."""
     # Before torch loads: threads that spin while they wait cost a shared machine most of its speed.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
-        report(parse(sys.argv[1:] if arguments is None else arguments))
+        words = sys.argv[1:] if arguments is None else arguments
+        report(parse_report(words) if words[:1] == [REPORT] else parse(words))
     except TrainerError as error:
         sys.stderr.write(f"lory-train: {error}\n")
         sys.exit(2)
@@ -75,8 +87,13 @@ def is_full_disk(error: Exception) -> bool:
     return any(f"(os error {number})" in str(error) for number in DISK_FULL)
 
 
-def report(order: Order) -> None:
+def report(order: Order | ReportOrder) -> None:
     """Run what was asked for and say what came of it."""
+    if isinstance(order, ReportOrder):
+        from trainer.report import write_report
+
+        sys.stderr.write(f"lory-train: report written to {write_report(order.run, order.out)}\n")
+        return
     keep_recipe(order)
     if order.command == "all":
         done = run_all(order.recipe, order.run)
@@ -95,7 +112,7 @@ def keep_recipe(order: Order) -> None:
     Raises StageError, with the kept recipe as it was, where the run's folders do not fit `order`.
     """
     if order.command == "all":
-        check_run(STAGES, order.recipe, order.run)
+        check_run(stages_of(order.recipe), order.recipe, order.run)
     else:
         check_stage(find_stage(order.command), order.recipe, order.run)
     kept = order.run / KEPT
@@ -130,6 +147,17 @@ def parse(arguments: Sequence[str]) -> Order:
     return Order(command, recipe, run, subparsers[command].dump(chosen, skip_unset=False))
 
 
+def parse_report(arguments: Sequence[str]) -> ReportOrder:
+    """The run's folder and the page's; RecipeError for anything else."""
+    from jsonargparse import ArgumentError
+
+    try:
+        chosen = build_parser()[0].parse_args(list(arguments))[REPORT]
+    except ArgumentError as exc:
+        raise RecipeError(" ".join(str(exc).split())) from exc
+    return ReportOrder(Path(chosen.run), Path(chosen.out or Path(chosen.run) / REPORT))
+
+
 def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
     """The parser and its parts: one subcommand for each stage, and `all`."""
     from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
@@ -150,6 +178,10 @@ def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
         sub.add_class_arguments(Recipe, fail_untyped=False)
         commands.add_subcommand(name, sub)
         subparsers[name] = sub
+    sub = ArgumentParser(exit_on_error=False, description="A page of what a run has measured.")
+    sub.add_argument("run", help="folder of the run")
+    sub.add_argument("--out", default="", help="folder of the page; RUN/report by default")
+    commands.add_subcommand(REPORT, sub)
     return parser, subparsers
 
 
@@ -191,7 +223,9 @@ def explain(message: str) -> str:
         return line
     stages = get_type_hints(Recipe)
     named = [name for name in stages if f"{name}." in line]
-    known = [field.name for name in named for field in fields(stages[name])] or list(stages)
+    known = [
+        field.name for name in named if is_dataclass(stages[name]) for field in fields(stages[name])
+    ] or list(stages)
     return f"{line}; known keys of {named[0] if named else 'a recipe'}: {', '.join(known)}"
 
 

@@ -4,21 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from trainer.errors import RecipeError
+from trainer.checks import require, require_at_least
 from trainer.schedule import parse_budget
-
-
-def require(holds: bool, key: str, expected: str, found: object) -> None:
-    """Raise RecipeError that says what `key` expected and what was found, unless `holds`."""
-    if not holds:
-        raise RecipeError(f"{key}: expected {expected}, found {found}")
-
-
-def require_at_least(least: int, stage: str, settings: object, *names: str) -> None:
-    """Raise RecipeError for the first of the stage's settings `names` that is less than `least`."""
-    for name in names:
-        found = getattr(settings, name)
-        require(found >= least, f"{stage}.{name}", f"{least} or more", found)
+from trainer.tuning_config import PpoConfig, PreferencesConfig, RewardConfig, SftConfig, TuningStage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +100,8 @@ class DedupConfig:
 class TokenizerConfig:
     """Station 4: byte-level BPE over the training split."""
 
+    bundle: str = ""
+    """Folder of a bundle whose tokenizer is taken as it is; `default` is the one that ships."""
     vocabulary: int = 16_384
     sample_bytes: int = 100_000_000
     """Text that the merges are learned from, documents in seeded order."""
@@ -172,7 +162,11 @@ class PretrainConfig:
     """Station 6: next-token training. Schedules count optimizer steps."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
+    bundle: str = ""
+    """Folder of a llama-style bundle whose weights are trained on, in place of fresh ones of
+    `model`; `default` is the one that ships."""
     steps: int = 1000
+    """0 with a bundle keeps its weights."""
     batch_tokens: int = 16_384
     """Tokens per optimizer step, over all processes and micro-batches."""
     micro_batch: int = 4
@@ -205,7 +199,8 @@ class PretrainConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require_at_least(1, "pretrain", self, "steps", "micro_batch", "batch_tokens")
+        require_at_least(0 if self.bundle else 1, "pretrain", self, "steps")
+        require_at_least(1, "pretrain", self, "micro_batch", "batch_tokens")
         require_at_least(1, "pretrain", self, "eval_every", "eval_blocks")
         require_at_least(1, "pretrain", self, "checkpoint_every", "keep_checkpoints")
         require_at_least(0, "pretrain", self, "warmup_steps")
@@ -292,6 +287,12 @@ class Recipe:
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     packing: PackingConfig = field(default_factory=PackingConfig)
     pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    tune: list[TuningStage] = field(default_factory=list)
+    """The tuning stages that are run, in their own order whatever the list's; none by default."""
+    sft: SftConfig = field(default_factory=SftConfig)
+    preferences: PreferencesConfig = field(default_factory=PreferencesConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    ppo: PpoConfig = field(default_factory=PpoConfig)
     export: ExportConfig = field(default_factory=ExportConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     bundle: BundleConfig = field(default_factory=BundleConfig)

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
-from trainer.document import Document
+from trainer.document import Document, part_files, read_batches, read_documents
 
 CURSORS_PER_DOCUMENT = 3
 """So that one long file cannot decide a figure."""
@@ -51,6 +52,22 @@ def sample_cursors(documents: Iterable[Document], count: int, seed: int) -> list
         for cursor in islice(stream, 1)
     )
     return list(islice(placed, count))
+
+
+def draw_documents(folder: Path, count: int, seed: int) -> list[Document]:
+    """At most `count` documents of a folder, repositories taking turns.
+
+    Of the others only ids are held in memory.
+    """
+    known = [
+        Document(id=name, source="", repo=repo, path="", commit="", licence="", text="")
+        for batch in read_batches(part_files(folder), ["id", "repo"])
+        for name, repo in zip(*(batch.column(at).to_pylist() for at in (0, 1)), strict=True)
+    ]
+    turns = take_turns(sorted(known, key=lambda document: document.id), random.Random(seed))
+    order = {document.id: turn for turn, document in enumerate(turns[:count])}
+    drawn = [document for document in read_documents(folder) if document.id in order]
+    return sorted(drawn, key=lambda document: order[document.id])
 
 
 def take_turns(documents: Sequence[Document], rng: random.Random) -> list[Document]:

@@ -5,6 +5,8 @@ TrainerError
 ├── SourceError     a source that cannot be read
 ├── CorpusError     a corpus that is empty or damaged
 ├── StageError      a stage whose inputs are missing or were made with other settings
+├── PreferenceError preferences that cannot be read, or that no reward can be learned from
+├── RewardError     a reward that cannot be built, learned or trusted
 ├── CheckpointError a checkpoint that cannot be written or read
 ├── ExportError     a graph that differs from the model it came from
 └── SandboxError    a sandbox that cannot be set up
@@ -29,6 +31,14 @@ class CorpusError(TrainerError):
 
 class StageError(TrainerError):
     """A stage misses its inputs, or was finished with other settings."""
+
+
+class PreferenceError(TrainerError):
+    """Preferences cannot be read, are none, or are all of one side."""
+
+
+class RewardError(TrainerError):
+    """A reward cannot be built, has nothing to learn from, or fails too often."""
 
 
 class CheckpointError(TrainerError):

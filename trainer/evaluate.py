@@ -13,6 +13,7 @@ from pathlib import Path
 from trainer.config import EvaluateConfig
 from trainer.exported import find_graphs, hash_files
 from trainer.measures import measure_bits, measure_humaneval, measure_infilling, measure_lines
+from trainer.model import newest_weights
 from trainer.parts import Measure, join_samples, measure_part, open_parts
 from trainer.pipeline import Inputs, write_record
 
@@ -35,7 +36,7 @@ def plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Measure]:
     """The parts by name, in the order of the table."""
     graphs = find_graphs(inputs["export"])
     heldout = inputs["dedup"] / "heldout"
-    model = inputs["pretrain"] / "model"
+    model = newest_weights(inputs)
     measures: dict[str, Measure] = {
         "bits": partial(measure_bits, config, model, inputs["packing"]),
     }

@@ -61,9 +61,9 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], out: Path) -> None:
     Raises ExportError where the model has no exporter, a graph fails the gate or there are fewer
     held-out places than prompts to prove it on, CorpusError where there is none.
     """
-    from trainer.model import load
+    from trainer.model import load, newest_weights
 
-    trained = inputs["pretrain"] / "model"
+    trained = newest_weights(inputs)
     shutil.copyfile(trained / "tokenizer.json", out / "tokenizer.json")
     cursors = draw_cursors(config, inputs["dedup"] / "heldout")
     model = load(trained).float().eval()

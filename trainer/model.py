@@ -1,6 +1,7 @@
 """Networks: takes a preset and a vocabulary size, gives a fresh transformers model."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ INIT_STD = 0.02
 """Of every matrix; those that write to the residual stream get it divided by sqrt(2 * layers)."""
 
 HEAD_WIDTH = 64
+
+TRAINING_STAGES = ("ppo", "sft", "pretrain")
+"""Stages that leave a model that completes, the last one first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,11 @@ def load(folder: Path) -> Any:
 
     model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="sdpa")
     return in_block_order(model)
+
+
+def newest_weights(inputs: Mapping[str, Path]) -> Path:
+    """Folder of the model that the last training stage among `inputs` left, with its tokenizer."""
+    return next(inputs[stage] / "model" for stage in TRAINING_STAGES if stage in inputs)
 
 
 def in_block_order(model: Any) -> Any:

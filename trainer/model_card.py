@@ -6,6 +6,9 @@ from typing import Any
 from lsp_server.manifest import Measurement, Provenance
 from trainer.config import BundleConfig
 
+STAGE = ": "
+"""After a tuning stage's name, in the names of its facts."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardFacts:
@@ -28,6 +31,7 @@ def write_card(facts: CardFacts) -> str:
     sections = (
         title(facts),
         training_section(facts),
+        *tuning_sections(facts),
         data_section(facts),
         evaluation_section(facts),
         parity_section(facts),
@@ -51,9 +55,16 @@ def title(facts: CardFacts) -> str:
 
 def training_section(facts: CardFacts) -> str:
     """What the pretraining stage recorded."""
-    rows = [[name, value] for name, value in facts.provenance.training.items()]
+    rows = [[name, value] for name, value in facts.provenance.training.items() if STAGE not in name]
     figures = table(["", ""], [*rows, ["seed", str(facts.provenance.seed)]])
     return "## Training\n\n" + "\n\n".join([figures, *facts.config.notes])
+
+
+def tuning_sections(facts: CardFacts) -> list[str]:
+    """What the tuning stages recorded, after pretraining; no section where there was none."""
+    named = [(name.partition(STAGE), value) for name, value in facts.provenance.training.items()]
+    rows = [[stage, figure, value] for (stage, found, figure), value in named if found]
+    return ["## Tuning\n\n" + table(["stage", "", ""], rows)] if rows else []
 
 
 def data_section(facts: CardFacts) -> str:

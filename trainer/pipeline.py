@@ -16,10 +16,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from trainer.config import Recipe
 from trainer.errors import StageError
+from trainer.tuning_config import TuningStage
 
 Inputs = Mapping[str, Path]
 """Folder of every finished stage, by stage name."""
@@ -41,11 +42,20 @@ STAGES: tuple[Stage, ...] = (
     Stage("tokenizer"),
     Stage("packing"),
     Stage("pretrain", resumes=True),
-    # Tuning (sft, preferences, reward, ppo) takes its place here.
+    Stage("sft", resumes=True),
+    Stage("preferences"),
+    Stage("reward", resumes=True),
+    Stage("ppo", resumes=True),
     Stage("export"),
     Stage("evaluate", resumes=True),
     Stage("bundle"),
 )
+
+
+def stages_of(recipe: Recipe) -> tuple[Stage, ...]:
+    """The stages that a recipe runs: all, but for the tuning that it does not ask for."""
+    left_out = set(get_args(TuningStage)) - set(recipe.tune)
+    return tuple(stage for stage in STAGES if stage.name not in left_out)
 
 
 def run_stage(stage: Stage, recipe: Recipe, run: Path) -> bool:
@@ -58,11 +68,12 @@ def run_stage(stage: Stage, recipe: Recipe, run: Path) -> bool:
     check_stage(stage, recipe, run)
     if (out / "done.json").exists():
         return False
-    inputs = finished_before(stage, run)
+    stages = stages_of(recipe)
+    inputs = finished_before(stage, stages, run)
     if out.exists() and not stage.resumes:
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
-    made_from = input_digests(stage, run)
+    made_from = input_digests(stage, stages, run)
     if stage.resumes and process_rank() == 0:
         write_record(out / "begun.json", {"inputs": made_from})
     started = time.time()
@@ -82,23 +93,30 @@ def run_stage(stage: Stage, recipe: Recipe, run: Path) -> bool:
 
 def run_all(recipe: Recipe, run: Path) -> list[str]:
     """Every stage in order; gives the names of those that had work to do."""
-    return [stage.name for stage in STAGES if run_stage(stage, recipe, run)]
+    return [stage.name for stage in stages_of(recipe) if run_stage(stage, recipe, run)]
 
 
 def check_stage(stage: Stage, recipe: Recipe, run: Path) -> None:
     """Raise StageError where `stage` cannot be run, or counted as finished, in `run`."""
-    check_run((*before(stage), stage), recipe, run)
+    stages = stages_of(recipe)
+    if stage not in stages:
+        raise StageError(
+            f"stage {stage.name}: expected it among the recipe's tuning stages, found "
+            f"{recipe.tune}; add it: --tune '{json.dumps([*recipe.tune, stage.name])}'"
+        )
+    check_run((*before(stage, stages), stage), recipe, run)
     if not (run / stage.name / "done.json").exists():
-        finished_before(stage, run)
+        finished_before(stage, stages, run)
 
 
-def check_run(stages: Sequence[Stage], recipe: Recipe, run: Path) -> None:
-    """Raise StageError where one of `stages` has a folder that does not fit recipe or inputs."""
-    for stage in stages:
+def check_run(checked: Sequence[Stage], recipe: Recipe, run: Path) -> None:
+    """Raise StageError where one of `checked` has a folder that does not fit recipe or inputs."""
+    stages = stages_of(recipe)
+    for stage in checked:
         if (run / stage.name / "done.json").exists():
             check_settings(stage, run / stage.name, asdict(getattr(recipe, stage.name)))
-    changed = {stage.name: changed_inputs(stage, run) for stage in STAGES}
-    stale = next((stage.name for stage in stages if changed[stage.name]), None)
+    changed = {stage.name: changed_inputs(stage, stages, run) for stage in stages}
+    stale = next((stage.name for stage in checked if changed[stage.name]), None)
     if stale:
         folders = " ".join(str(run / name) for name, inputs in changed.items() if inputs)
         raise StageError(
@@ -107,9 +125,9 @@ def check_run(stages: Sequence[Stage], recipe: Recipe, run: Path) -> None:
         )
 
 
-def input_digests(stage: Stage, run: Path) -> dict[str, str]:
+def input_digests(stage: Stage, stages: Sequence[Stage], run: Path) -> dict[str, str]:
     """Digest of `done.json` of every finished stage before `stage`; its id makes each unique."""
-    marks = {earlier.name: run / earlier.name / "done.json" for earlier in before(stage)}
+    marks = {earlier.name: run / earlier.name / "done.json" for earlier in before(stage, stages)}
     return {
         name: hashlib.sha256(mark.read_bytes()).hexdigest()
         for name, mark in marks.items()
@@ -117,8 +135,8 @@ def input_digests(stage: Stage, run: Path) -> dict[str, str]:
     }
 
 
-def changed_inputs(stage: Stage, run: Path) -> list[str]:
-    """Stages deleted or made again since `stage` was made from them.
+def changed_inputs(stage: Stage, stages: Sequence[Stage], run: Path) -> list[str]:
+    """Stages of `stages` that came, went or were made again since `stage` was made from them.
 
     None for a folder without a record of its inputs, which earlier versions did not write.
     """
@@ -126,20 +144,22 @@ def changed_inputs(stage: Stage, run: Path) -> list[str]:
     mark = next((mark for mark in marks if mark.exists()), None)
     if mark is None:
         return []
-    made_from: dict[str, str] = json.loads(mark.read_text()).get("inputs", {})
-    present = input_digests(stage, run)
-    return [name for name, digest in made_from.items() if present.get(name) != digest]
+    made_from: dict[str, str] | None = json.loads(mark.read_text()).get("inputs")
+    if made_from is None:
+        return []
+    present = input_digests(stage, stages, run)
+    return [name for name in made_from | present if made_from.get(name) != present.get(name)]
 
 
-def before(stage: Stage) -> tuple[Stage, ...]:
-    """The stages that come before `stage`."""
-    return STAGES[: STAGES.index(stage)]
+def before(stage: Stage, stages: Sequence[Stage]) -> Sequence[Stage]:
+    """Those of `stages` that come before `stage`."""
+    return stages[: stages.index(stage)]
 
 
-def finished_before(stage: Stage, run: Path) -> Inputs:
-    """Folders of the stages before `stage`; raises StageError for the first that is not done."""
+def finished_before(stage: Stage, stages: Sequence[Stage], run: Path) -> Inputs:
+    """Folders of those of `stages` before `stage`; StageError for the first that is not done."""
     folders: dict[str, Path] = {}
-    for earlier in before(stage):
+    for earlier in before(stage, stages):
         folder = run / earlier.name
         if not (folder / "done.json").exists():
             raise StageError(

@@ -1,7 +1,10 @@
 """Progress of long work: takes an iterable, gives its items while a bar on stderr counts them."""
 
 from collections.abc import Iterable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Item = TypeVar("Item")
 
@@ -15,3 +18,17 @@ def watch(items: Iterable[Item], label: str, total: int | None = None) -> Iterat
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield from progress.track(items, total=total)
+
+
+def progress_bar(label: str, *, shown: bool) -> "Progress":
+    """A bar on stderr with a note of the last step's figures."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn(label),
+        BarColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+    )
+    return Progress(*columns, console=Console(stderr=True), disable=not shown)

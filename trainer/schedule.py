@@ -45,7 +45,8 @@ def run_progress(step: int, steps: int, elapsed: float, budget: float) -> float:
     that a schedule lands whichever of the two ends first.
     """
     by_time = elapsed / budget if budget else 0.0
-    return min(1.0, max(step / steps, by_time))
+    by_steps = step / steps if steps else 1.0
+    return min(1.0, max(by_steps, by_time))
 
 
 def parse_budget(text: str) -> float:

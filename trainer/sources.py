@@ -4,22 +4,21 @@ An entry point of the group `lory.sources` is called with the options of the rec
 Source, whose `read` yields Document and Skipped objects.
 """
 
-import inspect
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, fields
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from trainer.config import SourcesConfig, SourceSpec
 from trainer.document import DocumentWriter
 from trainer.errors import CorpusError, SourceError
+from trainer.plugin_options import PluginGroup
 from trainer.progress import watch
 from trainer.source_files import Admitted, Skipped, Source
 
-GROUP = "lory.sources"
+GROUP = PluginGroup("lory.sources", "source plugin", SourceError)
 
 
 def run(config: SourcesConfig, inputs: Mapping[str, Path], out: Path) -> None:
@@ -56,17 +55,8 @@ def read_sources(config: SourcesConfig) -> Admitted:
 
 def build_source(spec: SourceSpec) -> Source:
     """The plugin with its options; raises SourceError that names the known plugins or options."""
-    found = {entry.name: entry for entry in entry_points(group=GROUP)}
-    if spec.plugin not in found:
-        known = ", ".join(sorted(found)) or "none is installed"
-        raise SourceError(f"unknown source plugin {spec.plugin}; known: {known}")
-    plugin: Callable[..., Source] = found[spec.plugin].load()
-    try:
-        inspect.signature(plugin).bind(**spec.options)
-    except TypeError as exc:
-        known = ", ".join(inspect.signature(plugin).parameters)
-        raise SourceError(f"source {spec.plugin}: {exc}; its options: {known}") from exc
-    return plugin(**spec.options)
+    source: Source = GROUP.build(spec.plugin, spec.options)
+    return source
 
 
 def write_skipped(skipped: list[Skipped], path: Path) -> None:

@@ -14,8 +14,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from trainer.batches import Batches, accumulation, block_weights
 from trainer.checkpoint import TrainingState, load_checkpoint, newest_checkpoint, save_checkpoint
@@ -26,6 +24,7 @@ from trainer.interrupt import StopRequest
 from trainer.metrics import MetricsLog, StepMetrics
 from trainer.objective import Objective
 from trainer.optimizer import build_optimizers, set_rates
+from trainer.progress import progress_bar
 from trainer.schedule import parse_budget, rate_factor, run_progress
 
 
@@ -93,7 +92,7 @@ class TrainingLoop:
         main = self.accelerator.is_main_process
         metrics_log = MetricsLog(self.out, self.step) if main else nullcontext()
         self.objective.train()
-        with metrics_log as log, StopRequest() as stop, progress_bar(shown=main) as bar:
+        with metrics_log as log, StopRequest() as stop, progress_bar("pretrain", shown=main) as bar:
             task = bar.add_task("pretrain", total=1.0, note="")
             before, started = self.elapsed, time.monotonic()
             while True:
@@ -200,17 +199,6 @@ class TrainingLoop:
             f"pretrain stopped at step {self.step} as asked; checkpoint written to "
             f"{self.out / 'checkpoints'}; give the same command again to go on from there"
         )
-
-
-def progress_bar(*, shown: bool) -> Progress:
-    """A bar on stderr with a note of the last step's figures."""
-    columns = (
-        TextColumn("pretrain"),
-        BarColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeElapsedColumn(),
-    )
-    return Progress(*columns, console=Console(stderr=True), disable=not shown)
 
 
 def describe(metrics: StepMetrics) -> str:

@@ -11,8 +11,11 @@ from trainer.pipeline import STAGES
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "transformers", "datasets", "accelerate", "trl", "pandas", "trainer", "pyarrow"}
-SHARED = ("prompt", "stopping", "errors", "engines", "bundle", "manifest", "onnx_file")
-"""Modules of the server that the trainer may use: layout, stop rules, the bundle, the engine."""
+SHARED = (
+    *("prompt", "stopping", "syntax", "filters", "errors", "engines"),
+    *("bundle", "manifest", "onnx_file"),
+)
+"""Modules of the server that the trainer may use: what both sides agree on, bundle and engine."""
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -1,14 +1,16 @@
 """The bundle stage: the server loads what it writes, and the card states what was measured."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
 from lsp_server.bundle import load
 from lsp_server.manifest import Measurement
-from trainer.bundle import as_text
-from trainer.model_card import table
+from trainer.bundle import as_text, read_provenance
+from trainer.config import BundleConfig
+from trainer.model_card import CardFacts, table, training_section, tuning_sections
 
 
 def test_the_manifest_states_where_the_weights_come_from(
@@ -73,3 +75,32 @@ def test_facts_read_as_people_write_them() -> None:
 
 def test_a_table_has_a_head_a_rule_and_its_rows() -> None:
     assert table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
+
+
+def test_every_tuning_stage_is_named_with_its_figures(
+    exported_run: dict[str, Path], tmp_path: Path
+) -> None:
+    folders = {"sft": "training.json", "preferences": "report.json", "reward": "report.json"}
+    for stage, report in folders.items():
+        (tmp_path / stage).mkdir()
+        (tmp_path / stage / report).write_text(json.dumps({"figures": {"steps": 1200, "x": 0.5}}))
+    tuned = {**exported_run, **{stage: tmp_path / stage for stage in folders}}
+    provenance = read_provenance(tuned, {"pretrain": {"seed": 3}})
+    for stage in folders:
+        assert provenance.training[f"{stage}: steps"] == "1,200"
+        assert provenance.training[f"{stage}: x"] == "0.5"
+    assert "ppo: steps" not in provenance.training
+    untuned = read_provenance(exported_run, {"pretrain": {"seed": 3}})
+    facts = CardFacts(
+        config=BundleConfig(),
+        network={},
+        precision="int8",
+        provenance=provenance,
+        corpus={},
+        parity={},
+        evaluation=(),
+    )
+    (section,) = tuning_sections(facts)
+    assert "| reward | steps | 1,200 |" in section
+    assert "sft" not in training_section(facts)
+    assert tuning_sections(replace(facts, provenance=untuned)) == []

@@ -10,7 +10,14 @@ import pytest
 from trainer import pipeline
 from trainer.config import Recipe, SourcesConfig, SourceSpec
 from trainer.errors import StageError
-from trainer.pipeline import STAGES, changed_inputs, check_run, input_digests, run_stage
+from trainer.pipeline import (
+    STAGES,
+    changed_inputs,
+    check_run,
+    input_digests,
+    run_stage,
+    stages_of,
+)
 
 SOURCES, FILTERS, DEDUP = STAGES[:3]
 PRETRAIN = next(stage for stage in STAGES if stage.name == "pretrain")
@@ -89,7 +96,7 @@ def test_stages_made_before_an_earlier_one_was_made_again_are_refused(
 def test_all_refuses_before_it_makes_a_deleted_stage_again(recipe: Recipe, filtered: Path) -> None:
     shutil.rmtree(filtered / "sources")
     with pytest.raises(StageError, match="filters was made from another sources"):
-        check_run(STAGES, recipe, filtered)
+        check_run(stages_of(recipe), recipe, filtered)
 
 
 def test_a_stage_that_older_versions_finished_is_accepted(recipe: Recipe, filtered: Path) -> None:
@@ -107,18 +114,49 @@ def test_a_half_finished_stage_resumes_only_from_the_inputs_it_was_begun_from(
     half = filtered / "pretrain"
     half.mkdir()
     if known:
-        (half / "begun.json").write_text(json.dumps({"inputs": input_digests(PRETRAIN, filtered)}))
-    check_run(STAGES, recipe, filtered)
+        begun = {"inputs": input_digests(PRETRAIN, STAGES, filtered)}
+        (half / "begun.json").write_text(json.dumps(begun))
+    check_run(stages_of(recipe), recipe, filtered)
     make_sources_again(recipe, filtered)
     shutil.rmtree(filtered / "filters")
     run_stage(FILTERS, recipe, filtered)
-    assert changed_inputs(PRETRAIN, filtered) == (["sources", "filters"] if known else [])
+    changed = changed_inputs(PRETRAIN, STAGES, filtered)
+    assert changed == (["sources", "filters"] if known else [])
 
 
 def test_every_stage_has_its_settings_in_the_recipe() -> None:
-    assert {stage.name for stage in STAGES} == set(Recipe.__dataclass_fields__)
+    assert {stage.name for stage in STAGES} | {"tune"} == set(Recipe.__dataclass_fields__)
 
 
 def test_stages_run_in_the_order_of_the_main_line() -> None:
-    order = "sources filters dedup tokenizer packing pretrain export evaluate bundle"
+    data, tuning = "sources filters dedup tokenizer packing pretrain", "sft preferences reward ppo"
+    order = f"{data} {tuning} export evaluate bundle"
     assert [stage.name for stage in pipeline.STAGES] == order.split()
+
+
+def test_a_recipe_without_tuning_goes_from_pretraining_to_export(recipe: Recipe) -> None:
+    names = [stage.name for stage in stages_of(recipe)]
+    assert names[names.index("pretrain") + 1] == "export"
+
+
+def test_tuning_stages_run_in_their_order_whatever_the_recipes(recipe: Recipe) -> None:
+    tuned = replace(recipe, tune=["ppo", "sft"])
+    names = [stage.name for stage in stages_of(tuned)]
+    assert names[names.index("pretrain") + 1 :][:3] == ["sft", "ppo", "export"]
+
+
+def test_a_tuning_stage_that_the_recipe_leaves_out_is_refused(
+    recipe: Recipe, filtered: Path
+) -> None:
+    sft = next(stage for stage in STAGES if stage.name == "sft")
+    with pytest.raises(StageError, match="sft: expected it among .* add it: --tune"):
+        run_stage(sft, recipe, filtered)
+
+
+def test_a_stage_is_stale_once_a_stage_before_it_is_taken_into_the_recipe(
+    recipe: Recipe, filtered: Path
+) -> None:
+    assert changed_inputs(FILTERS, (SOURCES, FILTERS), filtered) == []
+    (filtered / "dedup").mkdir()
+    (filtered / "dedup" / "done.json").write_text("{}")
+    assert changed_inputs(FILTERS, (SOURCES, DEDUP, FILTERS), filtered) == ["dedup"]

@@ -55,9 +55,9 @@ def test_what_was_skipped_is_counted_and_listed(folders: Path, tmp_path: Path) -
 def test_the_four_built_in_plugins_enter_by_entry_points() -> None:
     from importlib.metadata import entry_points
 
-    names = {entry.name for entry in entry_points(group=sources.GROUP)}
+    names = {entry.name for entry in entry_points(group=sources.GROUP.name)}
     assert {"folder", "git", "distributions", "dataset"} <= names
-    assert all(entry.load() for entry in entry_points(group=sources.GROUP))
+    assert all(entry.load() for entry in entry_points(group=sources.GROUP.name))
 
 
 def test_an_unknown_plugin_names_the_known_ones(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_an_unknown_option_names_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_a_missing_option_is_named_before_anything_is_read(folders: Path, tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="source folder: missing a required"):
+    with pytest.raises(SourceError, match="source plugin folder: missing a required"):
         run([folder(folders / "one"), SourceSpec(plugin="folder")], tmp_path / "out")
     assert list((tmp_path / "out/documents").glob("*")) == []
 

@@ -1,0 +1,244 @@
+"""Settings of the tuning stages, between pretraining and export: the only place with defaults."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from trainer.checks import require, require_at_least
+
+TuningStage = Literal["sft", "preferences", "reward", "ppo"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardSpec:
+    """One part of a reward: a plugin of the group `lory.rewards`, and how much it counts."""
+
+    plugin: str
+    """Entry point's name, as `parses`, or that of an installed plugin."""
+    weight: float = 1.0
+    options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the plugin."""
+
+
+SampleKind = Literal["docstring", "comment", "line", "block"]
+"""What a sample asks for: a function's body, the code under a comment, a line's rest, a body."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SftConfig:
+    """Supervised tuning on prompts and answers; the loss is on the answer alone."""
+
+    kinds: list[SampleKind] = field(
+        default_factory=lambda: ["docstring", "comment", "line", "block"]
+    )
+    """Kinds of samples, in equal numbers as far as the documents have them."""
+    samples: int = 20_000
+    """Samples to train on at most."""
+    heldout_samples: int = 400
+    """Samples of held-out repositories, on which the loss is measured."""
+    per_document: int = 4
+    """Samples of one kind from one document at most."""
+    context: int = 512
+    """Tokens of prompt and answer; longer prompts lose their beginning."""
+    answer_tokens: int = 128
+    """Samples with a longer answer are left out."""
+    steps: int = 600
+    batch: int = 32
+    """Samples per optimizer step, over all processes and micro-batches."""
+    micro_batch: int = 8
+    """Samples per forward pass and process."""
+    learning_rate: float = 2e-4
+    warmup_steps: int = 20
+    """Over these the rate rises to its peak; then it falls to 0 along a cosine."""
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    precision: Literal["bf16", "fp32"] = "fp32"
+    eval_every: int = 100
+    checkpoint_every: int = 100
+    keep_checkpoints: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        counts = ("samples", "heldout_samples", "per_document", "answer_tokens", "steps")
+        require_at_least(1, "sft", self, *counts)
+        require(bool(self.kinds), "sft.kinds", "one kind of sample or more", self.kinds)
+        check_loop("sft", self)
+        check_context("sft", self.context, self.answer_tokens)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreferenceSpec:
+    """One source of preferences: a plugin of the group `lory.preferences`, with its options."""
+
+    plugin: str
+    """Entry point's name, as `samples`, or that of an installed plugin."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the plugin."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreferencesConfig:
+    """Pairs and labels to learn a reward from."""
+
+    sources: list[PreferenceSpec] = field(
+        default_factory=lambda: [
+            PreferenceSpec(plugin="samples"),
+            PreferenceSpec(plugin="analysis"),
+        ]
+    )
+    """Where they come from, one after the other."""
+    heldout_share: float = 0.1
+    """Share of prompts, drawn by hash, that no reward is trained on; of documents it is the share
+    that stage dedup holds out."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        share = self.heldout_share
+        require(0 < share < 1, "preferences.heldout_share", "more than 0, less than 1", share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardConfig:
+    """The trained reward model."""
+
+    objective: Literal["pairs", "regression", "classification"] = "pairs"
+    """What it learns from: pairs, or labelled text whose labels are numbers, or 0 and 1."""
+    use_margins: bool = False
+    """Pairs: ask for a difference of scores of at least the pair's margin."""
+    context: int = 512
+    """Tokens of prompt and text; longer ones lose their beginning."""
+    steps: int = 400
+    batch: int = 32
+    """Pairs or texts per optimizer step, over all processes and micro-batches."""
+    micro_batch: int = 8
+    """Pairs or texts per forward pass and process."""
+    learning_rate: float = 1e-4
+    warmup_steps: int = 20
+    """Over these the rate rises to its peak; then it falls to 0 along a cosine."""
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    precision: Literal["bf16", "fp32"] = "fp32"
+    eval_every: int = 100
+    checkpoint_every: int = 100
+    keep_checkpoints: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_at_least(1, "reward", self, "steps")
+        check_loop("reward", self)
+        check_context("reward", self.context, self.context // 4)
+
+
+def check_loop(stage: str, config: SftConfig | RewardConfig) -> None:
+    """Raise RecipeError where a setting of a training loop is out of range."""
+    require_at_least(1, stage, config, "batch", "micro_batch", "eval_every")
+    require_at_least(1, stage, config, "checkpoint_every", "keep_checkpoints")
+    require_at_least(0, stage, config, "warmup_steps", "weight_decay")
+    for name in ("learning_rate", "clip_norm"):
+        found = getattr(config, name)
+        require(found > 0, f"{stage}.{name}", "more than 0", found)
+
+
+def check_context(stage: str, context: int, answer: int) -> None:
+    """Raise RecipeError where a context has no room for a prompt beside the answer."""
+    require(context >= 64, f"{stage}.context", "64 or more", context)
+    require(answer <= context // 2, f"{stage}.answer_tokens", "half the context or less", answer)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PpoConfig:
+    """Policy optimization against a frozen reference. Schedules count rounds of rollouts."""
+
+    start_at: Literal["cursors", "openings"] = "cursors"
+    """Rollouts go on at cursors in lines of code, to the line's end; or with the openings of texts,
+    to their end."""
+    documents: int = 5000
+    """Training documents that rollouts start in, at most."""
+    longest_document: int = 40_000
+    """Characters; longer documents are left out, since rewards read them whole."""
+    opening_tokens: tuple[int, int] = (4, 12)
+    """Fewest and most tokens of an opening."""
+    stop_strings: list[str] = field(default_factory=list)
+    """A rollout ends before the first of these."""
+    rounds: int = 100
+    rollouts: int = 64
+    """Completions written in a round, over all processes."""
+    rollouts_per_prompt: int = 4
+    max_tokens: int = 32
+    """Tokens of one rollout at most."""
+    prompt_tokens: int = 256
+    """Tokens of one prompt at most, a quarter of them for the suffix."""
+    temperature: float = 1.0
+    """Of the rollouts; 1 samples what the policy says."""
+    epochs: int = 2
+    """Passes over the rollouts of a round."""
+    minibatches: int = 2
+    """Optimizer steps in one pass."""
+    micro_batch: int = 16
+    """Rollouts per forward pass and process."""
+    learning_rate: float = 2e-5
+    value_learning_rate: float = 1e-3
+    """Of the value head; the trunk it shares learns at `learning_rate`."""
+    clip: float = 0.2
+    """A token's probability ratio counts no further than 1 - clip to 1 + clip."""
+    value_clip: float = 0.2
+    value_coefficient: float = 0.1
+    """Of the value loss beside the policy's."""
+    truth_coefficient: float = 0.2
+    """Of the likelihood of what a person wrote at the same prompts, which keeps the policy from
+    forgetting (PPO-ptx, Ouyang et al. 2022); 0 learns by reward alone."""
+    entropy_coefficient: float = 0.0
+    discount: float = 1.0
+    trace: float = 0.95
+    """GAE's lambda."""
+    whiten: bool = True
+    """Advantages of a round get mean 0 and variance 1."""
+    clip_norm: float = 1.0
+    kl_control: Literal["adaptive", "fixed"] = "adaptive"
+    kl_coefficient: float = 0.05
+    """Price of a nat of log ratio; with adaptive control where it starts."""
+    kl_target: float = 1.0
+    """Nats of KL from policy to reference in a whole completion, which adaptive control keeps."""
+    kl_horizon: int = 1000
+    """Rollouts over which the coefficient follows a lasting error by a fifth."""
+    rewards: list[RewardSpec] = field(default_factory=list)
+    """Parts of the reward; the model of the stage `reward` is the part `model`."""
+    reward_workers: int = 2
+    """Processes that rewards are asked in."""
+    reward_seconds: float = 10.0
+    """For one reward and one completion; a process that takes longer is replaced."""
+    skipped_share: float = 0.25
+    """More completions of a round without a score than this share end the run."""
+    exact_points: float = 0.5
+    """Percentage points of held-out exact match that tuning may cost before it is ended."""
+    bits_share: float = 0.01
+    """Share by which held-out bits per byte may rise before it is ended."""
+    eval_every: int = 10
+    eval_cursors: int = 300
+    """Held-out cursors that are completed at each evaluation."""
+    eval_blocks: int = 64
+    """Held-out blocks for bits per byte."""
+    checkpoint_every: int = 10
+    keep_checkpoints: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        counts = ("rounds", "rollouts", "rollouts_per_prompt", "max_tokens", "prompt_tokens")
+        require_at_least(1, "ppo", self, *counts)
+        require_at_least(1, "ppo", self, "epochs", "minibatches", "micro_batch", "kl_horizon")
+        require_at_least(1, "ppo", self, "eval_every", "eval_cursors", "eval_blocks")
+        require_at_least(1, "ppo", self, "reward_workers")
+        require_at_least(0, "ppo", self, "exact_points", "bits_share", "skipped_share")
+        require_at_least(1, "ppo", self, "checkpoint_every", "keep_checkpoints", "documents")
+        require_at_least(0, "ppo", self, "entropy_coefficient", "value_coefficient")
+        require_at_least(0, "ppo", self, "truth_coefficient")
+        require(
+            self.rollouts % self.rollouts_per_prompt == 0,
+            "ppo.rollouts",
+            f"a multiple of rollouts_per_prompt ({self.rollouts_per_prompt})",
+            self.rollouts,
+        )
+        positive = ("clip", "value_clip", "kl_target", "temperature", "clip_norm", "reward_seconds")
+        for name in positive:
+            require(getattr(self, name) > 0, f"ppo.{name}", "more than 0", getattr(self, name))
+        for name in ("discount", "trace"):
+            require(0 <= getattr(self, name) <= 1, f"ppo.{name}", "0..1", getattr(self, name))
