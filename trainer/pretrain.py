@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.prompt import encode, load_tokenizer
-from trainer.config import PretrainConfig, require
+from trainer.checks import require
+from trainer.config import PretrainConfig
 from trainer.pipeline import Inputs
 
 SITTINGS = "sittings.jsonl"
@@ -36,13 +37,20 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
     from accelerate import Accelerator
 
     from trainer.attention import use_chunked_attention
+    from trainer.batches import read_report
+    from trainer.bundle_start import read_model
     from trainer.model import build
     from trainer.training_loop import TrainingLoop
 
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
     torch.manual_seed(config.seed)
-    data, vocabulary = read_data(config, inputs)
-    model = build(config.model, vocabulary)
+    tokenizer_file = inputs["tokenizer"] / "tokenizer.json"
+    report = read_report(inputs["packing"])
+    if config.bundle:
+        model = read_model(config.bundle, tokenizer_file)
+    else:
+        model = build(config.model, report["vocabulary"])
+    data = read_data(config, inputs, model.config.max_position_embeddings)
     if accelerator.device.type == "cpu":
         use_chunked_attention(model)
     loop = TrainingLoop(config, data, model, accelerator, out)
@@ -57,8 +65,8 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
     accelerator.end_training()
 
 
-def read_data(config: PretrainConfig, inputs: Inputs) -> tuple[Any, int]:
-    """TrainingData of the packed corpus, and the vocabulary's size.
+def read_data(config: PretrainConfig, inputs: Inputs, context: int) -> Any:
+    """TrainingData of the packed corpus.
 
     Raises RecipeError where the blocks are longer than the model's context.
     """
@@ -69,26 +77,28 @@ def read_data(config: PretrainConfig, inputs: Inputs) -> tuple[Any, int]:
     report = read_report(inputs["packing"])
     block_tokens = report["block_tokens"]
     require(
-        block_tokens <= config.model.context,
+        block_tokens <= context,
         "packing.block_tokens",
-        f"at most the model's context of {config.model.context}",
+        f"at most the model's context of {context}",
         block_tokens,
     )
-    data = TrainingData(
+    return TrainingData(
         batches=Batches(inputs["packing"], config.batch_tokens // block_tokens),
         heldout=read_heldout(inputs["packing"], block_tokens, config.eval_blocks),
         key_ids=key_token_ids(config, inputs["tokenizer"] / "tokenizer.json"),
         fingerprint=fingerprint(config, report),
     )
-    return data, report["vocabulary"]
 
 
 def fingerprint(config: PretrainConfig, report: dict[str, Any]) -> str:
     """What a checkpoint must share with the run that resumes it, as readable text."""
     model = config.model
+    network = f"{model.preset}/{model.block_order} context {model.context}"
+    if config.bundle:
+        network = f"bundle {config.bundle}"
     rows = "+".join(str(epoch["rows"]) for epoch in report["epochs"])
     return (
-        f"{model.preset}/{model.block_order} context {model.context}, {config.optimizer}, "
+        f"{network}, {config.optimizer}, "
         f"seed {config.seed}, {config.batch_tokens} tokens a batch, {rows} blocks of "
         f"{report['block_tokens']}, tokenizer {report['tokenizer_sha256'][:12]}"
     )
@@ -140,6 +150,8 @@ def write_summary(loop: Any, bits: float) -> None:
         "parameters": parameters,
         "flops": work,
         "hardware": f"{loop.accelerator.num_processes} x {hardware}",
-        "mfu": work / loop.elapsed / peak / loop.accelerator.num_processes if peak else None,
+        "mfu": work / loop.elapsed / peak / loop.accelerator.num_processes
+        if peak and work
+        else None,
     }
     (loop.out / "training.json").write_text(json.dumps(summary, indent=1) + "\n")

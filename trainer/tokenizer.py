@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tokenizers import AddedToken, Regex, Tokenizer
 from tokenizers.decoders import ByteLevel as ByteLevelDecoder
@@ -12,7 +13,8 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import ByteLevel, PreTokenizer, Sequence, Split
 from tokenizers.trainers import BpeTrainer
 
-from lsp_server.prompt import SENTINELS, guard_sentinels
+from lsp_server.prompt import SENTINELS, guard_sentinels, load_tokenizer
+from trainer.bundle_start import copy_tokenizer
 from trainer.config import TokenizerConfig
 from trainer.document import Document, read_documents
 from trainer.errors import CorpusError
@@ -104,24 +106,37 @@ def measure(tokenizer: Tokenizer, texts: list[str]) -> float:
 def run(config: TokenizerConfig, inputs: Mapping[str, Path], out: Path) -> None:
     """Write `tokenizer.json` and `report.json`; raises CorpusError without a training text."""
     train, heldout = inputs["dedup"] / "train", inputs["dedup"] / "heldout"
-    chosen = sample_ids(watch(read_documents(train), "sample"), config.sample_bytes, config.seed)
-    if not chosen:
-        raise CorpusError(f"tokenizer: expected documents in {train}, found none; run dedup again")
-    tokenizer = train_tokenizer(
-        sampled_texts(train, chosen), config.vocabulary, code_pre_tokenizer()
-    )
-    tokenizer.save(str(out / "tokenizer.json"))
     unseen = sample_ids(read_documents(heldout), HELDOUT_BYTES, config.seed)
     texts = list(sampled_texts(heldout, unseen))
-    report = {
+    if config.bundle:
+        copy_tokenizer(config.bundle, out / "tokenizer.json")
+        report: dict[str, Any] = {"bundle": config.bundle}
+    else:
+        report = learn(config, train, texts, out / "tokenizer.json")
+    tokenizer = load_tokenizer(out / "tokenizer.json")
+    report |= {
         "vocabulary": tokenizer.get_vocab_size(),
-        "sampled_documents": len(chosen),
         "heldout_documents": len(texts),
         "heldout_bytes_per_token": round(measure(tokenizer, texts), 4),
     }
-    if config.compare_gpt2:
-        peer = train_tokenizer(
-            sampled_texts(train, chosen), config.vocabulary, gpt2_pre_tokenizer()
-        )
-        report["heldout_bytes_per_token_gpt2_pattern"] = round(measure(peer, texts), 4)
     (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def learn(config: TokenizerConfig, train: Path, texts: list[str], out: Path) -> dict[str, Any]:
+    """Train a tokenizer to file `out`; gives what the report says of that.
+
+    `texts`: held-out, to measure GPT-2's pattern on.
+    """
+    chosen = sample_ids(watch(read_documents(train), "sample"), config.sample_bytes, config.seed)
+    if not chosen:
+        raise CorpusError(f"tokenizer: expected documents in {train}, found none; run dedup again")
+
+    def fresh(pre_tokenizer: PreTokenizer) -> Tokenizer:
+        return train_tokenizer(sampled_texts(train, chosen), config.vocabulary, pre_tokenizer)
+
+    fresh(code_pre_tokenizer()).save(str(out))
+    report: dict[str, Any] = {"sampled_documents": len(chosen)}
+    if config.compare_gpt2:
+        peer = fresh(gpt2_pre_tokenizer())
+        report["heldout_bytes_per_token_gpt2_pattern"] = round(measure(peer, texts), 4)
+    return report
