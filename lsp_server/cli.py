@@ -37,21 +37,39 @@ def lsp_command(
 
 @app.command("complete")
 def complete_command(
-    place: Annotated[str, typer.Argument(metavar="FILE:LINE:COLUMN", help="Both from 1 on.")],
+    place: Annotated[
+        str, typer.Argument(metavar="[FILE:LINE:COLUMN]", help="Both from 1 on.")
+    ] = "",
+    prompt: Annotated[
+        str | None,
+        typer.Option(help="Go on from this text instead, many lines at most; - reads it."),
+    ] = None,
     bundle: Annotated[str, typer.Option(help="Folder of the bundle.")] = "",
     settings: Annotated[str, typer.Option(help="Other settings, as a JSON object.")] = "{}",
     why: Annotated[bool, typer.Option("--why", help="Tell how that came about.")] = False,
     json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show what would be suggested at a place of a file."""
-    from lsp_server.trial import as_json, complete_at, parse_place, show
+    """Show what would be suggested at a place of a file, or what the model writes after a prompt.
 
+    A prompt asks by a comment, or a signature with its docstring: alone, or below one or more
+    worked examples of the same form, a blank line after each.
+    """
+    if (prompt is None) is not bool(place):
+        raise LoryError("expected FILE:LINE:COLUMN or --prompt, found both or none; give one")
     try:
         given: dict[str, Any] = json.loads(settings)
     except ValueError as exc:
         raise SettingsError(f"--settings: expected JSON, found {settings!r}: {exc}") from exc
     if bundle:
         given = {**given, "bundle": bundle}
+    if prompt is not None:
+        from lsp_server.prompted import complete_prompt, show_written
+
+        written = complete_prompt(sys.stdin.read() if prompt == "-" else prompt, given)
+        sys.stdout.write(show_written(written, as_json=json_wanted))
+        return
+    from lsp_server.trial import as_json, complete_at, parse_place, show
+
     trial = complete_at(parse_place(place), given)
     sys.stdout.write(as_json(trial, why=why) if json_wanted else show(trial, why=why))
 

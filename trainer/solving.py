@@ -12,10 +12,11 @@ from threading import Event
 from tokenizers import Tokenizer
 
 from lsp_server.engines import Engine, Limits, StopRule
-from lsp_server.prompt import Budget, Prompt, build, clip_prefix, last_piece, plain
+from lsp_server.prompt import Budget, Prompt, build
 from trainer.pipeline import write_whole
 from trainer.problems import Problem, draw, end_of_hole, end_of_solution
 from trainer.progress import watch
+from trainer.prompts import left_to_right
 from trainer.sandbox import Isolation, SandboxLimits, Verdict, run_programs
 
 TEXTS = "texts.jsonl"
@@ -81,10 +82,7 @@ def solution_writer(engine: Engine, tokenizer: Tokenizer, budget: Budget, tokens
     room = replace(budget, path=0, suffix=0, completion=min(tokens, budget.context // 2))
 
     def to_prompt(problem: Problem) -> Prompt:
-        piece = last_piece(tokenizer, problem.prompt)
-        whole = problem.prompt[: len(problem.prompt) - len(piece)]
-        ids = clip_prefix(tokenizer, whole, room.prefix, room.prefix_hop)
-        return Prompt(tuple(plain([], ids)), piece)
+        return left_to_right(tokenizer, "", problem.prompt, room)
 
     return Writer(engine, to_prompt, end_of_solution, room.completion)
 
