@@ -17,6 +17,9 @@ FORMATS = {".parquet": "parquet", ".jsonl": "json", ".json": "json"}
 COLUMNS = ("repo_name", "path", "content")
 """Columns that must be there; `license` is read, `copies` and `size` are not needed."""
 
+ROWS_A_REPOSITORY = 100
+"""Of a set without repositories: what is held out together."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSource:
@@ -28,6 +31,8 @@ class DatasetSource:
     revision: str = "main"
     limit: int = 0
     """Rows read; 0 for all."""
+    text: str = ""
+    """Column of the texts in a set that has no repositories and paths, such as reviews."""
 
     def read(self, config: SourcesConfig) -> Admitted:
         """The rows as documents; raises SourceError where they cannot be had or lack a column.
@@ -41,9 +46,26 @@ class DatasetSource:
         commit = self.revision if self.name else ""
         rows = open_hub(self.name, self.split, commit) if self.name else open_files(self.files)
         taken: Counter[str] = Counter()
-        checked = checked_rows(rows, self.name or "local files")
+        label = self.name or "local files"
+        if self.text:
+            rows = as_files(rows, self.text, label, config.suffixes[0])
+        checked = checked_rows(rows, label)
         for row in islice(checked, self.limit or None):
             yield from admit_row(row, commit, config, taken)
+
+
+def as_files(
+    rows: Iterable[Mapping[str, Any]], column: str, label: str, suffix: str
+) -> Iterator[Mapping[str, Any]]:
+    """Texts as files, ROWS_A_REPOSITORY of them in a row as one repository."""
+    for number, row in enumerate(rows):
+        if column not in row:
+            raise SourceError(
+                f"source dataset: {label}: expected the column {column}, found {', '.join(row)}; "
+                "name another with `text`"
+            )
+        repo = f"{label}/{number // ROWS_A_REPOSITORY}"
+        yield {"repo_name": repo, "path": f"{number}{suffix}", "content": row[column]}
 
 
 def admit_row(

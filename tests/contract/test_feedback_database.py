@@ -1,0 +1,94 @@
+"""What the server keeps of suggestions is what the trainer reads of them."""
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lsp_server.feedback.database import COLUMNS, SCHEMA, TABLE, open_for_writing, write_rows
+from lsp_server.feedback.rows import Ending, Fate, Outcome, Row, Settled, Trigger
+from trainer import preference_feedback
+from trainer.preference import Preference, Unused
+from trainer.preference_feedback import FeedbackSource
+from trainer.preference_material import Material
+from trainer.tuning_config import PreferencesConfig
+
+KEPT = Row(
+    id="1",
+    time=1.0,
+    session="s",
+    language="python",
+    model="m",
+    model_sha256="0" * 64,
+    prompt_sha256="1" * 64,
+    text="first(a)",
+    tokens=("first", "(a)"),
+    logprobs=(-0.1, -0.2),
+    rank=0,
+    candidates=1,
+    shown=True,
+    probability=0.74,
+    latency_ms=10.0,
+    trigger=Trigger.TYPED,
+    outcome=Outcome.WHOLE,
+    ending=Ending.COMPLETE,
+    accepted_characters=8,
+    typed_characters=0,
+    retained_characters=8,
+    fate=Fate.KEPT,
+    settled=Settled.ON_TIME,
+    seconds=1.0,
+    path="a.py",
+    prefix="x = ",
+    suffix="\n",
+)
+REFUSED = replace(
+    KEPT,
+    id="2",
+    text="third",
+    outcome=Outcome.IGNORED,
+    ending=Ending.DIVERGED,
+    accepted_characters=0,
+    retained_characters=None,
+    fate=None,
+    settled=None,
+)
+
+
+def test_the_trainer_reads_the_servers_table() -> None:
+    assert (preference_feedback.TABLE, preference_feedback.SCHEMA) == (TABLE, SCHEMA)
+    assert set(preference_feedback.COLUMNS) <= set(COLUMNS)
+
+
+@pytest.fixture
+def material(tmp_path: Path) -> Material:
+    return Material(PreferencesConfig(), {}, tmp_path)
+
+
+def test_a_kept_suggestion_is_preferred_to_one_that_the_user_went_against(
+    tmp_path: Path, material: Material
+) -> None:
+    path = tmp_path / "feedback.sqlite"
+    with closing(open_for_writing(path)) as connection:
+        write_rows(connection, [KEPT, REFUSED])
+
+    (pair,) = FeedbackSource(database=str(path)).read(material)
+
+    assert isinstance(pair, Preference)
+    assert (pair.chosen, pair.rejected) == ("first(a)", "third")
+    assert (pair.prompt.prefix, pair.prompt.suffix, pair.prompt.path) == ("x = ", "\n", "a.py")
+
+
+def test_suggestions_without_their_prompts_text_are_counted_and_not_used(
+    tmp_path: Path, material: Material
+) -> None:
+    path = tmp_path / "feedback.sqlite"
+    bare = [replace(row, path=None, prefix=None, suffix=None) for row in (KEPT, REFUSED)]
+    with closing(open_for_writing(path)) as connection:
+        write_rows(connection, bare)
+
+    rows = list(FeedbackSource(database=str(path)).read(material))
+
+    assert rows
+    assert all(isinstance(row, Unused) for row in rows)
