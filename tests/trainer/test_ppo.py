@@ -1,0 +1,106 @@
+"""Stage ppo on a small run: what it leaves, how it resumes, and what it refuses."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from safetensors.torch import load_file
+
+from trainer.checkpoint import load_checkpoint
+from trainer.errors import RecipeError, RewardError, StageError
+from trainer.metrics import read_lines
+from trainer.ppo import run, stop_rule
+from trainer.tuning_config import PpoConfig, RewardSpec
+
+SMALL = PpoConfig(
+    rounds=2,
+    rollouts=8,
+    rollouts_per_prompt=2,
+    prompt_tokens=64,
+    max_tokens=8,
+    micro_batch=4,
+    eval_every=1,
+    eval_cursors=6,
+    eval_blocks=2,
+    checkpoint_every=1,
+    longest_document=200_000,
+    rewards=[RewardSpec(plugin="parses"), RewardSpec(plugin="match", weight=0.5)],
+)
+
+
+@pytest.fixture(scope="module")
+def inputs(packed_inputs: dict[str, Path], small_run: dict[str, Path]) -> dict[str, Path]:
+    return {**packed_inputs, "pretrain": small_run["pretrain"]}
+
+
+def test_it_leaves_weights_samples_and_figures(inputs: dict[str, Path], tmp_path: Path) -> None:
+    run(SMALL, inputs, tmp_path)
+
+    rounds = [json.loads(line) for line in read_lines(tmp_path / "metrics.jsonl")]
+    assert [entry["step"] for entry in rounds] == [1, 2]
+    assert all(entry["parts"].keys() == {"parses", "match"} for entry in rounds)
+    assert {"reward", "valid", "exact", "bits_per_byte", "empty"} <= rounds[-1]["heldout"].keys()
+    before = load_file(inputs["pretrain"] / "model" / "model.safetensors")
+    after = load_file(tmp_path / "model" / "model.safetensors")
+    assert before.keys() == after.keys()
+    assert (tmp_path / "model" / "tokenizer.json").exists()
+    samples = [json.loads(line) for line in read_lines(tmp_path / "samples.jsonl")]
+    assert 0 < len(samples) <= SMALL.eval_cursors
+    assert {"truth", "before", "after", "reward_before", "reward_after"} <= samples[0].keys()
+    figures = json.loads((tmp_path / "training.json").read_text())["figures"]
+    assert figures["rollouts"] == 16
+
+
+def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    for folder in (whole, halves):
+        folder.mkdir()
+    run(SMALL, inputs, whole)
+    run(replace(SMALL, rounds=1), inputs, halves)
+    run(SMALL, inputs, halves)
+
+    last = Path("checkpoints", "step-00000002")
+    one, other = (load_checkpoint(folder / last) for folder in (whole, halves))
+    assert all((one.model[name] == other.model[name]).all() for name in one.model)
+    assert one.facts == other.facts
+
+
+def test_other_settings_do_not_take_up_a_checkpoint(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    run(replace(SMALL, rounds=1), inputs, tmp_path)
+
+    with pytest.raises(StageError, match="restore the settings"):
+        run(replace(SMALL, clip=0.1), inputs, tmp_path)
+
+
+def test_no_reward_an_unknown_one_and_a_prompt_too_long_are_refused(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(RewardError, match="expected one reward or more"):
+        run(replace(SMALL, rewards=[]), inputs, tmp_path)
+    with pytest.raises(RewardError, match="unknown reward nice; known: .*parses"):
+        run(replace(SMALL, rewards=[RewardSpec(plugin="nice")]), inputs, tmp_path)
+    with pytest.raises(RecipeError, match="ppo.prompt_tokens: expected at most"):
+        run(replace(SMALL, prompt_tokens=100_000), inputs, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("start_at", "text", "kept"),
+    [
+        ("cursors", "a = 1\nb", 5),
+        ("cursors", "a = END 1\n", 4),
+        ("openings", "a\nb END", 4),
+        ("openings", "a\nb", None),
+    ],
+)
+def test_a_rollout_ends_at_its_line_or_before_a_stop_string(
+    start_at: Literal["cursors", "openings"], text: str, kept: int | None
+) -> None:
+    config = replace(SMALL, start_at=start_at, stop_strings=["END"])
+
+    assert stop_rule(config)(text) == kept

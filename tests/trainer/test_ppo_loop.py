@@ -1,0 +1,284 @@
+"""The PPO loop on toys small enough that what must be learned is known."""
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate import Accelerator
+from tokenizers import Tokenizer
+
+from lsp_server.prompt import Sentinel, decode
+from trainer.errors import StageError
+from trainer.metrics import read_lines
+from trainer.policy import Policy
+from trainer.ppo_loop import PpoLoop, PpoParts, Scorer
+from trainer.rewards import Completion, Scores
+from trainer.starts import Start
+from trainer.tuning_config import PpoConfig
+
+ARMS = 9
+"""Seven sentinels and two tokens."""
+TOY = PpoConfig(
+    rounds=12,
+    rollouts=32,
+    rollouts_per_prompt=8,
+    max_tokens=1,
+    learning_rate=3e-3,
+    value_learning_rate=1e-2,
+    kl_control="fixed",
+    kl_coefficient=0.0,
+    truth_coefficient=0.0,
+    eval_every=100,
+    checkpoint_every=100,
+)
+
+
+def tiny_policy(vocabulary: int) -> Policy:
+    """One layer, and no opinion yet."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        intermediate_size=32,
+        max_position_embeddings=32,
+    )
+    return Policy(LlamaForCausalLM(config), temperature=1.0)
+
+
+def never(_text: str) -> int | None:
+    return None
+
+
+class Watch:
+    """An evaluator that gives the figures it was made with, one set after the other."""
+
+    def __init__(self, rewards: Sequence[float] = (0.0,), harm_at: int = -1) -> None:
+        self.rewards, self.harm_at, self.measured = list(rewards), harm_at, 0
+
+    def measure(self, model: Any) -> Mapping[str, float]:
+        self.measured += 1
+        return {"reward": self.rewards[min(self.measured, len(self.rewards)) - 1]}
+
+    def harm(self, figures: Mapping[str, float]) -> str:
+        return "exact match fell" if self.measured - 1 == self.harm_at else ""
+
+
+class Toy:
+    """Builds loops that differ in one thing."""
+
+    def __init__(self, tokenizer: Tokenizer, folder: Path) -> None:
+        self.tokenizer, self.folder = tokenizer, folder
+
+    def loop(
+        self,
+        config: PpoConfig,
+        scorer: Scorer,
+        vocabulary: int = ARMS,
+        evaluator: Watch | None = None,
+        name: str = "run",
+        truth: int = 7,
+    ) -> PpoLoop:
+        policy = tiny_policy(vocabulary)
+        prompt = (Sentinel.FILE, Sentinel.PREFIX)
+        start = Start(prompt, "", "", "", "", "toy", truth_ids=(truth,))
+        parts = PpoParts(
+            policy=policy,
+            reference=copy.deepcopy(policy).requires_grad_(False),
+            tokenizer=self.tokenizer,
+            starts=[start] * 4,
+            stop=never,
+            scorer=scorer,
+            evaluator=evaluator or Watch(),
+            fingerprint="toy",
+        )
+        return PpoLoop(config, parts, Accelerator(cpu=True), self.folder / name)
+
+    def share_of(self, token: int) -> Scorer:
+        """Pays the share of a token's text among a completion's characters."""
+        wanted = decode(self.tokenizer, [token])
+
+        def score(completions: Sequence[Completion]) -> Scores:
+            shares = [c.text.count(wanted) / max(len(c.text), 1) for c in completions]
+            return Scores(tuple(shares), {"share": sum(shares) / len(shares)})
+
+        return score
+
+
+@pytest.fixture
+def toy(small_tokenizer: Tokenizer, tmp_path: Path) -> Toy:
+    return Toy(small_tokenizer, tmp_path)
+
+
+def rounds_of(loop: PpoLoop) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in read_lines(loop.out / "metrics.jsonl")]
+
+
+def chance(loop: PpoLoop, token: int) -> float:
+    """Of a token as the first of a completion."""
+    with torch.no_grad():
+        logits = loop.parts.policy.model(torch.tensor([[Sentinel.FILE, Sentinel.PREFIX]])).logits
+    return float(logits[0, -1].softmax(-1)[token])
+
+
+@pytest.mark.parametrize("better", [7, 8])
+def test_of_two_arms_the_better_one_is_learned(toy: Toy, better: int) -> None:
+    loop = toy.loop(TOY, toy.share_of(better))
+    assert chance(loop, better) < 0.2
+
+    loop.train()
+
+    assert chance(loop, better) > 0.8
+
+
+def test_more_of_a_token_is_written_and_the_kl_stays_at_its_target(toy: Toy) -> None:
+    config = replace(
+        TOY,
+        rounds=100,
+        max_tokens=6,
+        learning_rate=1e-3,
+        kl_control="adaptive",
+        kl_coefficient=0.1,
+        kl_target=1.5,
+        kl_horizon=100,
+    )
+    loop = toy.loop(config, toy.share_of(12), vocabulary=20)
+
+    loop.train()
+
+    rounds = rounds_of(loop)
+    late = rounds[-30:]
+    assert rounds[0]["reward"] < 0.15
+    assert min(entry["kl"] for entry in rounds) >= 0
+    assert sum(entry["reward"] for entry in late) / len(late) > 2 * rounds[0]["reward"] + 0.1
+    assert sum(entry["kl"] for entry in late) / len(late) == pytest.approx(1.5, rel=0.2)
+
+
+def test_a_high_price_keeps_the_policy_at_its_reference(toy: Toy) -> None:
+    free = toy.loop(TOY, toy.share_of(8), name="free")
+    held = toy.loop(replace(TOY, kl_coefficient=20.0), toy.share_of(8), name="held")
+
+    free.train()
+    held.train()
+
+    assert rounds_of(held)[-1]["kl"] < 0.1 * rounds_of(free)[-1]["kl"]
+
+
+def test_a_resumed_run_ends_in_the_same_bits(toy: Toy) -> None:
+    config = replace(TOY, rounds=6, checkpoint_every=3, kl_control="adaptive", kl_coefficient=0.1)
+    whole = toy.loop(config, toy.share_of(8), name="whole")
+    whole.train()
+    half = toy.loop(replace(config, rounds=3), toy.share_of(8), name="half")
+    half.train()
+
+    again = toy.loop(config, toy.share_of(8), name="half")
+    assert again.round == 3
+    again.train()
+
+    assert again.control == whole.control
+    for name, tensor in whole.parts.policy.state_dict().items():
+        assert torch.equal(tensor, again.parts.policy.state_dict()[name]), name
+    timeless = [
+        [{key: entry[key] for key in entry.keys() - {"seconds", "heldout"}} for entry in log]
+        for log in (rounds_of(again), rounds_of(whole))
+    ]
+    assert timeless[0] == timeless[1]
+
+
+def test_a_checkpoint_of_other_data_is_refused(toy: Toy) -> None:
+    first = toy.loop(replace(TOY, rounds=1), toy.share_of(8))
+    first.train()
+    first.parts = replace(first.parts, fingerprint="other")
+
+    with pytest.raises(StageError, match=r"was made with toy, this run has other; delete"):
+        first.resume()
+
+
+def test_completions_without_a_score_are_counted_and_teach_nothing(toy: Toy) -> None:
+    def fails_on_arm_eight(completions: Sequence[Completion]) -> Scores:
+        arm = decode(toy.tokenizer, [8])
+        return Scores(tuple(None if c.text == arm else 0.0 for c in completions), {})
+
+    loop = toy.loop(replace(TOY, rounds=1, whiten=False), fails_on_arm_eight)
+    before = copy.deepcopy(loop.parts.policy.state_dict())
+
+    loop.train()
+
+    (entry,) = rounds_of(loop)
+    assert 0 < entry["skipped"] < TOY.rollouts
+    after = loop.parts.policy.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_gradients_are_clipped_to_the_norm_that_is_set(toy: Toy) -> None:
+    config = replace(TOY, rounds=1, clip_norm=1e-12)
+    loop = toy.loop(config, toy.share_of(8))
+    before = copy.deepcopy(loop.parts.policy.state_dict())
+
+    loop.train()
+
+    assert rounds_of(loop)[0]["learning"]["grad_norm"] > 1e-3
+    moved = [
+        float((before[name] - tensor).abs().max())
+        for name, tensor in loop.parts.policy.state_dict().items()
+    ]
+    assert max(moved) < 0.01 * TOY.learning_rate
+
+
+def test_what_a_person_wrote_is_learned_beside_the_reward(toy: Toy) -> None:
+    config = replace(TOY, truth_coefficient=1.0)
+    loop = toy.loop(config, toy.share_of(11), vocabulary=20, truth=12)
+    before = chance(loop, 12)
+
+    loop.train()
+
+    rounds = rounds_of(loop)
+    assert rounds[-1]["learning"]["truth_loss"] < rounds[0]["learning"]["truth_loss"]
+    assert chance(loop, 12) > 4 * before
+    assert {entry["tokens"] for entry in rounds} == {1.0}, "a truth is no rollout"
+
+
+def test_harm_ends_the_run_and_the_best_weights_before_it_are_kept(toy: Toy) -> None:
+    watch = Watch(rewards=[0.1, 0.5, 0.4, 0.9], harm_at=3)
+    loop = toy.loop(replace(TOY, eval_every=2), toy.share_of(8), evaluator=watch)
+    best: dict[str, Any] = {}
+    keep = loop.keep_best
+
+    def note() -> None:
+        best["weights"], best["round"] = (
+            copy.deepcopy(loop.parts.policy.model.state_dict()),
+            loop.round,
+        )
+        keep()
+
+    loop.keep_best = note  # type: ignore[method-assign]
+
+    assert loop.train() == "exact match fell"
+
+    assert (loop.round, best["round"]) == (6, 2)
+    from safetensors.torch import load_file
+
+    kept = load_file(loop.out / "best" / "model.safetensors")
+    assert all(torch.equal(kept[name], best["weights"][name]) for name in kept)
+
+
+def test_a_round_without_any_score_changes_nothing_and_is_finite(toy: Toy) -> None:
+    def fails(completions: Sequence[Completion]) -> Scores:
+        return Scores((None,) * len(completions), {})
+
+    loop = toy.loop(replace(TOY, rounds=2), fails)
+    loop.train()
+
+    for entry in rounds_of(loop):
+        assert entry["skipped"] == TOY.rollouts
+        assert all(value == value for value in entry["learning"].values())

@@ -1,0 +1,188 @@
+"""Rollouts and what the policy says of them, beside one plain pass over each text alone."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from lsp_server.engines import StopReason, StopRule
+from lsp_server.prompt import Sentinel, encode, plain
+from lsp_server.stopping import end_of_line
+from trainer.policy import Policy, judge
+from trainer.ppo_math import token_logprobs
+from trainer.rollouts import Rollouts, Sampling, write_rollouts
+
+TEXTS = ("def f(x):\n    return ", "import os\n", "x = [1, 2, 3]\nfor item in x:\n    print(")
+
+
+def never(_text: str) -> int | None:
+    return None
+
+
+@pytest.fixture(scope="module", params=["llama", "gpt2", "gpt1"])
+def model(request: pytest.FixtureRequest, train_model: Callable[[str], Any]) -> Any:
+    return train_model(request.param)
+
+
+@pytest.fixture(scope="module")
+def prompts(small_tokenizer: Tokenizer) -> list[list[int]]:
+    return [plain([], encode(small_tokenizer, text)) for text in TEXTS]
+
+
+def greedy_alone(model: Any, prompt: Sequence[int], tokens: int) -> list[int]:
+    """The likeliest tokens, each from a fresh pass over all before it."""
+    ids = list(prompt)
+    for _ in range(tokens):
+        with torch.no_grad():
+            ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+    return ids[len(prompt) :]
+
+
+def test_padding_never_changes_what_is_written(
+    model: Any, small_tokenizer: Tokenizer, prompts: list[list[int]]
+) -> None:
+    assert len({len(prompt) for prompt in prompts}) == len(prompts)
+
+    rollouts = write_rollouts(model, small_tokenizer, prompts, never, Sampling(6))
+
+    for prompt, ids, mask in zip(
+        prompts, rollouts.written.ids_BT, rollouts.written.mask_BT, strict=True
+    ):
+        alone = greedy_alone(model, prompt, 6)
+        written = ids[mask].tolist()
+        assert written == alone[: len(written)]
+        assert len(written) == 6 or written[-1] == Sentinel.END
+
+
+def sampled(model: Any, tokenizer: Tokenizer, prompts: list[list[int]], seed: int) -> Rollouts:
+    randomness = torch.Generator().manual_seed(seed)
+    return write_rollouts(model, tokenizer, prompts, never, Sampling(8, 1.0, randomness, 3))
+
+
+def test_a_seed_decides_what_is_sampled(
+    model: Any, small_tokenizer: Tokenizer, prompts: list[list[int]]
+) -> None:
+    first, again, other = (sampled(model, small_tokenizer, prompts, seed) for seed in (1, 1, 2))
+
+    assert first.texts == again.texts
+    assert first.texts != other.texts
+
+
+def test_copies_of_a_prompt_stand_together_and_differ(
+    model: Any, small_tokenizer: Tokenizer, prompts: list[list[int]]
+) -> None:
+    rollouts = sampled(model, small_tokenizer, prompts, 1)
+
+    assert len(rollouts.texts) == 3 * len(prompts)
+    assert len(set(rollouts.texts[:3])) > 1
+    written = rollouts.written
+    chosen = written.of_prompts(torch.tensor([2, 0]))
+    assert torch.equal(chosen.ids_BT, torch.cat([written.ids_BT[6:9], written.ids_BT[:3]]))
+    assert chosen.prompts.ids_GP[1][chosen.prompts.mask_GP[1]].tolist() == prompts[0]
+
+
+def test_one_more_text_stands_behind_the_others_of_its_prompt(
+    model: Any, small_tokenizer: Tokenizer, prompts: list[list[int]]
+) -> None:
+    written = sampled(model, small_tokenizer, prompts, 1).written
+
+    more = written.with_last([[9], [10, 11], range(20, 40)])
+
+    rows = [more.ids_BT[row][more.mask_BT[row]].tolist() for row in (3, 7, 11)]
+    assert rows == [[9], [10, 11], list(range(20, 28))]
+    others = [row for row in range(12) if row % 4 != 3]
+    assert torch.equal(more.ids_BT[others], written.ids_BT)
+    assert torch.equal(more.mask_BT[others], written.mask_BT)
+
+
+class Forced:
+    """A model that writes a given sequence whatever its prompt."""
+
+    def __init__(self, model: Any, ids: Sequence[int]) -> None:
+        self._model, self._ids = model, list(ids)
+        self.training, self.device, self.config = False, model.device, model.config
+
+    def eval(self) -> None:
+        """In the mode that it is in."""
+
+    def train(self, _on: bool) -> None:
+        """In the mode that it is in."""
+
+    def __call__(self, **how: Any) -> Any:
+        output = self._model(**how)
+        output.logits = torch.full_like(output.logits, -1e9)
+        output.logits[..., self._ids.pop(0)] = 0.0
+        return output
+
+
+@pytest.mark.parametrize(
+    ("text", "tail", "rule", "kept", "stop"),
+    [
+        ("a = 1", [Sentinel.END], never, "a = 1", StopReason.END),
+        ("a = 1\nb = 2", [], end_of_line, "a = 1", StopReason.RULE),
+        ("a = 1", [], never, "a = 1", StopReason.LENGTH),
+        ("", [Sentinel.END], never, "", StopReason.END),
+    ],
+)
+def test_a_text_ends_where_its_end_token_its_rule_or_the_limit_is(
+    model: Any,
+    small_tokenizer: Tokenizer,
+    text: str,
+    tail: list[int],
+    rule: StopRule,
+    kept: str,
+    stop: StopReason,
+) -> None:
+    ids = [*encode(small_tokenizer, text), *tail]
+
+    rollouts = write_rollouts(
+        Forced(model, ids), small_tokenizer, [[Sentinel.FILE]], rule, Sampling(len(ids))
+    )
+
+    assert (rollouts.texts, rollouts.stops) == ((kept,), (stop,))
+    written = int(rollouts.written.mask_BT.sum())
+    assert rollouts.written.ids_BT[0, :written].tolist() == ids[:written]
+    assert rollouts.written.ids_BT[0, written:].eq(int(Sentinel.PAD)).all()
+    assert (written < len(ids)) == (rule is end_of_line)
+
+
+def plain_logprobs(model: Any, rollouts: Rollouts, row: int, temperature: float) -> Tensor:
+    """Of one rollout's tokens, from one pass over its text alone."""
+    group = row // rollouts.written.copies
+    prompt = rollouts.written.prompts.ids_GP[group][rollouts.written.prompts.mask_GP[group]]
+    written = rollouts.written.ids_BT[row][rollouts.written.mask_BT[row]]
+    ids = torch.cat([prompt, written])[None]
+    logits = model(ids).logits[:, len(prompt) - 1 : -1] / temperature
+    return token_logprobs(logits, written[None])[0]
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_the_policy_judges_a_token_as_a_plain_pass_does(
+    model: Any, small_tokenizer: Tokenizer, prompts: list[list[int]], temperature: float
+) -> None:
+    rollouts = sampled(model, small_tokenizer, prompts, 1)
+
+    judged = judge(Policy(model, temperature), rollouts.written, micro_batch=3)
+
+    for row, mask in enumerate(rollouts.written.mask_BT):
+        alone = plain_logprobs(model, rollouts, row, temperature)
+        torch.testing.assert_close(judged.logprobs_BT[row][mask], alone, atol=1e-5, rtol=1e-4)
+        assert (judged.logprobs_BT[row][~mask] == 0).all()
+    assert (judged.values_BT == 0).all()
+
+
+def test_reading_a_prompt_once_gives_the_gradient_of_reading_it_for_each_copy(
+    model: Any, small_tokenizer: Tokenizer, prompts: list[list[int]]
+) -> None:
+    rollouts = sampled(model, small_tokenizer, prompts, 1)
+    weight = model.get_input_embeddings().weight
+    rows = range(len(rollouts.texts))
+
+    shared = torch.autograd.grad(Policy(model, 1.0)(rollouts.written)[0].sum(), weight)[0]
+    each = sum(plain_logprobs(model, rollouts, row, 1.0).sum() for row in rows)
+    assert isinstance(each, Tensor)
+
+    torch.testing.assert_close(shared, torch.autograd.grad(each, weight)[0], atol=1e-3, rtol=1e-3)

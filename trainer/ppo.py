@@ -1,0 +1,198 @@
+"""PPO: takes the newest weights, documents and rewards, gives weights whose text scores higher.
+
+    metrics.jsonl    one line a round; tensorboard/ has the same as curves
+    checkpoints/     the newest training states
+    best/            weights of the best evaluation that showed no harm
+    before.json      held-out figures and completions of the weights that tuning began with
+    samples.jsonl    held-out completions before and after
+    model/           the best weights, as transformers saves them, and tokenizer.json
+    training.json    figures for the card
+
+Runs alone, or in every process of `accelerate launch`.
+"""
+
+import copy
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tokenizers import Tokenizer
+
+from lsp_server.engines import StopRule
+from lsp_server.prompt import Budget, load_tokenizer
+from lsp_server.stopping import end_of_line
+from trainer.checks import require
+from trainer.pipeline import Inputs, write_record
+from trainer.starts import Start, StartsWanted, cursor_starts, opening_starts
+from trainer.tuning_config import PpoConfig, RewardSpec
+
+if TYPE_CHECKING:
+    from trainer.ppo_evaluation import HeldOutEvaluator
+    from trainer.ppo_loop import PpoLoop
+    from trainer.reward_pool import PoolLimits
+
+PATH_TOKENS = 32
+SUFFIX_SHARE = 0.25
+"""Of a prompt's tokens."""
+
+
+def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
+    """Tune for all rounds, from the newest checkpoint in `out` where there is one.
+
+    Raises RewardError for rewards that cannot be had, CorpusError without text to start in,
+    RecipeError where prompts are longer than the model's context, StageError after an orderly stop.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads its threads
+    import torch
+    from accelerate import Accelerator
+
+    from trainer.model import load, newest_weights
+    from trainer.policy import Policy
+    from trainer.ppo_evaluation import HeldOutEvaluator, HeldOutTask
+    from trainer.ppo_loop import PpoLoop, PpoParts
+    from trainer.probes import Lines
+    from trainer.reward_pool import RewardPool
+
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
+    torch.manual_seed(config.seed)
+    begun_with = newest_weights(inputs)
+    model, tokenizer = load(begun_with).float(), load_tokenizer(begun_with / "tokenizer.json")
+    check_context(config, model.config.max_position_embeddings)
+    starts = find_starts(config, tokenizer, inputs["dedup"] / "train", heldout=False)
+    with RewardPool(own_model(config.rewards, inputs), pool_limits(config)) as scorer:
+        task = HeldOutTask(
+            tokenizer=tokenizer,
+            starts=find_starts(config, tokenizer, inputs["dedup"] / "heldout", heldout=True),
+            stop=stop_rule(config),
+            max_tokens=config.max_tokens,
+            scorer=scorer,
+            blocks=read_blocks(config, inputs["packing"]),
+            lines=Lines(exact_points=config.exact_points, bits_share=config.bits_share),
+        )
+        evaluator = HeldOutEvaluator(task, out / "before.json", model)
+        reference = copy.deepcopy(model).requires_grad_(False).eval()
+        parts = PpoParts(
+            policy=Policy(model, config.temperature),
+            reference=Policy(reference, config.temperature),
+            tokenizer=tokenizer,
+            starts=starts,
+            stop=task.stop,
+            scorer=scorer,
+            evaluator=evaluator,
+            fingerprint=fingerprint(config, begun_with),
+        )
+        loop = PpoLoop(config, parts, accelerator, out)
+        harm = loop.train()
+        if accelerator.is_main_process:
+            finish(loop, evaluator, begun_with, harm)
+    accelerator.end_training()
+
+
+def check_context(config: PpoConfig, context: int) -> None:
+    """Raise RecipeError where prompt and rollout do not fit the model's context."""
+    most = context - config.max_tokens
+    expected = f"at most {most}: the model's context less ppo.max_tokens"
+    require(config.prompt_tokens <= most, "ppo.prompt_tokens", expected, config.prompt_tokens)
+
+
+def own_model(specs: Sequence[RewardSpec], inputs: Inputs) -> list[RewardSpec]:
+    """The parts of the reward, `model` with the run's own one unless it names another."""
+    own = {"folder": str(inputs["reward"] / "model")} if "reward" in inputs else {}
+    return [
+        replace(spec, options=own | spec.options) if spec.plugin == "model" else spec
+        for spec in specs
+    ]
+
+
+def pool_limits(config: PpoConfig) -> "PoolLimits":
+    """How far the settings trust rewards."""
+    from trainer.reward_pool import PoolLimits
+
+    return PoolLimits(
+        workers=config.reward_workers,
+        call_seconds=config.reward_seconds,
+        skipped_share=config.skipped_share,
+    )
+
+
+def read_blocks(config: PpoConfig, packing: Path) -> Any:
+    """The first held-out blocks, for bits per byte."""
+    from trainer.batches import read_report
+    from trainer.heldout import read_heldout
+
+    return read_heldout(packing, read_report(packing)["block_tokens"], config.eval_blocks)
+
+
+def find_starts(
+    config: PpoConfig, tokenizer: Tokenizer, folder: Path, *, heldout: bool
+) -> list[Start]:
+    """Where rollouts start: to learn from, or to be measured on."""
+    prompts = config.rollouts // config.rollouts_per_prompt
+    wanted = StartsWanted(
+        count=config.eval_cursors if heldout else config.rounds * prompts,
+        longest_document=config.longest_document,
+        documents=config.documents,
+        seed=config.seed,
+    )
+    if config.start_at == "openings":
+        return opening_starts(folder, tokenizer, config.opening_tokens, wanted)
+    tokens = config.prompt_tokens
+    budget = Budget(
+        context=tokens + config.max_tokens,
+        completion=config.max_tokens,
+        path=min(PATH_TOKENS, tokens // 8),
+        suffix=int(tokens * SUFFIX_SHARE),
+    )
+    return cursor_starts(folder, tokenizer, budget, wanted)
+
+
+def stop_rule(config: PpoConfig) -> StopRule:
+    """Where a rollout ends besides its end token: at its line's end, or before a stop string."""
+
+    def end(text: str) -> int | None:
+        ends = [at for string in config.stop_strings if (at := text.find(string)) >= 0]
+        if config.start_at == "cursors" and (at_line := end_of_line(text)) is not None:
+            ends.append(at_line)
+        return min(ends, default=None)
+
+    return end
+
+
+def fingerprint(config: PpoConfig, begun_with: Path) -> str:
+    """What a checkpoint must share with the run that resumes it, as readable text."""
+    kept = {
+        name: value
+        for name, value in asdict(config).items()
+        if name not in ("rounds", "eval_every", "checkpoint_every", "keep_checkpoints")
+    }
+    digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
+    weights = hashlib.sha256((begun_with / "model.safetensors").read_bytes()).hexdigest()[:12]
+    return f"settings {digest}, weights {weights}"
+
+
+def finish(loop: "PpoLoop", evaluator: "HeldOutEvaluator", begun_with: Path, harm: str) -> None:
+    """Put the best weights in `model/`, complete the held-out texts with them, sum up."""
+    from trainer.model import load
+
+    out = loop.out
+    shutil.rmtree(out / "model", ignore_errors=True)
+    shutil.copytree(out / "best", out / "model")
+    shutil.copyfile(begun_with / "tokenizer.json", out / "model" / "tokenizer.json")
+    figures = evaluator.compare(load(out / "model"), out / "samples.jsonl")
+    summary = {
+        "figures": {
+            "rounds": loop.round,
+            "rollouts": loop.round * loop.config.rollouts,
+            "seconds": round(loop.elapsed, 1),
+            "ended early": harm or None,
+            **{f"held-out {name}": round(value, 5) for name, value in figures.items()},
+        },
+        "before": evaluator.before,
+        "after": figures,
+    }
+    write_record(out / "training.json", summary)

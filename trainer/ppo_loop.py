@@ -1,0 +1,241 @@
+"""The PPO loop: takes a policy, its frozen reference, starts and rewards, gives the policy tuned.
+
+Everything random is a function of seed, round and process. A checkpoint holds policy, value head,
+optimizer, round and KL control, and a resumed run repeats the same bits on a processor.
+
+    best/    weights of the evaluation with the highest held-out reward among those without harm
+"""
+
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from accelerate.utils import broadcast_object_list
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from lsp_server.engines import StopRule
+from trainer.checkpoint import TrainingState, load_checkpoint, newest_checkpoint, save_checkpoint
+from trainer.errors import StageError
+from trainer.interrupt import StopRequest
+from trainer.kl_control import KlControl, start_control
+from trainer.metrics import MetricsLog, RoundMetrics
+from trainer.policy import Policy
+from trainer.ppo_learning import Learner
+from trainer.ppo_round import Hindsight, explained_variance, look_back
+from trainer.progress import progress_bar
+from trainer.rewards import Completion, Scores
+from trainer.rollouts import Rollouts, Sampling, write_rollouts
+from trainer.starts import Start, deal, repeat
+from trainer.tuning_config import PpoConfig
+
+Scorer = Callable[[Sequence[Completion]], Scores]
+
+
+class Evaluator(Protocol):
+    """Measures the policy on held-out text, and says when tuning has done harm."""
+
+    def measure(self, model: Any) -> Mapping[str, float]:
+        """Figures by name; `reward` is among them."""
+        ...
+
+    def harm(self, figures: Mapping[str, float]) -> str:
+        """Which line was crossed since before tuning, as a sentence; "" for none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PpoParts:
+    """What the loop works with."""
+
+    policy: Policy
+    reference: Policy
+    """Frozen; its value head is not asked."""
+    tokenizer: Tokenizer
+    starts: Sequence[Start]
+    stop: StopRule
+    scorer: Scorer
+    evaluator: Evaluator
+    fingerprint: str
+    """Changes where a checkpoint would not fit."""
+
+
+class PpoLoop:
+    """One run in this process, one of `accelerator.num_processes` that walk in step."""
+
+    def __init__(self, config: PpoConfig, parts: PpoParts, accelerator: Any, out: Path) -> None:
+        self.config, self.parts = config, parts
+        self.accelerator, self.out = accelerator, out
+        self.round = 0
+        self.elapsed = 0.0
+        self.control = start_control(config)
+        self.best = float("-inf")
+        parts.policy.to(accelerator.device)
+        parts.reference.to(accelerator.device)
+        self.learner = Learner(config, parts.policy, accelerator)
+        self.resume()
+
+    def resume(self) -> None:
+        """Take up the newest checkpoint of the run's folder, if there is one.
+
+        Raises StageError where it was made from other data or with settings that do not fit.
+        """
+        path = newest_checkpoint(self.out / "checkpoints")
+        if path is None:
+            return
+        state, wanted = load_checkpoint(path), self.parts.fingerprint
+        if state.fingerprint != wanted:
+            raise StageError(
+                f"{path} was made with {state.fingerprint}, this run has {wanted}; delete "
+                f"{self.out} to start over, or restore the settings"
+            )
+        self.parts.policy.load_state_dict(state.model)
+        self.learner.optimizer.load_state_dict(state.optimizers[0])
+        self.round, self.elapsed = state.step, state.elapsed
+        self.control = KlControl(state.facts["gathered"], state.facts["kl"])
+        self.best = state.facts["best"]
+
+    def train(self) -> str:
+        """Run all rounds; gives the sentence that says why it ended before, or "".
+
+        Raises StageError after a stop by signal; the checkpoint is written before.
+        """
+        main = self.accelerator.is_main_process
+        metrics_log = MetricsLog(self.out, self.round) if main else nullcontext()
+        harm = "" if self.round else self.evaluate()[1]
+        with metrics_log as log, StopRequest() as stop, progress_bar("ppo", shown=main) as bar:
+            task = bar.add_task("ppo", total=self.config.rounds, note="")
+            while self.round < self.config.rounds and not harm:
+                metrics = self.take_round()
+                if self.round % self.config.eval_every == 0 or self.round == self.config.rounds:
+                    figures, harm = self.evaluate()
+                    metrics = replace(metrics, heldout=figures)
+                if log:
+                    log.write(metrics)
+                bar.update(task, completed=self.round, note=describe(metrics))
+                if self.round % self.config.checkpoint_every == 0 or harm:
+                    self.save()
+                if self.share(float(stop.asked)):
+                    self.stop()
+        self.save()
+        return harm
+
+    def take_round(self) -> RoundMetrics:
+        """Write rollouts, score them, and learn from them in a few optimizer steps."""
+        config, started = self.config, time.monotonic()
+        coefficient = self.control.coefficient(config)
+        starts = self.my_starts()
+        rollouts = self.explore(starts)
+        scores = self.score(starts, rollouts)
+        hindsight = Hindsight(
+            policy=self.parts.policy,
+            reference=self.parts.reference,
+            coefficient=coefficient,
+            truths=[start.truth_ids for start in starts] if config.truth_coefficient else (),
+        )
+        batch, drift = look_back(config, rollouts, scores.totals, hindsight)
+        kl = self.share(drift.kl)
+        figures = self.learner.learn(batch, self.round)
+        self.control = self.control.after(kl, config)
+        self.round += 1
+        self.elapsed += time.monotonic() - started
+        return RoundMetrics(
+            step=self.round,
+            rollouts=self.round * config.rollouts,
+            reward=self.share(scores.mean),
+            parts={name: self.share(value) for name, value in scores.parts.items()},
+            skipped=round(self.share(scores.skipped) * self.accelerator.num_processes),
+            kl=kl,
+            coefficient=coefficient,
+            entropy=self.share(drift.entropy),
+            explained_variance=self.share(explained_variance(batch)),
+            tokens=self.share(rollouts.written.mask_BT.sum(1).float().mean()),
+            seconds=round(self.elapsed, 2),
+            learning=asdict(figures),
+        )
+
+    def my_starts(self) -> list[Start]:
+        """This process's share of the round's prompts."""
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        prompts = self.config.rollouts // self.config.rollouts_per_prompt
+        return deal(self.parts.starts, self.round, prompts)[rank::world]
+
+    def explore(self, starts: Sequence[Start]) -> Rollouts:
+        """What the policy writes at each start."""
+        config, parts, accelerator = self.config, self.parts, self.accelerator
+        seed = (config.seed * 1_000_003 + self.round) * accelerator.num_processes
+        randomness = torch.Generator(accelerator.device)
+        randomness.manual_seed(seed + accelerator.process_index)
+        copies = config.rollouts_per_prompt
+        sampling = Sampling(config.max_tokens, config.temperature, randomness, copies)
+        prompts = [start.ids for start in starts]
+        return write_rollouts(parts.policy.model, parts.tokenizer, prompts, parts.stop, sampling)
+
+    def score(self, starts: Sequence[Start], rollouts: Rollouts) -> Scores:
+        """What the rollouts are worth, seen in their files."""
+        places = repeat(starts, rollouts.written.copies)
+        written = zip(places, rollouts.texts, rollouts.stops, strict=True)
+        return self.parts.scorer([start.completed(text, stop) for start, text, stop in written])
+
+    def evaluate(self) -> tuple[dict[str, float], str]:
+        """Figures on held-out text, and what harm they show.
+
+        The weights are kept where they are the best so far and do none.
+        """
+        figures: dict[str, float] = {}
+        harm = ""
+        if self.accelerator.is_main_process:
+            figures = dict(self.parts.evaluator.measure(self.parts.policy.model))
+            harm = self.parts.evaluator.harm(figures)
+            if not harm and figures["reward"] > self.best:
+                self.best = figures["reward"]
+                self.keep_best()
+        found = [(figures, harm, self.best)]
+        broadcast_object_list(found)
+        figures, harm, self.best = found[0]
+        return figures, harm
+
+    def keep_best(self) -> None:
+        """Put the policy's weights in place of those in `best/`."""
+        partial, final = self.out / ".partial-best", self.out / "best"
+        shutil.rmtree(partial, ignore_errors=True)
+        self.parts.policy.model.save_pretrained(partial)
+        shutil.rmtree(final, ignore_errors=True)
+        partial.rename(final)
+
+    def share(self, value: float | Tensor) -> float:
+        """The mean of a number over all processes."""
+        mine = torch.as_tensor(value, dtype=torch.float64).detach().to(self.accelerator.device)
+        return float(self.accelerator.reduce(mine, reduction="mean"))
+
+    def save(self) -> None:
+        """Write a checkpoint, once for all processes."""
+        if self.accelerator.is_main_process:
+            state = TrainingState(
+                step=self.round,
+                elapsed=self.elapsed,
+                fingerprint=self.parts.fingerprint,
+                model=self.parts.policy.state_dict(),
+                optimizers=[self.learner.optimizer.state_dict()],
+                facts={**asdict(self.control), "best": self.best},
+            )
+            save_checkpoint(self.out / "checkpoints", state, self.config.keep_checkpoints)
+        self.accelerator.wait_for_everyone()
+
+    def stop(self) -> None:
+        """Write a checkpoint and raise the StageError that says how to go on."""
+        self.save()
+        raise StageError(
+            f"ppo stopped after round {self.round} as asked; checkpoint written to "
+            f"{self.out / 'checkpoints'}; give the same command again to go on from there"
+        )
+
+
+def describe(metrics: RoundMetrics) -> str:
+    """A round's figures for the progress bar."""
+    return f"round {metrics.step} reward {metrics.reward:.3f} KL {metrics.kl:.2f}"

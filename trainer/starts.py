@@ -1,0 +1,137 @@
+"""Where rollouts start: takes documents, gives prompts with what stands around the completion.
+
+At a cursor of a real file the prompt is the served one. The piece before the cursor that it leaves
+to the completion counts to the completion here, so a rollout needs no healing. An opening is the
+beginning of a text, which the rollout goes on with.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from lsp_server.engines import StopReason
+from lsp_server.prompt import Budget, Sentinel, build, decode, encode, plain
+from trainer.cursors import Cursor, draw_documents, sample_cursors
+from trainer.document import Document
+from trainer.errors import CorpusError
+from trainer.rewards import Completion
+
+LINE_END_CHARACTERS = 200
+"""Of what follows a line, enough for its line end with the next line's indentation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A prompt, and the file that its completion is to be seen in."""
+
+    ids: tuple[int, ...]
+    path: str
+    prefix: str
+    """All that stands before the completion."""
+    truth: str
+    """What a person went on with, to the end of the line; "" where nobody asks for that."""
+    suffix: str
+    repo: str
+    truth_ids: tuple[int, ...] = ()
+    """The truth's tokens, up to and with the one that ends its line."""
+
+    def completed(self, text: str, stop: StopReason) -> Completion:
+        """A completion of this prompt, in place."""
+        return Completion(
+            path=self.path,
+            prefix=self.prefix,
+            text=text,
+            suffix=self.suffix,
+            truth=self.truth,
+            stop=stop,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartsWanted:
+    """Which starts to draw."""
+
+    count: int
+    longest_document: int
+    """Characters; longer documents are left out, since a reward may read them whole."""
+    documents: int
+    """Documents at most."""
+    seed: int
+
+
+def cursor_starts(
+    folder: Path, tokenizer: Tokenizer, budget: Budget, wanted: StartsWanted
+) -> list[Start]:
+    """Starts at cursors in lines of code, `wanted.count` or as many as the documents have.
+
+    Raises CorpusError where there are none.
+    """
+    cursors = sample_cursors(short_documents(folder, wanted), wanted.count, wanted.seed)
+    if not cursors:
+        raise CorpusError(
+            f"expected documents with code of at most {wanted.longest_document} characters in "
+            f"{folder}, found none; widen the sources, or raise ppo.longest_document"
+        )
+    return [start_at(tokenizer, cursor, budget) for cursor in cursors]
+
+
+def start_at(tokenizer: Tokenizer, cursor: Cursor, budget: Budget) -> Start:
+    """The served prompt at a cursor."""
+    prompt = build(tokenizer, cursor.path, cursor.prefix, cursor.suffix, budget)
+    prefix = cursor.prefix.removesuffix(prompt.heal)
+    truth = prompt.heal + cursor.truth
+    truth_ids = line_ids(tokenizer, truth, cursor.suffix)
+    return Start(prompt.ids, cursor.path, prefix, truth, cursor.suffix, cursor.repo, truth_ids)
+
+
+def line_ids(tokenizer: Tokenizer, line: str, after: str) -> tuple[int, ...]:
+    """Ids of a line's rest and of what ends it: the token that begins the text after it.
+
+    The end token where nothing comes after.
+    """
+    ids, end = encode(tokenizer, line), encode(tokenizer, after[:LINE_END_CHARACTERS])[:1]
+    return (*ids, *(end or [int(Sentinel.END)]))
+
+
+def opening_starts(
+    folder: Path, tokenizer: Tokenizer, tokens: tuple[int, int], wanted: StartsWanted
+) -> list[Start]:
+    """Starts with the first `tokens` (from, to) of each document, their number drawn by seed.
+
+    Raises CorpusError where there are no documents.
+    """
+    rng = random.Random(wanted.seed)
+    starts = [
+        open_text(tokenizer, document, rng.randint(*tokens))
+        for document in short_documents(folder, wanted)
+    ]
+    if not starts:
+        raise CorpusError(f"expected documents in {folder}, found none; widen the sources")
+    return starts[: wanted.count]
+
+
+def open_text(tokenizer: Tokenizer, document: Document, tokens: int) -> Start:
+    """A document's first tokens as a left-to-right prompt without a path."""
+    ids = encode(tokenizer, document.text)[:tokens]
+    opening = decode(tokenizer, ids)
+    return Start(tuple(plain([], ids)), document.path, opening, "", "", document.repo)
+
+
+def short_documents(folder: Path, wanted: StartsWanted) -> list[Document]:
+    """The documents to start in, repositories taking turns, without those that are too long."""
+    drawn = draw_documents(folder, wanted.documents, wanted.seed)
+    return [document for document in drawn if len(document.text) <= wanted.longest_document]
+
+
+def deal(starts: Sequence[Start], round_number: int, count: int) -> list[Start]:
+    """The starts of a round (from 0); they start over at the end."""
+    first = round_number * count
+    return [starts[place % len(starts)] for place in range(first, first + count)]
+
+
+def repeat(starts: Iterable[Start], copies: int) -> list[Start]:
+    """Each start once for each of its rollouts."""
+    return [start for start in starts for _ in range(copies)]
