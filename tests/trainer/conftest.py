@@ -1,6 +1,8 @@
-"""A small packed corpus that the training tests share."""
+"""A small packed corpus and a lightly trained run that the training tests share."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer
@@ -28,3 +30,22 @@ def packed_inputs(
     small_tokenizer.save(str(inputs["tokenizer"] / "tokenizer.json"))
     pack(PackingConfig(block_tokens=PACKED_BLOCK, heldout_tokens=4000), inputs, inputs["packing"])
     return inputs
+
+
+@pytest.fixture(scope="session")
+def tuning_inputs(
+    tmp_path_factory: pytest.TempPathFactory,
+    train_model: Callable[[str], Any],
+    small_corpus: list[str],
+    small_tokenizer: Tokenizer,
+) -> dict[str, Path]:
+    """A lightly trained model, two modules to tune on, and one held out."""
+    run = tmp_path_factory.mktemp("tuning")
+    for split, texts in (("train", small_corpus[1:]), ("heldout", small_corpus[:1])):
+        with DocumentWriter(run / "dedup" / split) as writer:
+            for text in texts:
+                repo = f"tests/{split}"
+                writer.write(Document(document_id(text), "tests", repo, "m.py", "", "psf", text))
+    train_model("llama").save_pretrained(run / "pretrain" / "model")
+    small_tokenizer.save(str(run / "pretrain" / "model" / "tokenizer.json"))
+    return {name: run / name for name in ("dedup", "pretrain")}
