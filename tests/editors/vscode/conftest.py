@@ -1,7 +1,7 @@
 """Real VS Code for the tests: takes files, settings and rules, gives a window with the extension.
 
-code-server is VS Code behind a web page, driven in headless Chromium. Browser and installed
-extension are shared by all tests; each has a server process, a user and a folder of its own.
+code-server is VS Code behind a web page, driven in headless Chromium. The installed extension
+is shared by all tests; each has a server process, a user and a folder of its own.
 """
 
 import json
@@ -182,9 +182,9 @@ def unavailable(what: str) -> NoReturn:
     pytest.skip(message)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
+    """Headless Chromium; it keeps an event loop running, so it goes before other tests come."""
     with start_browser() as browser:
         yield browser
 
