@@ -399,7 +399,7 @@ def test_a_pair_with_one_side_missing_is_one_clear_error(tmp_path: Path, row: Re
 @pytest.mark.parametrize(
     ("plugin", "options", "said"),
     [
-        ("nope", {}, "unknown preferences plugin nope; known: analysis, feedback"),
+        ("nope", {}, "unknown preferences nope; known: analysis, feedback"),
         ("samples", {"cursor": 3}, "preferences samples: .*'cursor'; its options: cursors"),
     ],
 )

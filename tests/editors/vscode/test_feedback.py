@@ -18,8 +18,11 @@ def rows_of(window: Window) -> list[dict[str, Any]]:
         return []
     with closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
-        found = connection.execute("SELECT * FROM suggestions WHERE shown ORDER BY time")
-        return [dict(row) for row in found]
+        try:
+            found = connection.execute("SELECT * FROM suggestions WHERE shown ORDER BY time")
+            return [dict(row) for row in found]
+        except sqlite3.OperationalError:  # the table is just being made
+            return []
 
 
 def outcomes(window: Window) -> list[tuple[str, int, int]]:
