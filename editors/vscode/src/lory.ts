@@ -79,7 +79,7 @@ export class Lory implements vscode.Disposable {
   }
 
   private async offerEnvironment(reason: string, action: string): Promise<void> {
-    const message = `Lory: ${reason}. It can make a virtual environment of its own (100 MB).`;
+    const message = `Lory: ${reason}. It can make a virtual environment of its own (270 MB).`;
     if (await vscode.window.showInformationMessage(message, action)) {
       await this.makeEnvironment();
     }
