@@ -63,7 +63,7 @@ class HeldOutEvaluator:
             texts = [completion.text for completion in first.completions]
             write_record(record, {"figures": first.figures, "texts": texts})
         known = json.loads(record.read_text())
-        self.before: dict[str, float] = known["figures"]
+        self.before: Mapping[str, float] = known["figures"]
         self._texts: list[str] = known["texts"]
 
     def measure(self, model: Any) -> Mapping[str, float]:

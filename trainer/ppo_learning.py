@@ -3,10 +3,14 @@
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 
+from trainer.batches import block_weights
+from trainer.blocks import Rows
+from trainer.objective import Objective
 from trainer.policy import Policy
 from trainer.ppo_math import whiten
 from trainer.ppo_round import Experience, losses_of
@@ -21,6 +25,8 @@ class LearningFigures:
     value_loss: float
     truth_loss: float
     """Nats of surprise at a token that a person wrote."""
+    pretraining_loss: float
+    """Nats of surprise at a token of the packed corpus; 0 where none is read."""
     clipped: float
     """Share of tokens whose probability ratio the clipping holds."""
     value_clipped: float
@@ -28,11 +34,22 @@ class LearningFigures:
     """Before clipping."""
 
 
+class Corpus(Protocol):
+    """Packed blocks by optimizer step, as `Batches` has them."""
+
+    def at(self, step: int) -> Rows:
+        """Blocks of a step (from 0), `[rows, block_tokens]`."""
+        ...
+
+
 class Learner:
     """Policy and optimizer in this process, one of `accelerator.num_processes`."""
 
-    def __init__(self, config: PpoConfig, policy: Policy, accelerator: Any) -> None:
+    def __init__(
+        self, config: PpoConfig, policy: Policy, accelerator: Any, corpus: Corpus | None
+    ) -> None:
         self.config, self.policy, self.accelerator = config, policy, accelerator
+        self.corpus = corpus
         groups = [
             {"params": policy.model.parameters(), "lr": config.learning_rate},
             {"params": policy.value.parameters(), "lr": config.value_learning_rate},
@@ -48,10 +65,12 @@ class Learner:
         whitened = self.whitened(batch) if config.whiten else batch
         prompts = len(batch.written.prompts.ids_GP)
         sums: Counter[str] = Counter()  # of floats, which a Counter adds as well
+        number = round_number * config.epochs * config.minibatches
         for _ in range(config.epochs):
             order = torch.randperm(prompts, generator=shuffle).to(batch.scored_BT.device)
             for chosen in order.tensor_split(min(config.minibatches, prompts)):
-                sums.update(self.step(whitened.of_prompts(chosen)))
+                sums.update(self.step(whitened.of_prompts(chosen), number))
+                number += 1
         steps = sums.pop("steps")
         means = {name: torch.tensor(value / steps) for name, value in sums.items()}
         shared = self.accelerator.reduce(
@@ -67,15 +86,18 @@ class Learner:
         mine = whiten(every, masks)[rank * rows : (rank + 1) * rows]
         return replace(batch, advantages_BT=mine)
 
-    def step(self, part: Experience) -> dict[str, float]:
-        """One optimizer step on a minibatch, in micro-batches; gives its figures and `steps: 1`."""
+    def step(self, part: Experience, number: int) -> dict[str, float]:
+        """One optimizer step on a minibatch, in micro-batches; gives its figures and `steps: 1`.
+
+        `number`: of optimizer steps before this one, in all rounds.
+        """
         world = self.accelerator.num_processes
         counts = torch.stack([part.scored_BT.sum(), part.truth_BT.sum()])
         scored, truth = (int(n) for n in self.accelerator.reduce(counts, reduction="sum"))
         micro_batches = list(part.split(self.config.micro_batch))
-        sums: Counter[str] = Counter()
-        for number, micro in enumerate(micro_batches, start=1):
-            last = number == len(micro_batches)
+        sums: Counter[str] = Counter({"pretraining_loss": self.recall(number)})
+        for place, micro in enumerate(micro_batches, start=1):
+            last = place == len(micro_batches)
             with nullcontext() if last else self.accelerator.no_sync(self.parallel):
                 losses = losses_of(self.config, self.parallel, micro, (scored, truth))
                 # Parallel processes average their gradients; those of a sum are wanted.
@@ -85,3 +107,21 @@ class Learner:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return {**sums, "grad_norm": float(norm), "steps": 1}
+
+    def recall(self, number: int) -> float:
+        """Add the gradient of pretraining's loss on this process's blocks of a step; gives it."""
+        accelerator, coefficient = self.accelerator, self.config.pretraining_coefficient
+        if self.corpus is None or coefficient == 0:
+            return 0.0
+        world = accelerator.num_processes
+        rows = self.corpus.at(number)
+        weights = block_weights(rows, [], 0.0)
+        mine = slice(accelerator.process_index, None, world)
+        loss = torch.zeros(())
+        if len(rows[mine]):
+            ids_BT = torch.from_numpy(rows[mine].astype(np.int64)).to(accelerator.device)
+            weights_B = torch.from_numpy(weights[mine]).to(accelerator.device) * world
+            with accelerator.no_sync(self.parallel):
+                loss = Objective(self.policy.model)(ids_BT, weights_B)
+                torch.autograd.backward(coefficient * loss)
+        return float(loss.detach())

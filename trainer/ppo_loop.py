@@ -26,7 +26,7 @@ from trainer.interrupt import StopRequest
 from trainer.kl_control import KlControl, start_control
 from trainer.metrics import MetricsLog, RoundMetrics
 from trainer.policy import Policy
-from trainer.ppo_learning import Learner
+from trainer.ppo_learning import Corpus, Learner
 from trainer.ppo_round import Hindsight, explained_variance, look_back
 from trainer.progress import progress_bar
 from trainer.rewards import Completion, Scores
@@ -39,6 +39,9 @@ Scorer = Callable[[Sequence[Completion]], Scores]
 
 class Evaluator(Protocol):
     """Measures the policy on held-out text, and says when tuning has done harm."""
+
+    before: Mapping[str, float]
+    """Figures of the weights that tuning began with."""
 
     def measure(self, model: Any) -> Mapping[str, float]:
         """Figures by name; `reward` is among them."""
@@ -61,6 +64,8 @@ class PpoParts:
     stop: StopRule
     scorer: Scorer
     evaluator: Evaluator
+    corpus: Corpus | None
+    """Packed blocks, to be read beside the rollouts."""
     fingerprint: str
     """Changes where a checkpoint would not fit."""
 
@@ -77,7 +82,7 @@ class PpoLoop:
         self.best = float("-inf")
         parts.policy.to(accelerator.device)
         parts.reference.to(accelerator.device)
-        self.learner = Learner(config, parts.policy, accelerator)
+        self.learner = Learner(config, parts.policy, accelerator, parts.corpus)
         self.resume()
 
     def resume(self) -> None:
@@ -107,7 +112,11 @@ class PpoLoop:
         """
         main = self.accelerator.is_main_process
         metrics_log = MetricsLog(self.out, self.round) if main else nullcontext()
-        harm = "" if self.round else self.evaluate()[1]
+        harm = ""
+        if self.round == 0:
+            self.best = self.parts.evaluator.before["reward"]
+            if main:
+                self.keep_best()
         with metrics_log as log, StopRequest() as stop, progress_bar("ppo", shown=main) as bar:
             task = bar.add_task("ppo", total=self.config.rounds, note="")
             while self.round < self.config.rounds and not harm:

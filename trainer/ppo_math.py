@@ -61,6 +61,20 @@ def kl_estimate(policy_BT: Tensor, reference_BT: Tensor, mask_BT: Tensor) -> Ten
     return torch.expm1(-ratio_BT) + ratio_BT
 
 
+def beside_others(scores_B: Tensor, copies: int) -> Tensor:
+    """Each score less the mean of the others of its prompt, `[B]`; NaN is none and stays none.
+
+    That takes out how hard a prompt is, without bias: the others do not depend on this one (Kool,
+    van Hoof and Welling 2019). A score without others becomes 0, which teaches nothing.
+    """
+    scores_GC = scores_B.view(-1, copies)
+    given_GC = ~scores_GC.isnan()
+    known_GC = scores_GC.nan_to_num()
+    others_GC = given_GC.sum(1, keepdim=True) - 1
+    mean_GC = (known_GC.sum(1, keepdim=True) - known_GC) / others_GC.clamp(min=1)
+    return torch.where(others_GC > 0, scores_GC - mean_GC, scores_GC * 0).flatten()
+
+
 def token_rewards(
     scores_BT: Tensor, ratio_BT: Tensor, coefficient: float, mask_BT: Tensor
 ) -> Tensor:

@@ -82,7 +82,10 @@ def look_back(
     reference_BT = judge(hindsight.reference, written, config.micro_batch).logprobs_BT
     own_BT = written.mask_BT & own_B[:, None]
     given_B = torch.full(own_B.shape, torch.nan, device=own_B.device)
-    given_B[own_B] = torch.tensor([torch.nan if s is None else s for s in scores]).to(given_B)
+    earned = torch.tensor([torch.nan if s is None else s for s in scores]).to(given_B)
+    if config.baseline == "others":
+        earned = ppo_math.beside_others(earned, config.rollouts_per_prompt)
+    given_B[own_B] = earned
     scored_BT = own_BT & ~given_B.isnan()[:, None]
     ratio_BT = ppo_math.log_ratio(then.logprobs_BT, reference_BT, scored_BT)
     scores_BT = ppo_math.at_last_token(given_B.nan_to_num(), scored_BT)

@@ -3,8 +3,8 @@
 Prompts are padded on the left, so that every completion starts in the same column; completions on
 the right. Positions count from each prompt's own start, and nothing looks at padding.
 
-Shapes: G prompts, B = G * copies rollouts, those of a prompt next to each other, P tokens of the
-longest prompt, T tokens of a completion at most, V vocabulary.
+Shapes: G prompts, B = G * copies rollouts, those of a prompt next to each other, R of them that are
+still read, P tokens of the longest prompt, T tokens of a completion at most, V vocabulary.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,10 @@ from torch import Tensor
 
 from lsp_server.engines import StopReason, StopRule
 from lsp_server.prompt import Sentinel, decode
+
+OPEN_SHARE = 0.75
+"""Where no more of the rows are open, the others are read no further: leaving them out has a price,
+since the cache is copied."""
 
 Ids = Sequence[int]
 Randomness = torch.Generator | None
@@ -131,17 +135,21 @@ def write_rollouts(
     texts = [OpenText(tokenizer, stop) for _ in range(len(prompts) * sampling.copies)]
     ids_BT = torch.full((len(texts), sampling.max_tokens), int(Sentinel.PAD), device=model.device)
     mask_BT = torch.zeros_like(ids_BT, dtype=torch.bool)
+    rows_R = torch.arange(len(texts), device=model.device)  # those that are still read
     for t in range(sampling.max_tokens):
-        next_B = draw(step.logits_BV, sampling)
-        open_B = torch.tensor([text.stop is None for text in texts], device=model.device)
-        ids_BT[:, t] = torch.where(open_B, next_B, int(Sentinel.PAD))
-        mask_BT[:, t] = open_B
-        for text, token in zip(texts, ids_BT[:, t].tolist(), strict=True):
-            text.add(token)
-        if all(text.stop is not None for text in texts):
+        open_R = torch.tensor([texts[row].stop is None for row in rows_R], device=model.device)
+        if not open_R.any():
             break
-        if t + 1 < sampling.max_tokens:
-            step.advance(ids_BT[:, t], mask_BT[:, t])
+        if open_R.sum() <= len(rows_R) * OPEN_SHARE:
+            step.keep(open_R)
+            rows_R, open_R = rows_R[open_R], open_R[open_R]
+        if t:
+            step.advance(ids_BT[rows_R, t - 1], mask_BT[rows_R, t - 1])
+        next_R = draw(step.logits_BV, sampling)
+        ids_BT[rows_R, t] = torch.where(open_R, next_R, int(Sentinel.PAD))
+        mask_BT[rows_R, t] = open_R
+        for row, token in zip(rows_R.tolist(), ids_BT[rows_R, t].tolist(), strict=True):
+            texts[row].add(token)
     model.train(training)
     written = Written(padded, sampling.copies, ids_BT, mask_BT)
     kept = tuple(text.kept for text in texts)
@@ -191,6 +199,12 @@ class Steps:
         self._mask = torch.cat([self._mask, written_B[:, None]], dim=1)
         self.logits_BV = self._read(ids_B[:, None], self._next_B[:, None])
         self._next_B = self._next_B + 1
+
+    def keep(self, chosen_B: Tensor) -> None:
+        """Leave out the rows that are not `chosen_B`."""
+        self._cache.batch_select_indices(chosen_B)
+        self._mask, self._next_B = self._mask[chosen_B], self._next_B[chosen_B]
+        self.logits_BV = self.logits_BV[chosen_B]
 
     def _read(self, ids: Tensor, positions: Tensor) -> Tensor:
         output = self._model(

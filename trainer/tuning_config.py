@@ -180,12 +180,19 @@ class PpoConfig:
     """Of the value head; the trunk it shares learns at `learning_rate`."""
     clip: float = 0.2
     """A token's probability ratio counts no further than 1 - clip to 1 + clip."""
+    baseline: Literal["none", "others"] = "others"
+    """What a score is compared with before the values are: with the mean score of the `others` of
+    its prompt, so that a round does not teach which prompts are easy; or with nothing."""
     value_clip: float = 0.2
     value_coefficient: float = 0.1
     """Of the value loss beside the policy's."""
     truth_coefficient: float = 0.2
-    """Of the likelihood of what a person wrote at the same prompts, which keeps the policy from
-    forgetting (PPO-ptx, Ouyang et al. 2022); 0 learns by reward alone."""
+    """Of the surprise, nats a token, at what a person wrote at the same prompts."""
+    pretraining_coefficient: float = 0.5
+    """Of pretraining's own loss, nats a token, on blocks of the packed corpus: what keeps the
+    policy from forgetting (PPO-ptx, Ouyang et al. 2022); 0 leaves it out."""
+    pretraining_blocks: int = 4
+    """Per optimizer step, over all processes."""
     entropy_coefficient: float = 0.0
     discount: float = 1.0
     trace: float = 0.95
@@ -230,7 +237,12 @@ class PpoConfig:
         require_at_least(0, "ppo", self, "exact_points", "bits_share", "skipped_share")
         require_at_least(1, "ppo", self, "checkpoint_every", "keep_checkpoints", "documents")
         require_at_least(0, "ppo", self, "entropy_coefficient", "value_coefficient")
-        require_at_least(0, "ppo", self, "truth_coefficient")
+        require_at_least(0, "ppo", self, "truth_coefficient", "pretraining_coefficient")
+        require_at_least(1, "ppo", self, "pretraining_blocks")
+        if self.baseline == "others":
+            expected = "2 or more: a completion is compared with the others of its prompt"
+            per_prompt = self.rollouts_per_prompt
+            require(per_prompt > 1, "ppo.rollouts_per_prompt", expected, per_prompt)
         require(
             self.rollouts % self.rollouts_per_prompt == 0,
             "ppo.rollouts",

@@ -2,20 +2,24 @@
 
 import copy
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
 from tokenizers import Tokenizer
 
 from lsp_server.prompt import Sentinel, decode
-from trainer.errors import StageError
+from trainer.blocks import Rows
+from trainer.errors import RecipeError, StageError
 from trainer.metrics import read_lines
 from trainer.policy import Policy
+from trainer.ppo_learning import Corpus
 from trainer.ppo_loop import PpoLoop, PpoParts, Scorer
 from trainer.rewards import Completion, Scores
 from trainer.starts import Start
@@ -65,13 +69,14 @@ class Watch:
 
     def __init__(self, rewards: Sequence[float] = (0.0,), harm_at: int = -1) -> None:
         self.rewards, self.harm_at, self.measured = list(rewards), harm_at, 0
+        self.before: Mapping[str, float] = {"reward": self.rewards[0]}
 
     def measure(self, model: Any) -> Mapping[str, float]:
         self.measured += 1
-        return {"reward": self.rewards[min(self.measured, len(self.rewards)) - 1]}
+        return {"reward": self.rewards[min(self.measured, len(self.rewards) - 1)]}
 
     def harm(self, figures: Mapping[str, float]) -> str:
-        return "exact match fell" if self.measured - 1 == self.harm_at else ""
+        return "exact match fell" if self.measured == self.harm_at else ""
 
 
 class Toy:
@@ -88,6 +93,7 @@ class Toy:
         evaluator: Watch | None = None,
         name: str = "run",
         truth: int = 7,
+        corpus: Corpus | None = None,
     ) -> PpoLoop:
         policy = tiny_policy(vocabulary)
         prompt = (Sentinel.FILE, Sentinel.PREFIX)
@@ -100,6 +106,7 @@ class Toy:
             stop=never,
             scorer=scorer,
             evaluator=evaluator or Watch(),
+            corpus=corpus,
             fingerprint="toy",
         )
         return PpoLoop(config, parts, Accelerator(cpu=True), self.folder / name)
@@ -246,6 +253,49 @@ def test_what_a_person_wrote_is_learned_beside_the_reward(toy: Toy) -> None:
     assert rounds[-1]["learning"]["truth_loss"] < rounds[0]["learning"]["truth_loss"]
     assert chance(loop, 12) > 4 * before
     assert {entry["tokens"] for entry in rounds} == {1.0}, "a truth is no rollout"
+
+
+class OneBlock:
+    """A corpus of one block, again and again; notes the steps that asked for it."""
+
+    def __init__(self, *ids: int) -> None:
+        self.block, self.asked = np.array([ids], np.uint16), list[int]()
+
+    def at(self, step: int) -> Rows:
+        self.asked.append(step)
+        return self.block
+
+
+def test_the_corpus_is_learned_beside_the_reward_a_block_for_every_optimizer_step(
+    toy: Toy,
+) -> None:
+    corpus = OneBlock(Sentinel.FILE, 12, 13, 14)
+    loop = toy.loop(
+        replace(TOY, pretraining_coefficient=1.0), toy.share_of(11), vocabulary=20, corpus=corpus
+    )
+
+    loop.train()
+
+    losses = [entry["learning"]["pretraining_loss"] for entry in rounds_of(loop)]
+    assert losses[0] == pytest.approx(math.log(20), abs=0.2), "nats a token, of 20 alike"
+    assert losses[-1] < losses[0] / 2
+    assert chance(loop, 11) > 2 / 20, "the reward is learned all the same"
+    assert corpus.asked == list(range(TOY.rounds * TOY.epochs * TOY.minibatches))
+
+
+def test_a_corpus_that_counts_for_nothing_is_not_read(toy: Toy) -> None:
+    corpus = OneBlock(Sentinel.FILE, 12)
+    config = replace(TOY, rounds=1, pretraining_coefficient=0.0)
+
+    toy.loop(config, toy.share_of(8), corpus=corpus).train()
+
+    assert corpus.asked == []
+
+
+def test_a_prompt_with_one_rollout_has_no_others_to_compare_with() -> None:
+    with pytest.raises(RecipeError, match="rollouts_per_prompt: expected 2 or more"):
+        replace(TOY, rollouts_per_prompt=1)
+    assert replace(TOY, rollouts_per_prompt=1, baseline="none").rollouts_per_prompt == 1
 
 
 def test_harm_ends_the_run_and_the_best_weights_before_it_are_kept(toy: Toy) -> None:

@@ -54,6 +54,25 @@ def test_kl_is_never_negative(pairs: list[tuple[float, float]]) -> None:
     assert (found >= 0).all()
 
 
+def test_a_score_is_compared_with_the_others_of_its_prompt() -> None:
+    scores = torch.tensor([1.0, 0.0, 0.5, 3.0, 3.0, 3.0])
+
+    found = ppo_math.beside_others(scores, copies=3)
+
+    close(found[None], [[0.75, -0.75, 0.0, 0.0, 0.0, 0.0]])
+
+
+def test_a_missing_score_is_compared_with_nothing_and_stays_missing() -> None:
+    missing = torch.nan
+    scores = torch.tensor([1.0, missing, 0.0, missing, missing, 2.0])
+
+    found = ppo_math.beside_others(scores, copies=3)
+
+    assert found.isnan().tolist() == [False, True, False, True, True, False]
+    close(found[[0, 2]][None], [[1.0, -1.0]])
+    assert found[5] == 0, "alone, it says nothing"
+
+
 def exact_gradient(policy: Tensor, reference: Tensor) -> Tensor:
     """Of the KL divergence from softmax(policy) to softmax(reference), by enumeration."""
     logits = policy.clone().requires_grad_()

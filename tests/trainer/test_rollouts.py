@@ -57,6 +57,23 @@ def test_padding_never_changes_what_is_written(
         assert len(written) == 6 or written[-1] == Sentinel.END
 
 
+def test_rows_that_have_ended_leave_the_others_as_they_are(
+    model: Any, small_tokenizer: Tokenizer, prompts: list[list[int]]
+) -> None:
+    whole = write_rollouts(model, small_tokenizer, prompts, never, Sampling(12))
+    lengths = [len(text) for text in whole.texts]
+    short = min(length for length in lengths if length) + 1
+
+    def ends_early(text: str) -> int | None:
+        early = any(other.startswith(text[:short]) for other in whole.texts[:2])
+        return short if early and len(text) >= short else None
+
+    some = write_rollouts(model, small_tokenizer, prompts, ends_early, Sampling(12))
+
+    assert some.texts[:2] != whole.texts[:2], "two of three end early and are read no further"
+    assert some.texts[2] == whole.texts[2]
+
+
 def sampled(model: Any, tokenizer: Tokenizer, prompts: list[list[int]], seed: int) -> Rollouts:
     randomness = torch.Generator().manual_seed(seed)
     return write_rollouts(model, tokenizer, prompts, never, Sampling(8, 1.0, randomness, 3))
