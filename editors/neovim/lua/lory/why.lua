@@ -1,4 +1,6 @@
--- "Why was nothing shown here?": takes a buffer, shows what the server answers to `lory/explain`.
+-- "Why was nothing shown here?": takes the cursor, shows what the server answers to `lory/explain`.
+local shown = require('lory.shown')
+
 local M = {}
 
 ---@class (exact) lory.Station
@@ -32,21 +34,59 @@ function M.lines(explained)
   return lines
 end
 
----Show why there is ghost text or none in the current buffer.
+---The places that the cursor may stand for: its own, and on a character the one behind it, since leaving insert mode
+---moves the cursor back.
+---@param encoding string
+---@return lsp.Position[]
+local function places(encoding)
+  local row, column, line = shown.cursor()
+  local columns = { column }
+  if not shown.is_inserting() then
+    table.insert(columns, column + #vim.fn.strpart(line, column, 1, true))
+  end
+  return vim.tbl_map(function(bytes)
+    return { line = row, character = vim.str_utfindex(line, encoding, bytes, false) }
+  end, columns)
+end
+
+---@param client vim.lsp.Client
+---@param buffer integer
+---@param position? lsp.Position Nil for the document's last request, wherever it was.
+---@param take fun(explained: lory.Explanation)
+local function ask(client, buffer, position, take)
+  local params = { textDocument = { uri = vim.uri_from_bufnr(buffer) }, position = position }
+  client:request('lory/explain', params, function(err, explained)
+    if err then
+      vim.notify('lory: the server explains nothing: ' .. err.message, vim.log.levels.ERROR)
+    else
+      take(explained)
+    end
+  end, buffer)
+end
+
+---Show why there is ghost text or none at the cursor.
 function M.show()
   local buffer = vim.api.nvim_get_current_buf()
   local client = require('lory.client').of(buffer)
+  local function show(explained)
+    require('lory.window').float(M.lines(explained))
+  end
   if not client then
     require('lory.window').float({ ('Nothing is asked for here: %s.'):format(require('lory.status').state(buffer).message) })
     return
   end
-  client:request('lory/explain', { textDocument = { uri = vim.uri_from_bufnr(buffer) } }, function(err, explained)
-    if err then
-      vim.notify('lory: the server explains nothing: ' .. err.message, vim.log.levels.ERROR)
+  local here = places(client.offset_encoding)
+  ask(client, buffer, nil, function(explained)
+    local request = explained.request
+    local is_elsewhere = type(request) == 'table' and not vim.iter(here):any(function(position)
+      return vim.deep_equal(position, request.position)
+    end)
+    if is_elsewhere then
+      ask(client, buffer, here[#here], show)
     else
-      require('lory.window').float(M.lines(explained))
+      show(explained)
     end
-  end, buffer)
+  end)
 end
 
 return M
