@@ -28,7 +28,7 @@ from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings, judge_settings
 from lsp_server.splices import Point
 from lsp_server.surroundings import Lookout
-from lsp_server.trace import Fate, Trace, Traces
+from lsp_server.trace import Fate, Outcome, Source, Station, Trace, Traces
 
 LOADED_WITH = (
     *("enabled", "bundle", "engine", "engine_options", "device", "threads", "max_tokens"),
@@ -148,6 +148,14 @@ class Session:
         if document is None or document.revision != revision:
             return Answer(tuple(shown))  # an editor that has gone on does not show it
         return Answer(tuple(shown), self.feedback.offer(place, trace, self.completer.model))
+
+    def turn_away(self, uri: str, position: Position, obstacle: Station) -> None:
+        """Note why a request is answered with nothing; not of a document that is not read."""
+        if (document := self.documents.get(uri)) is not None:
+            at = document.position(*document.locate(position))
+            trace = Trace(at, source=Source.NONE, outcome=Outcome(obstacle=obstacle))
+            trace.end(Fate.ANSWERED)
+            self.traces.turn_away(uri, trace)
 
     def _load(self) -> None:
         """Load, unload or keep the model, as the settings ask."""
