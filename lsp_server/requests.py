@@ -45,6 +45,13 @@ async def completion(ls: LoryServer, params: lsp.CompletionParams) -> lsp.Comple
     return None if answer is None else menu_list(answer, place)
 
 
+def cancelled_early(ls: LoryServer, params: Any) -> None:
+    """A request was cancelled before its handler has begun."""
+    asked = isinstance(params, lsp.InlineCompletionParams)
+    if asked or (isinstance(params, lsp.CompletionParams) and menu_wanted(ls)):
+        ls.session.turn_away(params.text_document.uri, position_from(params.position))
+
+
 def statistics(ls: LoryServer, _: Any) -> dict[str, Any]:
     """Counters since the start, as the docstrings of `counters.py` say; nothing of any text."""
     return ls.session.completer.statistics()

@@ -149,12 +149,12 @@ class Session:
             return Answer(tuple(shown))  # an editor that has gone on does not show it
         return Answer(tuple(shown), self.feedback.offer(place, trace, self.completer.model))
 
-    def turn_away(self, uri: str, position: Position, obstacle: Station) -> None:
-        """Note why a request is answered with nothing; not of a document that is not read."""
+    def turn_away(self, uri: str, at: Position, obstacle: Station | None = None) -> None:
+        """Note a request that nobody is asked for, as of an obstacle or as it was cancelled."""
         if (document := self.documents.get(uri)) is not None:
-            at = document.position(*document.locate(position))
+            at = document.position(*document.locate(at))
             trace = Trace(at, source=Source.NONE, outcome=Outcome(obstacle=obstacle))
-            trace.end(Fate.ANSWERED)
+            trace.end(Fate.CANCELLED if obstacle is None else Fate.ANSWERED)
             self.traces.turn_away(uri, trace)
 
     def _load(self) -> None:
