@@ -3,6 +3,8 @@ local shown = require('lory.shown')
 
 local M = {}
 
+local YIELDED = "Nothing was asked for here: a completion menu was open, and option menu is 'yield'."
+
 ---@class (exact) lory.Station
 ---@field station string
 ---@field verdict 'passed'|'stopped'
@@ -34,19 +36,23 @@ function M.lines(explained)
   return lines
 end
 
----The places that the cursor may stand for: its own, and on a character the one behind it, since leaving insert mode
+---The columns that the cursor may stand for: its own, and on a character the one behind it, since leaving insert mode
 ---moves the cursor back.
+---@return integer[] columns In bytes.
+local function columns()
+  local _, column, line = shown.cursor()
+  local behind = column + #vim.fn.strpart(line, column, 1, true)
+  return shown.is_inserting() and { column } or { column, behind }
+end
+
+---The same as the server counts.
 ---@param encoding string
 ---@return lsp.Position[]
 local function places(encoding)
-  local row, column, line = shown.cursor()
-  local columns = { column }
-  if not shown.is_inserting() then
-    table.insert(columns, column + #vim.fn.strpart(line, column, 1, true))
-  end
-  return vim.tbl_map(function(bytes)
-    return { line = row, character = vim.str_utfindex(line, encoding, bytes, false) }
-  end, columns)
+  local row, _, line = shown.cursor()
+  return vim.tbl_map(function(column)
+    return { line = row, character = vim.str_utfindex(line, encoding, column, false) }
+  end, columns())
 end
 
 ---@param client vim.lsp.Client
@@ -64,17 +70,10 @@ local function ask(client, buffer, position, take)
   end, buffer)
 end
 
----Show why there is ghost text or none at the cursor.
-function M.show()
-  local buffer = vim.api.nvim_get_current_buf()
-  local client = require('lory.client').of(buffer)
-  local function show(explained)
-    require('lory.window').float(M.lines(explained))
-  end
-  if not client then
-    require('lory.window').float({ ('Nothing is asked for here: %s.'):format(require('lory.status').state(buffer).message) })
-    return
-  end
+---@param client vim.lsp.Client
+---@param buffer integer
+---@param take fun(explained: lory.Explanation)
+local function ask_here(client, buffer, take)
   local here = places(client.offset_encoding)
   ask(client, buffer, nil, function(explained)
     local request = explained.request
@@ -82,11 +81,27 @@ function M.show()
       return vim.deep_equal(position, request.position)
     end)
     if is_elsewhere then
-      ask(client, buffer, here[#here], show)
+      ask(client, buffer, here[#here], take)
     else
-      show(explained)
+      take(explained)
     end
   end)
+end
+
+---Show why there is ghost text or none at the cursor.
+function M.show()
+  local buffer = vim.api.nvim_get_current_buf()
+  local client = require('lory.client').of(buffer)
+  local float = require('lory.window').float
+  if not client then
+    float({ ('Nothing is asked for here: %s.'):format(require('lory.status').state(buffer).message) })
+  elseif vim.iter(columns()):any(require('lory.ghost_text').has_yielded) then
+    float({ YIELDED })
+  else
+    ask_here(client, buffer, function(explained)
+      float(M.lines(explained))
+    end)
+  end
 end
 
 return M
