@@ -144,7 +144,10 @@ class TextDocument:
 
 
 class Documents:
-    """The open documents by URI. One that may not be read is known, but its text is not kept."""
+    """The open documents by URI. One that may not be read is known, but its text is not kept.
+
+    Only before the settings have come is a text held that they may allow, without being read.
+    """
 
     def __init__(self) -> None:
         self.encoding = Encoding.UTF16
@@ -152,18 +155,33 @@ class Documents:
         """Where the latest changes were."""
         self._documents: dict[str, TextDocument] = {}
         self._unread: dict[str, str] = {}
+        self._held: dict[str, TextDocument] = {}
 
     def open(self, uri: str, language: str, text: str) -> None:
         """Read a document."""
+        self._documents[uri] = self._new(uri, language, text)
+        self._unread.pop(uri, None)
+        self._held.pop(uri, None)
+        self.edited.drop(uri)
+
+    def _new(self, uri: str, language: str, text: str) -> TextDocument:
         document = TextDocument(uri, language, self.encoding)
         document.replace(text)
-        self._documents[uri] = document
-        self._unread.pop(uri, None)
-        self.edited.drop(uri)
+        return document
+
+    def hold(self, uri: str, language: str, text: str) -> None:
+        """Keep an unread document's text, for nobody, until `release`: it may yet be read."""
+        self._held[uri] = self._new(uri, language, text)
+
+    def release(self) -> list[TextDocument]:
+        """What was held; it is kept here no longer."""
+        held, self._held = list(self._held.values()), {}
+        return held
 
     def forget(self, uri: str, language: str) -> None:
         """Keep only that a document is open, and its language."""
         self._documents.pop(uri, None)
+        self._held.pop(uri, None)
         self._unread[uri] = language
         self.edited.drop(uri)
 
@@ -172,6 +190,7 @@ class Documents:
         if (document := self._documents.pop(uri, None)) is not None:
             self.edited.freeze(uri, document.lines)
         self._unread.pop(uri, None)
+        self._held.pop(uri, None)
 
     def get(self, uri: str) -> TextDocument | None:
         """The document, None where it is not open or may not be read."""
@@ -193,6 +212,7 @@ class Documents:
         document = self._documents.get(uri)
         done: list[Splice] = []
         if document is None:
+            self._edit_held(uri, edits)
             return done
         document.revision += 1
         for edit in edits:
@@ -206,6 +226,14 @@ class Documents:
                 self.edited.record(uri, change)
                 done.append(splice)
         return done
+
+    def _edit_held(self, uri: str, edits: Iterable[Edit | str]) -> None:
+        if (document := self._held.get(uri)) is not None:
+            for edit in edits:
+                if isinstance(edit, str):
+                    document.replace(edit)
+                else:
+                    document.apply(edit)
 
 
 def split_lines(text: str) -> list[str]:

@@ -158,6 +158,7 @@ def request_station(trace: Trace) -> Station:
     typed = trace.outcome.typed if trace.outcome else 0
     where = f"{count(typed, 'character')} before this one" if typed else "for the same place"
     origin = {
+        Source.NONE: "without the engine",
         Source.ENGINE: "by the engine",
         Source.JOINED: "together with an earlier one for the same place",
         Source.MEMORY: f"from memory: prompt and engine are those of an earlier one {where}",

@@ -1,6 +1,6 @@
 """Which documents are read: takes the settings and a document, gives why its text is not kept."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lsp_server.exclusions import excluding_pattern
 from lsp_server.locations import path_of, real_path
@@ -30,6 +30,14 @@ def refusal(settings: Settings, uri: str, language: str) -> Refusal | None:
         if (pattern := excluding_pattern(path, settings.unread)) is not None:
             return exclusion(pattern)
     return None
+
+
+def may_come_on(settings: Settings, uri: str, language: str) -> bool:
+    """Whether settings still to come have only to turn on a language that these do not name."""
+    if language in settings.languages:
+        return False
+    languages = {**settings.languages, language: True}
+    return refusal(replace(settings, languages=languages), uri, language) is None
 
 
 def exclusion(pattern: str) -> Refusal:

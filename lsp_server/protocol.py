@@ -1,8 +1,9 @@
 """JSON-RPC: takes messages as they come, gives every request an answer, also those pygls drops."""
 
+import asyncio
 import json
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from lsprotocol.types import (
@@ -34,6 +35,12 @@ class LoryProtocol(LanguageServerProtocol):
     _initialized = False
     greeted: int | str | None = None
     """The id of an `initialize` that has its answer already, until it is handled."""
+    when_cancelled_early: Callable[[Any], None] | None = None
+    """Told the parameters of a request that is cancelled before its handler has begun."""
+
+    def __init__(self, server: Any, converter: Any) -> None:
+        super().__init__(server, converter)
+        self._unbegun: dict[int | str, Any] = {}
 
     @property
     def was_shut_down(self) -> bool:
@@ -97,6 +104,21 @@ class LoryProtocol(LanguageServerProtocol):
             return
         self._initialized = self._initialized or method == "initialize"
         super().handle_message(message)
+
+    def _handle_request(self, msg_id: Any, method_name: str, params: Any) -> None:
+        """Handle a request; until its handler begins, keep what it asks for."""
+        super()._handle_request(msg_id, method_name, params)
+        task = self._request_futures.get(msg_id)
+        if isinstance(task, asyncio.Task):
+            self._unbegun[msg_id] = params
+            task.get_loop().call_soon(self._unbegun.pop, msg_id, None)  # right after it begins
+
+    def _handle_cancel_notification(self, msg_id: Any) -> None:
+        """Cancel a request; tell of one whose handler has not begun, as it never will."""
+        params = self._unbegun.pop(msg_id, None)
+        if params is not None and self.when_cancelled_early is not None:
+            self.when_cancelled_early(params)
+        super()._handle_cancel_notification(msg_id)
 
     def _fault(self, method: str) -> tuple[int, str] | None:
         """Code and text for a message that may not come now; None for others."""

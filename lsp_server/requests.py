@@ -14,6 +14,7 @@ from lsp_server.answers import (
 )
 from lsp_server.language_server import LoryServer
 from lsp_server.settings import MenuMode
+from lsp_server.trace import Station
 
 
 async def inline_completion(
@@ -33,14 +34,22 @@ async def inline_completion(
 
 async def completion(ls: LoryServer, params: lsp.CompletionParams) -> lsp.CompletionList | None:
     """Entries for the completion menu, for clients without ghost text."""
+    uri, position = params.text_document.uri, position_from(params.position)
     if not menu_wanted(ls):
+        ls.session.turn_away(uri, position, no_menu(ls.session.settings.menu))
         return lsp.CompletionList(is_incomplete=False, items=[])
-    position = position_from(params.position)
-    place = ls.session.menu_place(params.text_document.uri, position)  # before the first await
+    place = ls.session.menu_place(uri, position)  # before the first await
     if place is None:
         return lsp.CompletionList(is_incomplete=False, items=[])
     answer = await ls.session.complete(place)
     return None if answer is None else menu_list(answer, place)
+
+
+def cancelled_early(ls: LoryServer, params: Any) -> None:
+    """A request was cancelled before its handler has begun."""
+    asked = isinstance(params, lsp.InlineCompletionParams)
+    if asked or (isinstance(params, lsp.CompletionParams) and menu_wanted(ls)):
+        ls.session.turn_away(params.text_document.uri, position_from(params.position))
 
 
 def statistics(ls: LoryServer, _: Any) -> dict[str, Any]:
@@ -77,3 +86,12 @@ def menu_wanted(ls: LoryServer) -> bool:
     if mode is MenuMode.AUTO:
         return document is None or document.inline_completion is None
     return mode is MenuMode.ON
+
+
+def no_menu(mode: MenuMode) -> Station:
+    """Why suggestions do not enter the menu."""
+    detail = (
+        f"menu {mode.value!r} keeps suggestions out of this editor's completion menu; "
+        "set menu to 'on' to have them there"
+    )
+    return Station("menu", detail, passed=False)

@@ -1,6 +1,7 @@
 """The language server: which handler takes which LSP message, in one table."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lsprotocol import types as lsp
@@ -56,4 +57,5 @@ def create_server() -> LoryServer:
         server.feature(method, options)(handler)
     for name, handler in COMMANDS:
         server.command(name)(handler)
+    server.protocol.when_cancelled_early = partial(requests.cancelled_early, server)
     return server

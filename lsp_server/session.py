@@ -22,13 +22,13 @@ from lsp_server.explanation import (
 from lsp_server.feedback.observer import Observer
 from lsp_server.filters import is_word
 from lsp_server.locations import path_in_workspace
-from lsp_server.permission import NOT_OPEN, UNREAD_SINCE, Refusal, refusal
+from lsp_server.permission import NOT_OPEN, UNREAD_SINCE, Refusal, may_come_on, refusal
+from lsp_server.places import Place, Selection
 from lsp_server.plugin_guard import PluginGuard, Report
 from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings, judge_settings
-from lsp_server.splices import Point
 from lsp_server.surroundings import Lookout
-from lsp_server.trace import Fate, Trace, Traces
+from lsp_server.trace import Fate, Outcome, Source, Station, Trace, Traces
 
 LOADED_WITH = (
     *("enabled", "bundle", "engine", "engine_options", "device", "threads", "max_tokens"),
@@ -37,29 +37,6 @@ LOADED_WITH = (
 """Settings that a change of means loading the model again."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The entry of the editor's own menu that is selected, and what it would replace."""
-
-    start: Position
-    end: Position
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where an answer goes: its text is `lead` and a candidate, in place of start to end."""
-
-    cursor: Cursor
-    start: Position
-    end: Position
-    points: tuple[Point, Point]
-    """The same as the document counts: lines and columns."""
-    lead: str = ""
-    menu: bool = False
-    """Whether it is for the completion menu."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +90,8 @@ class Session:
         """Read the project and hand requests to the engine: it is known what may be read."""
         self.workspace.begin(self.folders, self.settings)
         self._serving.set()
+        for held in self.documents.release():
+            self.open(held.uri, held.language, held.text)
 
     def take_folders(self, folders: Iterable[str]) -> None:
         """The workspace has other folders, given by their URIs."""
@@ -148,6 +127,14 @@ class Session:
         if document is None or document.revision != revision:
             return Answer(tuple(shown))  # an editor that has gone on does not show it
         return Answer(tuple(shown), self.feedback.offer(place, trace, self.completer.model))
+
+    def turn_away(self, uri: str, at: Position, obstacle: Station | None = None) -> None:
+        """Note a request that nobody is asked for, as of an obstacle or as it was cancelled."""
+        if (document := self.documents.get(uri)) is not None:
+            at = document.position(*document.locate(at))
+            trace = Trace(at, source=Source.NONE, outcome=Outcome(obstacle=obstacle))
+            trace.end(Fate.CANCELLED if obstacle is None else Fate.ANSWERED)
+            self.traces.turn_away(uri, trace)
 
     def _load(self) -> None:
         """Load, unload or keep the model, as the settings ask."""
@@ -194,6 +181,8 @@ class Session:
             self.documents.open(uri, language, text)
         else:
             self._forget(uri, language)
+            if not self._serving.is_set() and may_come_on(self.settings, uri, language):
+                self.documents.hold(uri, language, text)
         self.workspace.open(uri)
 
     def edit(self, uri: str, edits: Iterable[Edit | str]) -> None:

@@ -101,6 +101,8 @@ class Source(StrEnum):
     MEMORY = "memory"
     JOINED = "joined"
     """From the engine, by an earlier request at the same place."""
+    NONE = "none"
+    """Nobody was asked: the outcome's obstacle says why."""
 
 
 @dataclass(slots=True, eq=False)
@@ -145,6 +147,17 @@ class Traces:
             trace.superseded = before.position
         self._last[uri] = trace
         return trace
+
+    def turn_away(self, uri: str, trace: Trace) -> None:
+        """Keep the trace of a request that asked nobody, unless it hides one that did.
+
+        Editors ask for the menu too wherever they ask for ghost text.
+        """
+        before = self._last.get(uri)
+        if before is None or (
+            before.fate is not Fate.WAITING and before.position != trace.position
+        ):
+            self._last[uri] = trace
 
     def last(self, uri: str) -> Trace | None:
         """The trace of a document's last request."""

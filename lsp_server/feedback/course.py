@@ -131,7 +131,9 @@ def growth(edit: Splice) -> int:
 def jumped_characters(touching: Edits, closers: int, before: int, after: int) -> int:
     """Of the characters gained, how many no key can have written.
 
-    A key writes one character, or a line end and its indentation, and what the editor closes.
+    A key writes one character, or a line end and its indentation, and what the editor closes. An
+    accepted word of one character, as "(", is the same change and counts as written by a key; for
+    a suggestion's last character the editor's word decides (`Offered.confirm`).
     """
     pasted = 0
     for number, edit in enumerate(touching, 1):

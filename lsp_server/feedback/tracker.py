@@ -1,8 +1,9 @@
 """The tracker: takes offers and the document's edits in their order, gives rows of outcomes.
 
 Pure: no clock, no files, no threads. Two things it cannot tell from the document alone: whether a
-single character was typed or accepted (`accept` settles it, where the editor says so), and that the
-cursor moved, until there is a change or a request.
+single character was typed or accepted as a word (it counts as typed; the last one of a suggestion
+is settled by `accept`, where the editor says so), and that the cursor moved, until there is a
+change or a request.
 """
 
 from collections.abc import Callable, Iterable, Sequence

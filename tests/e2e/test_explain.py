@@ -225,6 +225,29 @@ def test_a_cancelled_request_says_so(editor: "Editor") -> None:
     assert last_station(told) == ("request", "stopped")
 
 
+@pytest.mark.parametrize("mode", ["auto", "off"])
+def test_a_request_for_a_menu_without_suggestions_tells_the_setting_that_says_so(
+    start_editor: "StartEditor", script: "Script", mode: str
+) -> None:
+    editor = start_editor()
+    editor.initialize({**script.options, "menu": mode})
+    editor.open("x = 1\nret\n")
+    editor.open("KEY=", ".env.py")
+    assert editor.ask(0, 2, menu=True) == []
+    told = explain(editor, position=at(0, 2))
+    assert told["summary"] == (
+        f"Nothing was shown: menu {mode!r} keeps suggestions out of this editor's completion "
+        "menu; set menu to 'on' to have them there."
+    )
+    assert last_station(told) == ("menu", "stopped")
+    assert editor.ask(1, 3)
+    assert editor.ask(1, 3, menu=True) == []
+    assert explain(editor)["summary"].startswith("Shown: ")
+    assert editor.ask(0, 4, ".env.py", menu=True) == []
+    assert explain(editor, ".env.py")["request"] is None
+    assert script.asked[0]["prefix"] == "x = 1\nret"
+
+
 def test_a_request_that_waits_for_the_model_says_how_far_it_has_loaded(
     start_editor: "StartEditor", script: "Script"
 ) -> None:

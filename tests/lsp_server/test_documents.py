@@ -160,6 +160,29 @@ def test_an_unread_document_keeps_its_language_and_no_text() -> None:
     assert documents.unread_language("file:///.env") is None
 
 
+def test_a_held_document_follows_its_edits_and_is_nobodys_until_it_is_released() -> None:
+    documents = Documents()
+    documents.forget("u", "rust")
+    documents.hold("u", "rust", "a")
+    edits: list[Edit | str] = ["b\nc", Edit(Position(1, 0), Position(1, 1), "d")]
+    assert documents.edit("u", edits) == []
+    assert (documents.get("u"), documents.read()) == (None, [])
+    assert documents.unread_language("u") == "rust"
+    [held] = documents.release()
+    assert (held.uri, held.language, held.text) == ("u", "rust", "b\nd")
+    assert documents.release() == []
+
+
+def test_a_held_document_is_dropped_once_it_is_closed_read_or_not_to_be_read() -> None:
+    documents = Documents()
+    for uri in ("closed", "read", "forgotten"):
+        documents.hold(uri, "rust", "a")
+    documents.close("closed")
+    documents.open("read", "rust", "a")
+    documents.forget("forgotten", "rust")
+    assert documents.release() == []
+
+
 def test_a_change_without_a_range_is_the_whole_text() -> None:
     documents = Documents()
     documents.open("u", "python", "a")

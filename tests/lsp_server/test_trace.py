@@ -27,6 +27,25 @@ def test_a_request_knows_which_unanswered_one_it_took_the_place_of() -> None:
     assert traces.begin("a", Trace(HERE)).superseded is None
 
 
+def test_a_request_that_was_turned_away_is_kept_only_where_it_hides_no_other() -> None:
+    traces = Traces()
+    away, again = Trace(HERE), Trace(HERE)
+    away.end(Fate.ANSWERED)
+    traces.turn_away("a", away)
+    assert traces.last("a") is away
+    waiting = traces.begin("a", Trace(THERE))
+    assert waiting.superseded is None
+    traces.turn_away("a", again)
+    assert traces.last("a") is waiting
+    waiting.end(Fate.ANSWERED)
+    traces.turn_away("a", Trace(THERE))
+    assert traces.last("a") is waiting
+    traces.turn_away("a", again)
+    assert traces.last("a") is again
+    traces.forget("a")
+    assert traces.last("a") is None
+
+
 def test_an_ended_request_tells_what_was_shown_and_how_long_it_took() -> None:
     trace = Trace(HERE)
     assert (trace.fate, trace.shown, trace.milliseconds) == (Fate.WAITING, (), 0.0)

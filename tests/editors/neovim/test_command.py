@@ -139,6 +139,43 @@ def test_why_tells_what_stopped_the_last_request(editor: "Neovim", shared_script
     assert "✗ filter likely" in text
 
 
+def wait_asked(editor: "Neovim", script: "Script", text: str) -> None:
+    """Return once the engine was asked what follows a document of this text."""
+    editor.until(lambda: [a for a in script.asked if a["prefix"] == text], f"asked after {text!r}")
+
+
+def ask_why(editor: "Neovim") -> str:
+    """What `:Lory why` says at the cursor."""
+    code = "pcall(vim.api.nvim_win_close, vim.b.lsp_floating_preview or -1, true)"
+    editor.lua(code)
+    editor.command("Lory why")
+    return str(editor.until(lambda: float_text(editor), "an explanation"))
+
+
+@pytest.mark.parametrize("text", ["", "unlikely ", "# 😋", "# x\u0301"])
+def test_why_tells_of_the_last_request_where_escape_has_left_the_cursor(
+    editor: "Neovim", shared_script: "Script", text: str
+) -> None:
+    editor.type(f"i{text}")
+    wait_asked(editor, shared_script, text)
+    editor.type("<Esc>")
+    assert "Asked " in ask_why(editor)
+
+
+def test_why_does_not_tell_of_a_request_elsewhere(
+    editor: "Neovim", shared_script: "Script"
+) -> None:
+    editor.type("iunlikely ")
+    wait_asked(editor, shared_script, "unlikely ")
+    elsewhere = "No request was made here yet; the last one was at line 1, column 10."
+    editor.type("<Left>")  # asks for nothing
+    editor.until(lambda: editor.nvim.funcs.col(".") == 9, "one character to the left")
+    assert ask_why(editor) == elsewhere
+    editor.type("<Esc>0")
+    editor.until(lambda: editor.nvim.funcs.col(".") == 1, "at the line's beginning")
+    assert ask_why(editor) == elsewhere
+
+
 def test_why_tells_what_is_off(editor: "Neovim") -> None:
     editor.open_afresh("notes.md", "")
     editor.command("Lory why")

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.editors.neovim.test_command import ask_why, wait_asked
+
 if TYPE_CHECKING:
-    from tests.editors.neovim.conftest import Neovim
+    from tests.editors.neovim.conftest import Neovim, Script
 
 BLINK = """
 _G.menu_open = false
@@ -42,6 +44,28 @@ def own_menu(editor: "Neovim") -> "Neovim":
     editor.type("Goimport o")
     editor.wait_ghost("s.path")
     return editor
+
+
+def test_why_tells_that_nothing_was_asked_for_beside_an_open_menu(
+    editor: "Neovim", shared_script: "Script"
+) -> None:
+    editor.lua(BLINK)
+    editor.type("iimport ")
+    wait_asked(editor, shared_script, "import ")
+    editor.lua(OPEN_BLINK, True)
+    editor.type("o")
+    has_yielded = "return require('lory.ghost_text').has_yielded(8)"
+    editor.until(lambda: editor.lua(has_yielded), "beside the menu")
+    editor.type("<Esc>")
+    assert ask_why(editor) == (
+        "Nothing was asked for here: a completion menu was open, and option menu is 'yield'."
+    )
+    editor.lua(OPEN_BLINK, False)
+    editor.type("a")
+    editor.wait_ghost("s.path")
+    editor.type("<Esc>")
+    assert ask_why(editor).startswith("Shown: 's.path'")
+    editor.lua(FORGET)
 
 
 def set_options(editor: "Neovim", menu: str, keys_over_menu: bool = False) -> None:

@@ -15,11 +15,15 @@ local latest = 0
 ---Where was asked last, so that the two events of one key ask once.
 local asked_at = ''
 
+---Where nothing was asked last, as a menu was open.
+local yielded_at = ''
+
+---@param column? integer In bytes; the cursor's if nil.
 ---@return string
-local function place()
-  local row, column = shown.cursor()
+local function place(column)
+  local row, at = shown.cursor()
   local buffer = vim.api.nvim_get_current_buf()
-  return ('%d:%d:%d:%d'):format(buffer, vim.api.nvim_buf_get_changedtick(buffer), row, column)
+  return ('%d:%d:%d:%d'):format(buffer, vim.api.nvim_buf_get_changedtick(buffer), row, column or at)
 end
 
 local function cancel()
@@ -89,7 +93,7 @@ local function ask(kind, done)
   end
   cancel()
   local number, at = latest, place()
-  asked_at = at
+  asked_at, yielded_at = at, ''
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding) --[[@as lsp.InlineCompletionParams]]
   params.context = { triggerKind = kind }
   local sent, id = client:request(METHOD, params, function(err, result)
@@ -116,7 +120,12 @@ local function follow_text()
   end
   shown.keep_what_fits()
   shown.draw()
-  if place() ~= asked_at and not shown.is_hidden() and vim.fn.reg_executing() == '' then
+  if place() == asked_at or vim.fn.reg_executing() ~= '' then
+    return
+  end
+  if shown.is_hidden() then
+    yielded_at = place()
+  else
     ask(AUTOMATIC)
   end
 end
@@ -158,6 +167,13 @@ function M.attach(_, buffer)
     menu.watch(follow_text)
   end
   vim.schedule(follow_text) -- the user may be typing already
+end
+
+---Whether nothing was asked at a column of the cursor's line, as a menu was open.
+---@param column integer In bytes.
+---@return boolean
+function M.has_yielded(column)
+  return place(column) == yielded_at
 end
 
 ---@return boolean
