@@ -7,13 +7,17 @@ import {
   CloseHandlerResult,
   DidChangeConfigurationNotification,
   ErrorAction,
+  ErrorCodes,
   LanguageClient,
   LanguageClientOptions,
+  ResponseError,
   RevealOutputChannelOn,
+  State,
   StaticFeature,
 } from "vscode-languageclient/node";
 import { Choice } from "./choice";
 import { EXPLAIN, Explanation, Status, STATUS } from "./messages";
+import { tellLines } from "./programs";
 import { languagesOn, SECTION, serverSettings } from "./settings";
 
 const SCHEMES = ["file", "untitled"];
@@ -60,14 +64,13 @@ export class Server implements vscode.Disposable {
     );
     client.registerFeature(CAPABILITIES);
     client.onNotification(STATUS, (status) => this.tell(status));
+    client.onDidChangeState(({ newState }) => {
+      if (newState === State.StartFailed) {
+        void this.tellFailure(client);
+      }
+    });
     this.client = client;
-    try {
-      await client.start();
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.log.error(message);
-      this.tell({ state: "error", percent: 0, message: `the server does not start: ${message}` });
-    }
+    await client.start().catch(() => undefined); // `tellFailure` knows
   }
 
   /** End the server because Lory is turned off. */
@@ -121,7 +124,7 @@ export class Server implements vscode.Disposable {
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       stdioOptions: {
         stdout: () => undefined, // it is the connection
-        stderr: (stream, log) => stream.on("data", (text) => log.info(String(text).trimEnd())),
+        stderr: (stream, log) => tellLines(stream, (line) => log.info(line)),
       },
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue, handled: true }),
@@ -158,6 +161,19 @@ export class Server implements vscode.Disposable {
     this.changes.fire();
   }
 
+  /** A start has failed, the first or a later one, which only the client's own promise knows. */
+  private async tellFailure(client: LanguageClient): Promise<void> {
+    try {
+      await client.start(); // what has begun already, not another start
+    } catch (error) {
+      if (client === this.client && !isEnd(error)) {
+        const message = error instanceof Error ? error.message : String(error);
+        this.tell({ state: "error", percent: 0, message: `the server does not start: ${message}` });
+        this.log.error(this.status.message);
+      }
+    }
+  }
+
   /** The server has ended by itself: start it again, unless it does so again and again. */
   private ended(): CloseHandlerResult {
     const now = Date.now();
@@ -173,4 +189,9 @@ export class Server implements vscode.Disposable {
     this.tell({ state: "error", percent: 0, message });
     return { action: CloseAction.DoNotRestart, handled: true };
   }
+}
+
+/** Whether a start has failed because the server ended, of which `ended` tells. */
+function isEnd(error: unknown): boolean {
+  return error instanceof ResponseError && error.code === ErrorCodes.PendingResponseRejected;
 }
