@@ -26,6 +26,9 @@ const SCHEMES = ["file", "untitled"];
 const RESTARTS = 4;
 const RESTARTS_WITHIN_MS = 180_000;
 
+/** Before a server says anything itself. */
+const STARTING: Status = { state: "loading", percent: 0, message: "starting the server" };
+
 /** What the client says of itself beyond the protocol; the status item takes the place of a bar. */
 const CAPABILITIES: StaticFeature = {
   fillClientCapabilities(capabilities: ClientCapabilities): void {
@@ -39,7 +42,7 @@ const CAPABILITIES: StaticFeature = {
 
 export class Server implements vscode.Disposable {
   /** What the server said last of its engine. */
-  status: Status = { state: "loading", percent: 0, message: "starting the server" };
+  status = STARTING;
   /** How many requests for ghost text are without an answer. */
   pending = 0;
   private client: LanguageClient | undefined;
@@ -55,7 +58,7 @@ export class Server implements vscode.Disposable {
     await this.stop();
     const [command = "", ...rest] = [...choice.command, "lsp"];
     this.log.info(`Starting ${[command, ...rest].join(" ")} (${choice.why})`);
-    this.tell({ state: "loading", percent: 0, message: "starting the server" });
+    this.tell(STARTING);
     const client = new LanguageClient(
       SECTION,
       "Lory",
@@ -83,6 +86,7 @@ export class Server implements vscode.Disposable {
   async stop(): Promise<void> {
     const client = this.client;
     this.client = undefined;
+    this.status = STARTING;
     this.pending = 0;
     this.ends = [];
     try {

@@ -63,7 +63,7 @@ export class EnvironmentFolders {
         await this.remove(folder); // a younger one another window may be making
       }
     }
-    // Windows that were open before may still run, and import, from what was replaced: a day's grace.
+    // Servers of windows opened before the replacement may still import from theirs: a day's grace.
     if (used && Date.now() - used.time > DAY_MS) {
       for (const { folder } of finished.filter(({ time }) => time < used.time)) {
         await this.remove(folder);
