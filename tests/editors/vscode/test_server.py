@@ -77,7 +77,7 @@ def test_a_server_that_cannot_be_started_again_is_an_error(
     write_program(program, line + "\n")
     window = open_window("x\n", **write_script(RULES).options, **{"lory.command": [str(program)]})
     window.ready()
-    assert any(logged.endswith(f" {line}") for logged in log_of(window).splitlines())
+    window.until("the whole line", lambda: f" {line}\n" in log_of(window))
     (before,) = servers_of(window)
 
     program.unlink()
