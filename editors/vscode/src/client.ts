@@ -7,13 +7,17 @@ import {
   CloseHandlerResult,
   DidChangeConfigurationNotification,
   ErrorAction,
+  ErrorCodes,
   LanguageClient,
   LanguageClientOptions,
+  ResponseError,
   RevealOutputChannelOn,
+  State,
   StaticFeature,
 } from "vscode-languageclient/node";
 import { Choice } from "./choice";
 import { EXPLAIN, Explanation, Status, STATUS } from "./messages";
+import { tellLines } from "./programs";
 import { languagesOn, SECTION, serverSettings } from "./settings";
 
 const SCHEMES = ["file", "untitled"];
@@ -21,6 +25,9 @@ const SCHEMES = ["file", "untitled"];
 /** So many ends within so long, and the server is not started again. */
 const RESTARTS = 4;
 const RESTARTS_WITHIN_MS = 180_000;
+
+/** Before a server says anything itself. */
+const STARTING: Status = { state: "loading", percent: 0, message: "starting the server" };
 
 /** What the client says of itself beyond the protocol; the status item takes the place of a bar. */
 const CAPABILITIES: StaticFeature = {
@@ -35,7 +42,7 @@ const CAPABILITIES: StaticFeature = {
 
 export class Server implements vscode.Disposable {
   /** What the server said last of its engine. */
-  status: Status = { state: "loading", percent: 0, message: "starting the server" };
+  status = STARTING;
   /** How many requests for ghost text are without an answer. */
   pending = 0;
   private client: LanguageClient | undefined;
@@ -51,7 +58,7 @@ export class Server implements vscode.Disposable {
     await this.stop();
     const [command = "", ...rest] = [...choice.command, "lsp"];
     this.log.info(`Starting ${[command, ...rest].join(" ")} (${choice.why})`);
-    this.tell({ state: "loading", percent: 0, message: "starting the server" });
+    this.tell(STARTING);
     const client = new LanguageClient(
       SECTION,
       "Lory",
@@ -60,14 +67,13 @@ export class Server implements vscode.Disposable {
     );
     client.registerFeature(CAPABILITIES);
     client.onNotification(STATUS, (status) => this.tell(status));
+    client.onDidChangeState(({ newState }) => {
+      if (newState === State.StartFailed) {
+        void this.tellFailure(client);
+      }
+    });
     this.client = client;
-    try {
-      await client.start();
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.log.error(message);
-      this.tell({ state: "error", percent: 0, message: `the server does not start: ${message}` });
-    }
+    await client.start().catch(() => undefined); // `tellFailure` knows
   }
 
   /** End the server because Lory is turned off. */
@@ -80,6 +86,7 @@ export class Server implements vscode.Disposable {
   async stop(): Promise<void> {
     const client = this.client;
     this.client = undefined;
+    this.status = STARTING;
     this.pending = 0;
     this.ends = [];
     try {
@@ -121,7 +128,7 @@ export class Server implements vscode.Disposable {
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       stdioOptions: {
         stdout: () => undefined, // it is the connection
-        stderr: (stream, log) => stream.on("data", (text) => log.info(String(text).trimEnd())),
+        stderr: (stream, log) => tellLines(stream, (line) => log.info(line)),
       },
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue, handled: true }),
@@ -158,6 +165,19 @@ export class Server implements vscode.Disposable {
     this.changes.fire();
   }
 
+  /** A start has failed, the first or a later one, which only the client's own promise knows. */
+  private async tellFailure(client: LanguageClient): Promise<void> {
+    try {
+      await client.start(); // what has begun already, not another start
+    } catch (error) {
+      if (client === this.client && !isEnd(error)) {
+        const message = error instanceof Error ? error.message : String(error);
+        this.tell({ state: "error", percent: 0, message: `the server does not start: ${message}` });
+        this.log.error(this.status.message);
+      }
+    }
+  }
+
   /** The server has ended by itself: start it again, unless it does so again and again. */
   private ended(): CloseHandlerResult {
     const now = Date.now();
@@ -173,4 +193,9 @@ export class Server implements vscode.Disposable {
     this.tell({ state: "error", percent: 0, message });
     return { action: CloseAction.DoNotRestart, handled: true };
   }
+}
+
+/** Whether a start has failed because the server ended, of which `ended` tells. */
+function isEnd(error: unknown): boolean {
+  return error instanceof ResponseError && error.code === ErrorCodes.PendingResponseRejected;
 }

@@ -1,47 +1,59 @@
 // The environment made with one click: takes the wheel in this extension, gives a `lory` to run.
 
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import * as path from "node:path";
 import * as vscode from "vscode";
 import { selectedPython } from "./choice";
+import { EnvironmentFolders, Finished } from "./environment_folders";
 import { findBeside, findOnPath, interpreterOf, run } from "./programs";
 
 const VERSIONS = ["3.14", "3.13", "3.12", "3.11"];
 const NAMES = ["python3", "python", ...VERSIONS.map((version) => `python${version}`)];
 const PROBE = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
 
-/** What is written last, so that a half-made environment is none. */
-const MARKER = "lory.json";
+/** What the extension carries. */
+interface Wheel {
+  readonly file: string;
+  readonly hash: string;
+}
 
 /** Why the environment cannot be made; its message is for people. */
 class EnvironmentError extends Error {}
 
 export class Environment {
-  private readonly folder: string;
+  private readonly folders: EnvironmentFolders;
   private readonly wheels: string;
+  private carried: Promise<Wheel | undefined> | undefined;
   private making: Promise<boolean> | undefined;
 
   constructor(
     context: vscode.ExtensionContext,
     private readonly log: vscode.LogOutputChannel,
   ) {
-    this.folder = path.join(context.globalStorageUri.fsPath, "environment");
+    const root = path.join(context.globalStorageUri.fsPath, "environments");
+    this.folders = new EnvironmentFolders(root, log);
     this.wheels = path.join(context.extensionPath, "wheel");
   }
 
-  /** The environment's `lory`, where it was made to its end. */
+  /** The environment's `lory`, where one was made to its end. */
   async find(): Promise<string | undefined> {
-    return (await this.madeFrom()) && findBeside(interpreterOf(this.folder), "lory");
+    const used = await this.used();
+    return used && programOf(used.folder);
   }
 
   /** Whether it was made from another wheel than the one in this extension. */
   async isOutdated(): Promise<boolean> {
-    const [made, carried] = [await this.madeFrom(), await this.wheel()];
-    return made !== undefined && carried !== undefined && made !== (await hash(carried));
+    const [used, carried] = [await this.used(), await this.wheel()];
+    return used !== undefined && carried !== undefined && used.wheel !== carried.hash;
   }
 
-  /** Make it anew, with progress, one at a time; whether it is there then. */
+  /** Remove older environments and leftovers, as far as no window needs them. */
+  async tidy(): Promise<void> {
+    await this.folders.tidy(await this.used());
+  }
+
+  /** Make another, with progress, one at a time; whether that went well. What was there stays. */
   make(): Promise<boolean> {
     this.making ??= this.makeWithProgress().finally(() => {
       this.making = undefined;
@@ -61,7 +73,6 @@ export class Environment {
       );
       return true;
     } catch (error) {
-      await rm(this.folder, { recursive: true, force: true });
       if (error instanceof vscode.CancellationError) {
         this.log.info("Making the environment was cancelled; what was there of it is gone.");
       } else {
@@ -93,20 +104,33 @@ export class Environment {
     }
     tell("looking for Python 3.11 or newer");
     const python = await findPython();
-    this.log.info(`Making ${this.folder} with ${python}`);
-    await rm(this.folder, { recursive: true, force: true });
-    await mkdir(path.dirname(this.folder), { recursive: true });
-    tell("making a virtual environment");
-    await this.step([python, "-m", "venv", this.folder], token);
-    const pip = [interpreterOf(this.folder), "-m", "pip", "install"];
+    const folder = await this.folders.create(wheel.hash);
+    this.log.info(`Making ${folder} with ${python}`);
+    try {
+      tell("making a virtual environment");
+      await this.step([python, "-m", "venv", folder], token);
+      await this.installWheel(folder, wheel, tell, token);
+      await this.folders.finish(folder, wheel.hash);
+    } catch (error) {
+      await this.folders.remove(folder);
+      throw error;
+    }
+  }
+
+  private async installWheel(
+    folder: string,
+    wheel: Wheel,
+    tell: (message: string) => void,
+    token: vscode.CancellationToken,
+  ): Promise<void> {
+    const pip = [interpreterOf(folder), "-m", "pip", "install"];
     const quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar=off"];
-    await this.step([...pip, ...quiet, wheel], token, (line) => {
+    await this.step([...pip, ...quiet, wheel.file], token, (line) => {
       const doing = /^(Collecting|Downloading|Installing) ?(collected packages)?\s*\S*/.exec(line);
       if (doing) {
         tell(doing[0].trim());
       }
     });
-    await writeFile(path.join(this.folder, MARKER), JSON.stringify({ wheel: await hash(wheel) }));
   }
 
   private async step(
@@ -129,25 +153,36 @@ export class Environment {
     }
   }
 
-  /** The hash of the wheel that it was made from; undefined where it was not. */
-  private async madeFrom(): Promise<string | undefined> {
-    try {
-      const marker: unknown = JSON.parse(await readFile(path.join(this.folder, MARKER), "utf8"));
-      return String((marker as { wheel?: unknown }).wheel);
-    } catch {
-      return undefined;
+  /** The latest that was made of the carried wheel, or else the latest of any. */
+  private async used(): Promise<Finished | undefined> {
+    const [finished, carried] = [await this.folders.finished(), await this.wheel()];
+    const own = finished.filter(({ wheel }) => wheel === carried?.hash);
+    for (const made of [...own, ...finished]) {
+      if (await programOf(made.folder)) {
+        return made;
+      }
     }
+    return undefined;
   }
 
-  private async wheel(): Promise<string | undefined> {
-    const names = await readdir(this.wheels).catch(() => []);
-    const name = names.find((candidate) => candidate.endsWith(".whl"));
-    return name && path.join(this.wheels, name);
+  private wheel(): Promise<Wheel | undefined> {
+    this.carried ??= findWheel(this.wheels);
+    return this.carried;
   }
 }
 
-async function hash(file: string): Promise<string> {
-  return createHash("sha256").update(await readFile(file)).digest("hex");
+function programOf(folder: string): Promise<string | undefined> {
+  return findBeside(interpreterOf(folder), "lory");
+}
+
+async function findWheel(folder: string): Promise<Wheel | undefined> {
+  const names = await readdir(folder).catch(() => []);
+  const name = names.find((candidate) => candidate.endsWith(".whl"));
+  if (name === undefined) {
+    return undefined;
+  }
+  const file = path.join(folder, name);
+  return { file, hash: createHash("sha256").update(await readFile(file)).digest("hex") };
 }
 
 /** An interpreter that will do: the selected one, or one on PATH. */

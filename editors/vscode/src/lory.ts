@@ -41,6 +41,7 @@ export class Lory implements vscode.Disposable {
   async begin(): Promise<void> {
     await this.restart();
     this.disposables.push(await watchSelectedPython(() => void this.follow()));
+    await this.environment.tidy();
     if (!this.choice) {
       await this.offerEnvironment("no Lory was found on this machine", "Make environment");
     } else if (await this.environment.isOutdated()) {
@@ -65,13 +66,9 @@ export class Lory implements vscode.Disposable {
 
   /** Make the environment, and start its server. */
   async makeEnvironment(): Promise<void> {
-    await this.enqueue(async () => {
-      if (await this.environment.find()) {
-        await this.server.stop(); // it may run from the folder that is made anew
-      }
-    });
-    await this.environment.make();
-    await this.restart();
+    if (await this.environment.make()) {
+      await this.restart();
+    }
   }
 
   dispose(): void {

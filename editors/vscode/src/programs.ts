@@ -4,6 +4,8 @@ import { spawn } from "node:child_process";
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import * as path from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import * as vscode from "vscode";
 
 const WINDOWS = process.platform === "win32";
@@ -69,12 +71,12 @@ export function run(
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
-      tellLines(text, tell);
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
-      tellLines(text, tell);
     });
+    tellLines(child.stdout, tell);
+    tellLines(child.stderr, tell);
     child.on("error", reject);
     child.on("close", (code) => {
       stopping?.dispose();
@@ -83,10 +85,11 @@ export function run(
   });
 }
 
-function tellLines(text: string, tell: (line: string) => void): void {
-  for (const line of text.split(/\r?\n/)) {
+/** Tell a stream's lines, each when it is whole and the last at the stream's end; no blank ones. */
+export function tellLines(stream: Readable, tell: (line: string) => void): void {
+  createInterface({ input: stream, crlfDelay: Infinity }).on("line", (line) => {
     if (line.trim()) {
       tell(line.trimEnd());
     }
-  }
+  });
 }

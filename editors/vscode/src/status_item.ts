@@ -85,6 +85,10 @@ export class StatusItem implements vscode.Disposable {
 
   private look(): Look {
     const { status, pending } = this.lory.server;
+    if (status.state === "off") {
+      const detail = "Lory is turned off. Click to turn it on.";
+      return { icon: "circle-slash", words: "off", detail, command: "lory.toggle" };
+    }
     if (!this.lory.choice) {
       const detail = "No server was found. Click to make an environment for it.";
       const background = "statusBarItem.warningBackground";
@@ -100,10 +104,6 @@ export class StatusItem implements vscode.Disposable {
       case "loading": {
         const words = `loading ${status.percent} %`;
         return { icon: "loading~spin", words, detail: status.message, command: "lory.showLog" };
-      }
-      case "off": {
-        const detail = "Lory is turned off. Click to turn it on.";
-        return { icon: "circle-slash", words: "off", detail, command: "lory.toggle" };
       }
     }
     const reason = this.reason();

@@ -18,7 +18,7 @@ from time import monotonic, sleep
 from typing import Any, NoReturn
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from editors.vscode.declare_settings import MACHINE
 from tests.scripted import Rules, Script, script_bundle, write_script
@@ -105,6 +105,11 @@ class Window:
         """Texts of the notifications on show."""
         return self.page.locator(".notification-list-item-message").all_text_contents()
 
+    def button(self, note: str, label: str) -> Locator:
+        """A button of a notification."""
+        item = self.page.locator(".notification-list-item", has_text=note)
+        return item.locator(".monaco-button", has_text=label)
+
     def ready(self) -> None:
         """Wait for the model."""
         self.until("ready", lambda: self.status() == "Lory")
@@ -147,14 +152,17 @@ class Window:
 
     def set(self, **settings: Any) -> None:
         """Change user settings of Lory in VS Code's own editor for them."""
-        values = json.loads((self.user / "User" / "settings.json").read_text())
+        path = self.user / "User" / "settings.json"
+        text = json.dumps({**json.loads(path.read_text()), **prefixed(settings)})
         self.command("Preferences: Open User Settings (JSON)")
         tab = self.page.locator(".tab.active", has_text="settings.json")
         tab.wait_for(timeout=PATIENCE * 1000)
+        self.until("the settings", lambda: "quickSuggestions" in self.text())
+        self.page.wait_for_selector(".monaco-editor.focused", timeout=PATIENCE * 1000)
         self.press("Control+a")
-        self.page.keyboard.insert_text(json.dumps({**values, **prefixed(settings)}))
+        self.page.keyboard.insert_text(text)
         self.save()
-        self.until("saved settings", lambda: "dirty" not in (tab.get_attribute("class") or ""))
+        self.until("saved settings", lambda: path.read_text().startswith(text))  # it closes quotes
         self.command("View: Close Editor")
         tab.wait_for(state="detached")
 

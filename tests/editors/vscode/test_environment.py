@@ -1,11 +1,61 @@
-"""The environment that one click makes: a real one, of the wheel that the extension carries."""
+"""The environment that one click makes, of the wheel that the extension carries; its renewal."""
 
+import json
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.editors.vscode.conftest import OpenWindow
+
+HOUR = 3600.0
+
+
+def write_finished(folder: Path, hours_ago: float) -> None:
+    """An environment of another wheel, as it is once it was made to its end."""
+    program = folder / "bin" / "lory"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' -m lsp_server \"$@\"\n")
+    program.chmod(0o755)
+    marker = folder / "lory.json"
+    marker.write_text(json.dumps({"wheel": "0" * 64}))
+    make_older(marker, hours_ago)
+
+
+def make_older(path: Path, hours: float) -> None:
+    """Have a file or folder changed last so long ago."""
+    moment = time.time() - hours * HOUR
+    os.utime(path, (moment, moment))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its programs are shell scripts")
+def test_a_start_removes_what_was_replaced_and_a_cancelled_renewal_nothing(
+    open_window: OpenWindow, tmp_path: Path
+) -> None:
+    storage = tmp_path / "home" / "data" / "User" / "globalStorage" / "lory.lory"
+    root = storage / "environments"
+    write_finished(root / "replaced", hours_ago=72)
+    write_finished(root / "used", hours_ago=48)
+    for name, hours in (("given up", 2), ("being made", 0)):
+        (root / name).mkdir()
+        make_older(root / name, hours)
+
+    def folders() -> set[str]:
+        return {folder.name for folder in root.iterdir()}
+
+    window = open_window("x\n", **{"lory.command": []})
+    window.ready()
+    window.until("only what is needed", lambda: folders() == {"used", "being made"})
+
+    window.button("of another version", "Renew environment").click()
+    window.until("its own folder", lambda: len(folders()) == 3)
+    window.button("making its environment", "Cancel").click()
+
+    window.until("what was there", lambda: folders() == {"used", "being made"})
+    assert (root / "used" / "lory.json").exists()
+    assert window.status() == "Lory"
 
 
 @pytest.mark.slow

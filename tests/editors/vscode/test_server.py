@@ -36,6 +36,21 @@ def servers_of(window: Window) -> list[int]:
     return found
 
 
+def log_of(window: Window) -> str:
+    """What the extension has logged."""
+    found = window.user.rglob("*Lory.log")
+    return "".join(path.read_text(encoding="utf-8") for path in found)
+
+
+def write_program(path: Path, says: str) -> None:
+    """A program that starts the server, and says something on standard error before."""
+    said = path.with_suffix(".txt")
+    said.write_text(says, encoding="utf-8")
+    words = [f"cat '{said}' >&2", f"exec '{sys.executable}' -m lsp_server \"$@\""]
+    path.write_text("\n".join(["#!/bin/sh", *words, ""]), encoding="utf-8")
+    path.chmod(0o755)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 def test_a_killed_server_is_started_again(
     open_window: OpenWindow, write_script: WriteScript
@@ -51,6 +66,25 @@ def test_a_killed_server_is_started_again(
     window.go(1)
     window.type(" = ")
     window.expect("first(a)")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_a_server_that_cannot_be_started_again_is_an_error(
+    open_window: OpenWindow, write_script: WriteScript, tmp_path: Path
+) -> None:
+    line = "<" + "é" * 100_000 + ">"  # no pipe gives it in one piece
+    program = tmp_path / "server"
+    write_program(program, line + "\n")
+    window = open_window("x\n", **write_script(RULES).options, **{"lory.command": [str(program)]})
+    window.ready()
+    window.until("the whole line", lambda: f" {line}\n" in log_of(window))
+    (before,) = servers_of(window)
+
+    program.unlink()
+    os.kill(before, signal.SIGKILL)
+
+    window.until("error", lambda: window.status() == "Lory: error")
+    window.until("why", lambda: "the server does not start: " in log_of(window))
 
 
 def test_the_status_bar_says_what_goes_on_and_why_says_what_went_wrong(
@@ -89,13 +123,26 @@ def test_an_engine_that_fails_is_an_error_whose_click_shows_the_log(
     window.until("the log", lambda: "Starting" in window.text())
 
 
-def test_without_a_server_the_status_bar_offers_to_make_an_environment(
+def test_without_a_server_the_status_bar_and_why_offer_to_make_an_environment(
     open_window: OpenWindow,
 ) -> None:
     window = open_window("x\n", **{"lory.command": []})
 
     window.until("no server", lambda: window.status() == "Lory: no server")
     window.until("the offer", lambda: any("virtual environment" in note for note in window.notes()))
+    window.command("Lory: Why Was Nothing Shown Here?")
+    window.until("why", lambda: any("no server was found" in note for note in window.notes()))
+    assert window.button("no server was found", "Make environment").count() == 1
+
+
+def test_off_without_a_server_is_off_and_why_offers_to_turn_on(open_window: OpenWindow) -> None:
+    window = open_window("x\n", **{"lory.command": []}, enabled=False)
+    window.until("off", lambda: window.status() == "Lory: off")
+
+    window.command("Lory: Why Was Nothing Shown Here?")
+    window.button("Lory is turned off", "Turn on").click()
+
+    window.until("no server", lambda: window.status() == "Lory: no server")
 
 
 def test_statistics_are_what_lory_stats_prints(open_window: OpenWindow) -> None:
