@@ -55,18 +55,25 @@ class Objective(nn.Module):
         super().__init__()
         self.model = model
 
-    def losses(self, ids_BT: Tensor) -> Tensor:
-        """Nats for predicting the token after each one, `[B, T]`; 0 where there is no target."""
+    def logits(self, ids_BT: Tensor, places_BT: Tensor | None = None) -> Tensor:
+        """What is said of the token after each one, `[B, T, V]`; or at N places, `[N, V]`."""
         output = self.model.base_model(
             input_ids=ids_BT,
             attention_mask=attention_mask(ids_BT),
             position_ids=position_ids(ids_BT),
             use_cache=False,
         )
-        logits_BTV = self.model.get_output_embeddings()(output.last_hidden_state)
+        hidden = output.last_hidden_state
+        if places_BT is not None:
+            hidden = hidden[places_BT]
+        logits: Tensor = self.model.get_output_embeddings()(hidden)
+        return logits.float()
+
+    def losses(self, ids_BT: Tensor) -> Tensor:
+        """Nats for predicting the token after each one, `[B, T]`; 0 where there is no target."""
         targets_BT = next_tokens(ids_BT)
         nats = functional.cross_entropy(
-            logits_BTV.flatten(0, 1).float(),
+            self.logits(ids_BT).flatten(0, 1),
             targets_BT.flatten(),
             ignore_index=IGNORED,
             reduction="none",

@@ -51,6 +51,7 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
     import torch
     from accelerate import Accelerator
 
+    from trainer.batches import Batches
     from trainer.model import load, newest_weights
     from trainer.policy import Policy
     from trainer.ppo_evaluation import HeldOutEvaluator, HeldOutTask
@@ -84,7 +85,7 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
             stop=task.stop,
             scorer=scorer,
             evaluator=evaluator,
-            corpus=read_corpus(config, inputs["packing"]),
+            corpus=Batches(inputs["packing"], config.anchor_blocks),
             fingerprint=fingerprint(config, begun_with),
         )
         loop = PpoLoop(config, parts, accelerator, out)
@@ -127,13 +128,6 @@ def read_blocks(config: PpoConfig, packing: Path) -> Any:
     from trainer.heldout import read_heldout
 
     return read_heldout(packing, read_report(packing)["block_tokens"], config.eval_blocks)
-
-
-def read_corpus(config: PpoConfig, packing: Path) -> Any:
-    """The packed blocks, to go on pretraining with; None where that counts for nothing."""
-    from trainer.batches import Batches
-
-    return Batches(packing, config.pretraining_blocks) if config.pretraining_coefficient else None
 
 
 def find_starts(

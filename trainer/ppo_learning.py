@@ -7,14 +7,18 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from trainer.batches import block_weights
 from trainer.blocks import Rows
-from trainer.objective import Objective
+from trainer.objective import IGNORED, Objective, next_tokens
 from trainer.policy import Policy
-from trainer.ppo_math import whiten
+from trainer.ppo_math import forward_kl, whiten
 from trainer.ppo_round import Experience, losses_of
+from trainer.schedule import rate_factor
 from trainer.tuning_config import PpoConfig
+
+PLACES = 4
+"""The anchor asks at one place in so many: the vocabulary's logits are half of what it costs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +29,8 @@ class LearningFigures:
     value_loss: float
     truth_loss: float
     """Nats of surprise at a token that a person wrote."""
-    pretraining_loss: float
-    """Nats of surprise at a token of the packed corpus; 0 where none is read."""
+    anchor_loss: float
+    """Nats of KL divergence from the reference at a token of the packed corpus."""
     clipped: float
     """Share of tokens whose probability ratio the clipping holds."""
     value_clipped: float
@@ -42,14 +46,27 @@ class Corpus(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What the policy must not drift away from: a frozen model, and text to ask both about."""
+
+    reference: Any
+    """A language model."""
+    corpus: Corpus
+
+    def divergence(self, model: Any, ids_BT: Tensor, places_BT: Tensor) -> Tensor:
+        """Sum of the KL divergences from reference to `model` at some places."""
+        with torch.no_grad():
+            reference_NV = Objective(self.reference).logits(ids_BT, places_BT)
+        return forward_kl(reference_NV, Objective(model).logits(ids_BT, places_BT)).sum()
+
+
 class Learner:
     """Policy and optimizer in this process, one of `accelerator.num_processes`."""
 
-    def __init__(
-        self, config: PpoConfig, policy: Policy, accelerator: Any, corpus: Corpus | None
-    ) -> None:
+    def __init__(self, config: PpoConfig, policy: Policy, accelerator: Any, anchor: Anchor) -> None:
         self.config, self.policy, self.accelerator = config, policy, accelerator
-        self.corpus = corpus
+        self.anchor = anchor
         groups = [
             {"params": policy.model.parameters(), "lr": config.learning_rate},
             {"params": policy.value.parameters(), "lr": config.value_learning_rate},
@@ -95,7 +112,7 @@ class Learner:
         counts = torch.stack([part.scored_BT.sum(), part.truth_BT.sum()])
         scored, truth = (int(n) for n in self.accelerator.reduce(counts, reduction="sum"))
         micro_batches = list(part.split(self.config.micro_batch))
-        sums: Counter[str] = Counter({"pretraining_loss": self.recall(number)})
+        sums: Counter[str] = Counter({"anchor_loss": self.hold(number)})
         for place, micro in enumerate(micro_batches, start=1):
             last = place == len(micro_batches)
             with nullcontext() if last else self.accelerator.no_sync(self.parallel):
@@ -103,25 +120,50 @@ class Learner:
                 # Parallel processes average their gradients; those of a sum are wanted.
                 torch.autograd.backward(losses.total * world)
             sums.update({name: float(f) * world for name, f in losses.figures.items()})
+        self.set_rates(number)
         norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return {**sums, "grad_norm": float(norm), "steps": 1}
 
-    def recall(self, number: int) -> float:
-        """Add the gradient of pretraining's loss on this process's blocks of a step; gives it."""
-        accelerator, coefficient = self.accelerator, self.config.pretraining_coefficient
-        if self.corpus is None or coefficient == 0:
+    def set_rates(self, number: int) -> None:
+        """Set the learning rates of an optimizer step."""
+        config = self.config
+        steps = config.rounds * config.epochs * config.minibatches
+        factor = rate_factor("wsd", number, number / steps, config.warmup_steps, config.decay_share)
+        for group, peak in zip(
+            self.optimizer.param_groups,
+            (config.learning_rate, config.value_learning_rate),
+            strict=True,
+        ):
+            group["lr"] = peak * factor
+
+    def hold(self, number: int) -> float:
+        """Add the gradient of the anchor's loss on this process's blocks of a step; gives it.
+
+        On the corpus the reference is what the policy should still be. Its own loss there (PPO-ptx,
+        Ouyang et al. 2022) would do as well, were it not so noisy: from a few blocks its gradient
+        is larger than that of the rewards while nothing has been forgotten yet.
+        """
+        accelerator, coefficient = self.accelerator, self.config.anchor_coefficient
+        if coefficient == 0:
             return 0.0
-        world = accelerator.num_processes
-        rows = self.corpus.at(number)
-        weights = block_weights(rows, [], 0.0)
-        mine = slice(accelerator.process_index, None, world)
-        loss = torch.zeros(())
-        if len(rows[mine]):
-            ids_BT = torch.from_numpy(rows[mine].astype(np.int64)).to(accelerator.device)
-            weights_B = torch.from_numpy(weights[mine]).to(accelerator.device) * world
+        world, rank = accelerator.num_processes, accelerator.process_index
+        ids_RT = torch.from_numpy(self.anchor.corpus.at(number).astype(np.int64))
+        places_RT = asked_places(ids_RT, number)
+        count = max(int(places_RT.sum()), 1)
+        total = 0.0
+        for row in range(rank, len(ids_RT), world):
+            ids_1T, places_1T = (each[row : row + 1] for each in (ids_RT, places_RT))
+            ids_1T, places_1T = (each.to(accelerator.device) for each in (ids_1T, places_1T))
             with accelerator.no_sync(self.parallel):
-                loss = Objective(self.policy.model)(ids_BT, weights_B)
-                torch.autograd.backward(coefficient * loss)
-        return float(loss.detach())
+                nats = self.anchor.divergence(self.policy.model, ids_1T, places_1T) * world / count
+                torch.autograd.backward(coefficient * nats)
+            total += float(nats.detach())
+        return total
+
+
+def asked_places(ids_RT: Tensor, number: int) -> Tensor:
+    """Where the anchor holds in a step: at one in PLACES tokens that have a next one."""
+    turn_T = (torch.arange(ids_RT.shape[1]) + number) % PLACES == 0
+    return (next_tokens(ids_RT) != IGNORED) & turn_T

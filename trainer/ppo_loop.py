@@ -26,7 +26,7 @@ from trainer.interrupt import StopRequest
 from trainer.kl_control import KlControl, start_control
 from trainer.metrics import MetricsLog, RoundMetrics
 from trainer.policy import Policy
-from trainer.ppo_learning import Corpus, Learner
+from trainer.ppo_learning import Anchor, Corpus, Learner
 from trainer.ppo_round import Hindsight, explained_variance, look_back
 from trainer.progress import progress_bar
 from trainer.rewards import Completion, Scores
@@ -64,8 +64,8 @@ class PpoParts:
     stop: StopRule
     scorer: Scorer
     evaluator: Evaluator
-    corpus: Corpus | None
-    """Packed blocks, to be read beside the rollouts."""
+    corpus: Corpus
+    """Packed blocks, on which the policy is held to its reference."""
     fingerprint: str
     """Changes where a checkpoint would not fit."""
 
@@ -82,7 +82,9 @@ class PpoLoop:
         self.best = float("-inf")
         parts.policy.to(accelerator.device)
         parts.reference.to(accelerator.device)
-        self.learner = Learner(config, parts.policy, accelerator, parts.corpus)
+        self.learner = Learner(
+            config, parts.policy, accelerator, Anchor(parts.reference.model, parts.corpus)
+        )
         self.resume()
 
     def resume(self) -> None:

@@ -75,6 +75,12 @@ def beside_others(scores_B: Tensor, copies: int) -> Tensor:
     return torch.where(others_GC > 0, scores_GC - mean_GC, scores_GC * 0).flatten()
 
 
+def forward_kl(reference_NV: Tensor, policy_NV: Tensor) -> Tensor:
+    """KL divergence from reference to policy at each of N places, `[N]`, from their logits."""
+    reference_NV, policy_NV = reference_NV.log_softmax(-1), policy_NV.log_softmax(-1)
+    return (reference_NV.exp() * (reference_NV - policy_NV)).sum(-1)
+
+
 def token_rewards(
     scores_BT: Tensor, ratio_BT: Tensor, coefficient: float, mask_BT: Tensor
 ) -> Tensor:

@@ -178,6 +178,11 @@ class PpoConfig:
     learning_rate: float = 2e-5
     value_learning_rate: float = 1e-3
     """Of the value head; the trunk it shares learns at `learning_rate`."""
+    warmup_steps: int = 10
+    """Optimizer steps over which both rates rise: Adam's first ones go as far as they can, whatever
+    the gradient says."""
+    decay_share: float = 0.25
+    """Share of the run, at its end, over which both rates fall to 0."""
     clip: float = 0.2
     """A token's probability ratio counts no further than 1 - clip to 1 + clip."""
     baseline: Literal["none", "others"] = "others"
@@ -188,10 +193,10 @@ class PpoConfig:
     """Of the value loss beside the policy's."""
     truth_coefficient: float = 0.2
     """Of the surprise, nats a token, at what a person wrote at the same prompts."""
-    pretraining_coefficient: float = 0.5
-    """Of pretraining's own loss, nats a token, on blocks of the packed corpus: what keeps the
-    policy from forgetting (PPO-ptx, Ouyang et al. 2022); 0 leaves it out."""
-    pretraining_blocks: int = 4
+    anchor_coefficient: float = 5.0
+    """Of the KL divergence from reference to policy, nats a token, on blocks of the packed corpus:
+    what keeps the policy from forgetting. 0 leaves it out."""
+    anchor_blocks: int = 1
     """Per optimizer step, over all processes."""
     entropy_coefficient: float = 0.0
     discount: float = 1.0
@@ -237,8 +242,9 @@ class PpoConfig:
         require_at_least(0, "ppo", self, "exact_points", "bits_share", "skipped_share")
         require_at_least(1, "ppo", self, "checkpoint_every", "keep_checkpoints", "documents")
         require_at_least(0, "ppo", self, "entropy_coefficient", "value_coefficient")
-        require_at_least(0, "ppo", self, "truth_coefficient", "pretraining_coefficient")
-        require_at_least(1, "ppo", self, "pretraining_blocks")
+        require_at_least(0, "ppo", self, "truth_coefficient", "anchor_coefficient")
+        require_at_least(0, "ppo", self, "warmup_steps")
+        require_at_least(1, "ppo", self, "anchor_blocks")
         if self.baseline == "others":
             expected = "2 or more: a completion is compared with the others of its prompt"
             per_prompt = self.rollouts_per_prompt
@@ -252,5 +258,5 @@ class PpoConfig:
         positive = ("clip", "value_clip", "kl_target", "temperature", "clip_norm", "reward_seconds")
         for name in positive:
             require(getattr(self, name) > 0, f"ppo.{name}", "more than 0", getattr(self, name))
-        for name in ("discount", "trace"):
+        for name in ("discount", "trace", "decay_share"):
             require(0 <= getattr(self, name) <= 1, f"ppo.{name}", "0..1", getattr(self, name))

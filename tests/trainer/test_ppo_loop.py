@@ -2,7 +2,6 @@
 
 import copy
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from trainer.blocks import Rows
 from trainer.errors import RecipeError, StageError
 from trainer.metrics import read_lines
 from trainer.policy import Policy
-from trainer.ppo_learning import Corpus
+from trainer.ppo_learning import PLACES, Anchor, Corpus, asked_places
 from trainer.ppo_loop import PpoLoop, PpoParts, Scorer
 from trainer.rewards import Completion, Scores
 from trainer.starts import Start
@@ -34,9 +33,12 @@ TOY = PpoConfig(
     max_tokens=1,
     learning_rate=3e-3,
     value_learning_rate=1e-2,
+    warmup_steps=0,
+    decay_share=0.0,
     kl_control="fixed",
     kl_coefficient=0.0,
     truth_coefficient=0.0,
+    anchor_coefficient=0.0,
     eval_every=100,
     checkpoint_every=100,
 )
@@ -79,6 +81,25 @@ class Watch:
         return "exact match fell" if self.measured == self.harm_at else ""
 
 
+class OneBlock:
+    """A corpus of one block, again and again; notes the steps that asked for it."""
+
+    def __init__(self, *ids: int) -> None:
+        self.block, self.asked = np.array([ids], np.uint16), list[int]()
+
+    def at(self, step: int) -> Rows:
+        self.asked.append(step)
+        return self.block
+
+
+def test_in_as_many_steps_as_it_takes_every_place_with_a_next_token_is_asked_once() -> None:
+    ids = torch.tensor([[Sentinel.FILE, 12, 13, Sentinel.FILE, 14, 15, Sentinel.PAD, Sentinel.PAD]])
+
+    asked = torch.stack([asked_places(ids, number) for number in range(7, 7 + PLACES)])
+
+    assert asked.sum(0).tolist() == [[1, 1, 0, 1, 1, 0, 0, 0]]
+
+
 class Toy:
     """Builds loops that differ in one thing."""
 
@@ -106,7 +127,7 @@ class Toy:
             stop=never,
             scorer=scorer,
             evaluator=evaluator or Watch(),
-            corpus=corpus,
+            corpus=corpus or OneBlock(Sentinel.FILE, 7),
             fingerprint="toy",
         )
         return PpoLoop(config, parts, Accelerator(cpu=True), self.folder / name)
@@ -255,37 +276,41 @@ def test_what_a_person_wrote_is_learned_beside_the_reward(toy: Toy) -> None:
     assert {entry["tokens"] for entry in rounds} == {1.0}, "a truth is no rollout"
 
 
-class OneBlock:
-    """A corpus of one block, again and again; notes the steps that asked for it."""
+def test_the_anchor_holds_the_policy_to_its_reference_on_the_corpus_alone(toy: Toy) -> None:
+    def drift(coefficient: float) -> tuple[float, float]:
+        corpus = OneBlock(Sentinel.FILE, 12, 13, 14)
+        config = replace(TOY, anchor_coefficient=coefficient)
+        name = f"anchored {coefficient}"
+        loop = toy.loop(config, toy.share_of(11), vocabulary=20, corpus=corpus, name=name)
+        loop.train()
+        reference, ids = loop.parts.reference.model, torch.tensor(corpus.block.astype(np.int64))
+        everywhere = torch.ones_like(ids, dtype=torch.bool)
+        nats = Anchor(reference, corpus).divergence(loop.parts.policy.model, ids, everywhere)
+        return float(nats.detach()), chance(loop, 11)
 
-    def __init__(self, *ids: int) -> None:
-        self.block, self.asked = np.array([ids], np.uint16), list[int]()
+    (free, free_chance), (held, held_chance) = drift(0.0), drift(10.0)
 
-    def at(self, step: int) -> Rows:
-        self.asked.append(step)
-        return self.block
+    assert held < free / 4
+    assert held_chance > 2 / 20, "the reward is learned all the same"
+    assert free_chance > 2 / 20
 
 
-def test_the_corpus_is_learned_beside_the_reward_a_block_for_every_optimizer_step(
-    toy: Toy,
-) -> None:
+def test_every_optimizer_step_asks_for_its_own_blocks(toy: Toy) -> None:
     corpus = OneBlock(Sentinel.FILE, 12, 13, 14)
-    loop = toy.loop(
-        replace(TOY, pretraining_coefficient=1.0), toy.share_of(11), vocabulary=20, corpus=corpus
-    )
+    config = replace(TOY, anchor_coefficient=1.0)
+    loop = toy.loop(config, toy.share_of(11), vocabulary=20, corpus=corpus)
 
     loop.train()
 
-    losses = [entry["learning"]["pretraining_loss"] for entry in rounds_of(loop)]
-    assert losses[0] == pytest.approx(math.log(20), abs=0.2), "nats a token, of 20 alike"
-    assert losses[-1] < losses[0] / 2
-    assert chance(loop, 11) > 2 / 20, "the reward is learned all the same"
+    losses = [entry["learning"]["anchor_loss"] for entry in rounds_of(loop)]
+    assert losses[0] < losses[-1]
+    assert all(loss > 0 for loss in losses)
     assert corpus.asked == list(range(TOY.rounds * TOY.epochs * TOY.minibatches))
 
 
 def test_a_corpus_that_counts_for_nothing_is_not_read(toy: Toy) -> None:
     corpus = OneBlock(Sentinel.FILE, 12)
-    config = replace(TOY, rounds=1, pretraining_coefficient=0.0)
+    config = replace(TOY, rounds=1)
 
     toy.loop(config, toy.share_of(8), corpus=corpus).train()
 

@@ -54,6 +54,14 @@ def test_kl_is_never_negative(pairs: list[tuple[float, float]]) -> None:
     assert (found >= 0).all()
 
 
+def test_forward_kl_is_that_of_a_fair_coin_to_a_loaded_one() -> None:
+    fair, loaded = torch.log(torch.tensor([[0.5, 0.5]])), torch.log(torch.tensor([[3.0, 1.0]]))
+
+    found = ppo_math.forward_kl(fair, loaded)
+
+    close(found[None], [[0.5 * math.log(0.5 / 0.75) + 0.5 * math.log(0.5 / 0.25)]])
+
+
 def test_a_score_is_compared_with_the_others_of_its_prompt() -> None:
     scores = torch.tensor([1.0, 0.0, 0.5, 3.0, 3.0, 3.0])
 
