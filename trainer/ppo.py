@@ -18,6 +18,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
         task = HeldOutTask(
             tokenizer=tokenizer,
             starts=find_starts(config, tokenizer, inputs["dedup"] / "heldout", heldout=True),
-            stop=stop_rule(config),
+            stop=partial(stop_rule, config),
             max_tokens=config.max_tokens,
             scorer=scorer,
             blocks=read_blocks(config, inputs["packing"]),
@@ -153,13 +154,20 @@ def find_starts(
     return cursor_starts(folder, tokenizer, budget, wanted)
 
 
-def stop_rule(config: PpoConfig) -> StopRule:
-    """Where a rollout ends besides its end token: at its line's end, or before a stop string."""
+def stop_rule(config: PpoConfig, start: Start) -> StopRule:
+    """Where a rollout ends besides its end token: at its line's end, or before a stop string.
+
+    Where the cursor stands in the indentation of a line, the piece that is left to the completion
+    begins with the line break before it: that ends nothing.
+    """
+    opens_line = end_of_line(start.lead) is not None
 
     def end(text: str) -> int | None:
         ends = [at for string in config.stop_strings if (at := text.find(string)) >= 0]
-        if config.start_at == "cursors" and (at_line := end_of_line(text)) is not None:
-            ends.append(at_line)
+        if config.start_at == "cursors":
+            begun = len(text) - len(text.lstrip()) if opens_line else 0
+            at_line = end_of_line(text[begun:])
+            ends += [] if at_line is None else [begun + at_line]
         return min(ends, default=None)
 
     return end

@@ -34,7 +34,7 @@ class HeldOutTask:
 
     tokenizer: Tokenizer
     starts: Sequence[Start]
-    stop: StopRule
+    stop: Callable[[Start], StopRule]
     max_tokens: int
     scorer: Callable[[Sequence[Completion]], Scores]
     blocks: HeldOut
@@ -108,9 +108,8 @@ def evaluate(task: HeldOutTask, model: Any) -> Evaluation:
     for first in range(0, len(task.starts), BATCH):
         starts = task.starts[first : first + BATCH]
         prompts = [start.ids for start in starts]
-        rollouts = write_rollouts(
-            model, task.tokenizer, prompts, task.stop, Sampling(task.max_tokens)
-        )
+        stops = [task.stop(start) for start in starts]
+        rollouts = write_rollouts(model, task.tokenizer, prompts, stops, Sampling(task.max_tokens))
         tokens += int(rollouts.written.mask_BT.sum())
         written = zip(starts, rollouts.texts, rollouts.stops, strict=True)
         completions += [start.completed(text, stop) for start, text, stop in written]

@@ -61,7 +61,7 @@ class PpoParts:
     """Frozen; its value head is not asked."""
     tokenizer: Tokenizer
     starts: Sequence[Start]
-    stop: StopRule
+    stop: Callable[[Start], StopRule]
     scorer: Scorer
     evaluator: Evaluator
     corpus: Corpus
@@ -185,7 +185,8 @@ class PpoLoop:
         copies = config.rollouts_per_prompt
         sampling = Sampling(config.max_tokens, config.temperature, randomness, copies)
         prompts = [start.ids for start in starts]
-        return write_rollouts(parts.policy.model, parts.tokenizer, prompts, parts.stop, sampling)
+        stops = [parts.stop(start) for start in starts]
+        return write_rollouts(parts.policy.model, parts.tokenizer, prompts, stops, sampling)
 
     def score(self, starts: Sequence[Start], rollouts: Rollouts) -> Scores:
         """What the rollouts are worth, seen in their files."""

@@ -121,10 +121,10 @@ def write_rollouts(
     model: Any,
     tokenizer: Tokenizer,
     prompts: Sequence[Ids],
-    stop: StopRule,
+    stops: Sequence[StopRule],
     sampling: Sampling,
 ) -> Rollouts:
-    """Complete each prompt to its end token, to where `stop` ends it, or to the token limit.
+    """Complete each prompt to its end token, to where its stop rule ends it, or to the token limit.
 
     `model` is a transformers language model; it is left in the mode that it was in.
     """
@@ -132,7 +132,7 @@ def write_rollouts(
     model.eval()
     padded = pad_prompts(prompts, model.device)
     step = Steps(model, padded, sampling.copies)
-    texts = [OpenText(tokenizer, stop) for _ in range(len(prompts) * sampling.copies)]
+    texts = [OpenText(tokenizer, stop) for stop in stops for _ in range(sampling.copies)]
     ids_BT = torch.full((len(texts), sampling.max_tokens), int(Sentinel.PAD), device=model.device)
     mask_BT = torch.zeros_like(ids_BT, dtype=torch.bool)
     rows_R = torch.arange(len(texts), device=model.device)  # those that are still read

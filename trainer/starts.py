@@ -35,6 +35,8 @@ class Start:
     """What a person went on with, to the end of the line; "" where nobody asks for that."""
     suffix: str
     repo: str
+    lead: str = ""
+    """Of the truth, what stands before the cursor where the user sees it."""
     truth_ids: tuple[int, ...] = ()
     """The truth's tokens, up to and with the one that ends its line."""
 
@@ -84,7 +86,16 @@ def start_at(tokenizer: Tokenizer, cursor: Cursor, budget: Budget) -> Start:
     prefix = cursor.prefix.removesuffix(prompt.heal)
     truth = prompt.heal + cursor.truth
     truth_ids = line_ids(tokenizer, truth, cursor.suffix)
-    return Start(prompt.ids, cursor.path, prefix, truth, cursor.suffix, cursor.repo, truth_ids)
+    return Start(
+        ids=prompt.ids,
+        path=cursor.path,
+        prefix=prefix,
+        truth=truth,
+        suffix=cursor.suffix,
+        repo=cursor.repo,
+        lead=prompt.heal,
+        truth_ids=truth_ids,
+    )
 
 
 def line_ids(tokenizer: Tokenizer, line: str, after: str) -> tuple[int, ...]:

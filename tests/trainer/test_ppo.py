@@ -12,6 +12,7 @@ from trainer.checkpoint import load_checkpoint
 from trainer.errors import RecipeError, RewardError, StageError
 from trainer.metrics import read_lines
 from trainer.ppo import run, stop_rule
+from trainer.starts import Start
 from trainer.tuning_config import PpoConfig, RewardSpec
 
 SMALL = PpoConfig(
@@ -90,17 +91,23 @@ def test_no_reward_an_unknown_one_and_a_prompt_too_long_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("start_at", "text", "kept"),
+    ("start_at", "lead", "text", "kept"),
     [
-        ("cursors", "a = 1\nb", 5),
-        ("cursors", "a = END 1\n", 4),
-        ("openings", "a\nb END", 4),
-        ("openings", "a\nb", None),
+        ("cursors", "", "a = 1\nb", 5),
+        ("cursors", "", "\nb", 0),
+        ("cursors", "", "a = END 1\n", 4),
+        ("cursors", "\n    ", "\n    a = 1\nb", 10),
+        ("cursors", "\n    ", "\n    a", None),
+        ("cursors", "\n    ", "\n    ", None),
+        ("cursors", "\r\n", "\r\na\r\n", 3),
+        ("openings", "", "a\nb END", 4),
+        ("openings", "", "a\nb", None),
     ],
 )
 def test_a_rollout_ends_at_its_line_or_before_a_stop_string(
-    start_at: Literal["cursors", "openings"], text: str, kept: int | None
+    start_at: Literal["cursors", "openings"], lead: str, text: str, kept: int | None
 ) -> None:
     config = replace(SMALL, start_at=start_at, stop_strings=["END"])
+    start = Start((1,), "a.py", "", "", "", "r", lead=lead)
 
-    assert stop_rule(config)(text) == kept
+    assert stop_rule(config, start)(text) == kept

@@ -124,7 +124,7 @@ class Toy:
             reference=copy.deepcopy(policy).requires_grad_(False),
             tokenizer=self.tokenizer,
             starts=[start] * 4,
-            stop=never,
+            stop=lambda _start: never,
             scorer=scorer,
             evaluator=evaluator or Watch(),
             corpus=corpus or OneBlock(Sentinel.FILE, 7),

@@ -46,7 +46,7 @@ def test_padding_never_changes_what_is_written(
 ) -> None:
     assert len({len(prompt) for prompt in prompts}) == len(prompts)
 
-    rollouts = write_rollouts(model, small_tokenizer, prompts, never, Sampling(6))
+    rollouts = write_rollouts(model, small_tokenizer, prompts, [never] * 3, Sampling(6))
 
     for prompt, ids, mask in zip(
         prompts, rollouts.written.ids_BT, rollouts.written.mask_BT, strict=True
@@ -60,7 +60,7 @@ def test_padding_never_changes_what_is_written(
 def test_rows_that_have_ended_leave_the_others_as_they_are(
     model: Any, small_tokenizer: Tokenizer, prompts: list[list[int]]
 ) -> None:
-    whole = write_rollouts(model, small_tokenizer, prompts, never, Sampling(12))
+    whole = write_rollouts(model, small_tokenizer, prompts, [never] * 3, Sampling(12))
     lengths = [len(text) for text in whole.texts]
     short = min(length for length in lengths if length) + 1
 
@@ -68,7 +68,7 @@ def test_rows_that_have_ended_leave_the_others_as_they_are(
         early = any(other.startswith(text[:short]) for other in whole.texts[:2])
         return short if early and len(text) >= short else None
 
-    some = write_rollouts(model, small_tokenizer, prompts, ends_early, Sampling(12))
+    some = write_rollouts(model, small_tokenizer, prompts, [ends_early] * 3, Sampling(12))
 
     assert some.texts[:2] != whole.texts[:2], "two of three end early and are read no further"
     assert some.texts[2] == whole.texts[2]
@@ -76,7 +76,7 @@ def test_rows_that_have_ended_leave_the_others_as_they_are(
 
 def sampled(model: Any, tokenizer: Tokenizer, prompts: list[list[int]], seed: int) -> Rollouts:
     randomness = torch.Generator().manual_seed(seed)
-    return write_rollouts(model, tokenizer, prompts, never, Sampling(8, 1.0, randomness, 3))
+    return write_rollouts(model, tokenizer, prompts, [never] * 3, Sampling(8, 1.0, randomness, 3))
 
 
 def test_a_seed_decides_what_is_sampled(
@@ -156,7 +156,7 @@ def test_a_text_ends_where_its_end_token_its_rule_or_the_limit_is(
     ids = [*encode(small_tokenizer, text), *tail]
 
     rollouts = write_rollouts(
-        Forced(model, ids), small_tokenizer, [[Sentinel.FILE]], rule, Sampling(len(ids))
+        Forced(model, ids), small_tokenizer, [[Sentinel.FILE]], [rule], Sampling(len(ids))
     )
 
     assert (rollouts.texts, rollouts.stops) == ((kept,), (stop,))

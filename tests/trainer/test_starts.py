@@ -6,10 +6,22 @@ import pytest
 from tokenizers import Tokenizer
 
 from lsp_server.engines import StopReason
-from lsp_server.prompt import Budget, Sentinel, decode, encode
+from lsp_server.prompt import Budget, Sentinel, decode, encode, load_tokenizer
+from trainer.bundle_start import copy_tokenizer
+from trainer.cursors import Cursor
 from trainer.document import Document, DocumentWriter, document_id
 from trainer.errors import CorpusError
-from trainer.starts import Start, StartsWanted, cursor_starts, deal, opening_starts, repeat
+from trainer.ppo import stop_rule
+from trainer.starts import (
+    Start,
+    StartsWanted,
+    cursor_starts,
+    deal,
+    opening_starts,
+    repeat,
+    start_at,
+)
+from trainer.tuning_config import PpoConfig
 
 BUDGET = Budget(context=160, completion=32, path=16, suffix=32)
 
@@ -50,6 +62,19 @@ def test_a_truths_tokens_end_with_the_one_that_ends_its_line(
         assert decode(small_tokenizer, start.truth_ids[:-1]) == start.truth
         last = decode(small_tokenizer, start.truth_ids[-1:])
         assert start.truth_ids[-1] == Sentinel.END or last.startswith("\n")
+
+
+@pytest.mark.parametrize("before", ["def f(a):\n    ", "def f(a):\n    re", "x = "])
+def test_a_truth_is_what_its_stop_rule_keeps_of_the_text(tmp_path: Path, before: str) -> None:
+    copy_tokenizer("default", tmp_path / "tokenizer.json")
+    tokenizer = load_tokenizer(tmp_path / "tokenizer.json")
+    cursor = Cursor("a.py", before, "return a", "\nx = 1\n", "r")
+
+    start = start_at(tokenizer, cursor, BUDGET)
+
+    assert start.prefix + start.lead == before
+    assert start.lead.startswith("\n") == before.endswith("\n    "), "the indentation is left to it"
+    assert stop_rule(PpoConfig(), start)(start.truth + start.suffix) == len(start.truth)
 
 
 def test_long_documents_are_left_out_and_none_at_all_is_an_error(
