@@ -76,7 +76,8 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
             blocks=read_blocks(config, inputs["packing"]),
             lines=Lines(exact_points=config.exact_points, bits_share=config.bits_share),
         )
-        evaluator = HeldOutEvaluator(task, out / "before.json", model)
+        with accelerator.main_process_first():  # the others read what it has measured
+            evaluator = HeldOutEvaluator(task, out / "before.json", model)
         reference = copy.deepcopy(model).requires_grad_(False).eval()
         parts = PpoParts(
             policy=Policy(model, config.temperature),

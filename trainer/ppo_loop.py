@@ -21,7 +21,7 @@ from torch import Tensor
 
 from lsp_server.engines import StopRule
 from trainer.checkpoint import TrainingState, load_checkpoint, newest_checkpoint, save_checkpoint
-from trainer.errors import StageError
+from trainer.errors import RewardError, StageError
 from trainer.interrupt import StopRequest
 from trainer.kl_control import KlControl, start_control
 from trainer.metrics import MetricsLog, RoundMetrics
@@ -189,10 +189,23 @@ class PpoLoop:
         return write_rollouts(parts.policy.model, parts.tokenizer, prompts, stops, sampling)
 
     def score(self, starts: Sequence[Start], rollouts: Rollouts) -> Scores:
-        """What the rollouts are worth, seen in their files."""
+        """What the rollouts are worth, seen in their files.
+
+        Raises RewardError in every process where one cannot score its own: none waits for another.
+        """
         places = repeat(starts, rollouts.written.copies)
         written = zip(places, rollouts.texts, rollouts.stops, strict=True)
-        return self.parts.scorer([start.completed(text, stop) for start, text, stop in written])
+        completions = [start.completed(text, stop) for start, text, stop in written]
+        scores: Scores | None = None
+        fault: RewardError | None = None
+        try:
+            scores = self.parts.scorer(completions)
+        except RewardError as error:
+            fault = error
+        failed = self.share(float(scores is None))
+        if scores is None or failed:
+            raise fault or RewardError("a reward failed in another process, which says how")
+        return scores
 
     def evaluate(self) -> tuple[dict[str, float], str]:
         """Figures on held-out text, and what harm they show.
