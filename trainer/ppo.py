@@ -194,16 +194,18 @@ def finish(loop: "PpoLoop", evaluator: "HeldOutEvaluator", begun_with: Path, har
     shutil.rmtree(out / "model", ignore_errors=True)
     shutil.copytree(out / "best", out / "model")
     shutil.copyfile(begun_with / "tokenizer.json", out / "model" / "tokenizer.json")
-    figures = evaluator.compare(load(out / "model"), out / "samples.jsonl")
+    found = evaluator.compare(load(out / "model"), out / "samples.jsonl")
     summary = {
         "figures": {
             "rounds": loop.round,
             "rollouts": loop.round * loop.config.rollouts,
             "seconds": round(loop.elapsed, 1),
             "ended early": harm or None,
-            **{f"held-out {name}": round(value, 5) for name, value in figures.items()},
+            **{f"held-out {name}": round(value, 5) for name, value in found.figures.items()},
         },
         "before": evaluator.before,
-        "after": figures,
+        "after": found.figures,
+        "changes": {name: asdict(change) for name, change in found.changes.items()},
+        "warnings": found.warnings,
     }
     write_record(out / "training.json", summary)

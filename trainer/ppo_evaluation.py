@@ -14,9 +14,10 @@ from tokenizers import Tokenizer
 
 from lsp_server.engines import StopRule
 from trainer.heldout import HeldOut, bits_per_byte, sum_nats
+from trainer.intervals import Figure
 from trainer.objective import Objective
 from trainer.pipeline import write_record, write_whole
-from trainer.probes import Lines, find_harm, measure_probes
+from trainer.probes import Lines, find_harm, judge, measure_changes, measure_probes
 from trainer.rewards import Completion, Scores
 from trainer.rollouts import Sampling, write_rollouts
 from trainer.starts import Start
@@ -52,6 +53,17 @@ class Evaluation:
     figures: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Weights beside those that tuning began with."""
+
+    figures: dict[str, float]
+    changes: dict[str, Figure]
+    """Of the figures that completions have one by one."""
+    warnings: tuple[str, ...]
+    """Bad signs that became more common, and a length that drifted."""
+
+
 class HeldOutEvaluator:
     """Compares weights with those that tuning began with."""
 
@@ -74,8 +86,8 @@ class HeldOutEvaluator:
         """Which line was crossed since before tuning, as a sentence; "" for none."""
         return find_harm(self.before, figures, len(self._task.starts), self._task.lines)
 
-    def compare(self, model: Any, samples: Path) -> dict[str, float]:
-        """Write what weights complete beside what was completed before; gives their figures."""
+    def compare(self, model: Any, samples: Path) -> Comparison:
+        """Write what weights complete beside what was completed before; gives what is new."""
         after = evaluate(self._task, model)
         first = [
             start.completed(text, completion.stop)
@@ -98,7 +110,12 @@ class HeldOutEvaluator:
             for row, (old, new) in enumerate(zip(first, after.completions, strict=True))
         ]
         write_whole(samples, "".join(json.dumps(row) + "\n" for row in rows))
-        return after.figures
+        repositories = [start.repo for start in self._task.starts]
+        return Comparison(
+            figures=after.figures,
+            changes=measure_changes(first, after.completions, repositories),
+            warnings=judge(self.before, after.figures).warnings,
+        )
 
 
 def evaluate(task: HeldOutTask, model: Any) -> Evaluation:

@@ -13,7 +13,7 @@ from statistics import fmean
 
 from lsp_server.stopping import last_line, split
 from trainer.code_in_place import analyse
-from trainer.intervals import Z
+from trainer.intervals import Figure, Z, ratio_figure
 from trainer.line_match import compare
 from trainer.reward_rules import (
     find_undefined,
@@ -143,6 +143,26 @@ def measure_probes(completions: Sequence[Completion]) -> dict[str, float]:
     rows = [asdict(find_signs(completion)) for completion in completions]
     return {
         field.name: fmean(float(row[field.name]) for row in rows) if rows else 0.0
+        for field in fields(Signs)
+    }
+
+
+def measure_changes(
+    before: Sequence[Completion], after: Sequence[Completion], groups: Sequence[str]
+) -> dict[str, Figure]:
+    """What each figure of `measure_probes` has changed by, with the bootstrap's 95 % interval.
+
+    The completions are of the same cursors; `groups` are the repositories of these.
+    """
+    pairs = [
+        (asdict(find_signs(old)), asdict(find_signs(new)))
+        for old, new in zip(before, after, strict=True)
+    ]
+    ones = [1.0] * len(pairs)
+    return {
+        field.name: ratio_figure(
+            [float(new[field.name]) - float(old[field.name]) for old, new in pairs], ones, groups, 0
+        )
         for field in fields(Signs)
     }
 

@@ -173,19 +173,31 @@ def ppo_section(run: Path) -> Section:
     summary = read_json(folder / "training.json")
     before, after = summary.get("before", {}), summary.get("after", {})
     rows = tuple(
-        (name, number(before[name]), number(after[name]), number(after[name] - before[name]))
+        (
+            name,
+            *map(number, (before[name], after[name], after[name] - before[name])),
+            interval_of(summary.get("changes", {}).get(name)),
+        )
         for name in before
         if name in after
     )
-    head = ("held out", "before", "after", "change")
+    head = ("held out", "before", "after", "change", "95 % interval")
     tables = (Table(caption="Before and after", head=head, rows=rows),) if rows else ()
     harm = summary.get("figures", {}).get("ended early")
     return Section(
         title="Stage ppo",
-        paragraphs=(f"Ended early: {harm}.",) if harm else (),
+        paragraphs=(
+            *((f"Ended early: {harm}.",) if harm else ()),
+            *(f"To look at: {warning}." for warning in summary.get("warnings", ())),
+        ),
         figures=figures,
         tables=facts("Figures", {"figures": summary.get("figures", {})}) + tables,
     )
+
+
+def interval_of(change: Mapping[str, float] | None) -> str:
+    """The bounds of a change; "" where it was not measured completion by completion."""
+    return f"{number(change['low'])} to {number(change['high'])}" if change else ""
 
 
 def frontier_panel(curves: Mapping[str, list[tuple[float, float]]]) -> Panel | None:

@@ -50,8 +50,12 @@ def test_it_leaves_weights_samples_and_figures(inputs: dict[str, Path], tmp_path
     samples = [json.loads(line) for line in read_lines(tmp_path / "samples.jsonl")]
     assert 0 < len(samples) <= SMALL.eval_cursors
     assert {"truth", "before", "after", "reward_before", "reward_after"} <= samples[0].keys()
-    figures = json.loads((tmp_path / "training.json").read_text())["figures"]
-    assert figures["rollouts"] == 16
+    summary = json.loads((tmp_path / "training.json").read_text())
+    assert summary["figures"]["rollouts"] == 16
+    for name, change in summary["changes"].items():
+        found = summary["after"][name] - summary["before"][name]
+        assert change["value"] == pytest.approx(found), name
+        assert change["low"] <= change["value"] <= change["high"]
 
 
 def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.probes import BAD_SIGNS, find_harm, find_signs, judge, measure_probes
+from trainer.probes import BAD_SIGNS, find_harm, find_signs, judge, measure_changes, measure_probes
 from trainer.reward_rules import Names, Parses
 from trainer.rewards import Completion
 
@@ -53,6 +53,21 @@ def test_valid_is_where_the_rewards_for_parsing_and_names_are_both_full() -> Non
     for _, title, completion in cases():
         full = Parses()(completion) == Names()(completion) == 1.0
         assert find_signs(completion).valid is full, title
+
+
+def test_a_change_is_that_of_the_same_cursors_with_an_interval_over_repositories() -> None:
+    good = read_completion("x = ⟦1⟧⟦1⟧\n")
+    broken = replace(good, text="(")
+    before, after = [broken] * 4 + [good] * 4, [good] * 2 + [broken] * 2 + [good] * 4
+    groups = [f"r{number % 4}" for number in range(8)]
+
+    changes = measure_changes(before, after, groups)
+
+    valid = changes["valid"]
+    assert (valid.value, valid.n) == (0.25, 8)
+    assert 0 <= valid.low < 0.25 < valid.high <= 0.5
+    still = measure_changes(before, before, groups)["valid"]
+    assert (still.value, still.low, still.high) == (0, 0, 0)
 
 
 def test_the_figures_are_shares_over_the_completions() -> None:

@@ -87,6 +87,8 @@ def tuned(run: Path) -> Path:
         "figures": {"rounds": 8, "ended early": "exact match fell by 0.7 points"},
         "before": {"valid": 0.5, "exact": 0.25},
         "after": {"valid": 0.75, "exact": 0.243},
+        "changes": {"valid": {"value": 0.25, "low": 0.125, "high": 0.375, "n": 8}},
+        "warnings": ["empty: 1.0% before, 9.0% now"],
     }
     write_record(run / "ppo" / "training.json", summary)
     samples = [
@@ -160,6 +162,8 @@ def test_a_tuned_run_has_every_section_with_its_figures(tmp_path: Path) -> None:
     assert all(data.startswith(PNG) for data in files.values())
     words = " ".join(seen.words)
     assert "Ended early: exact match fell by 0.7 points." in words
+    assert "To look at: empty: 1.0% before, 9.0% now." in words
+    assert "0.125 to 0.375" in words
     assert "1 of 2 held-out completions changed." in words
     assert "0.25 0.243 -0.007" in " ".join(words.split())
     assert "- → 1.5" in words
