@@ -15,6 +15,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from lsp_server.feedback.database import database_path
 from lsp_server.prompt import Parts
 from trainer.errors import PreferenceError
 from trainer.preference import Preference, Row, Unused, prompt_group
@@ -40,13 +41,14 @@ REFUSED = frozenset({"diverged", "other"})
 class FeedbackSource:
     """Its options."""
 
-    database: str
-    """The file, such as `lory feedback status` names it."""
+    database: str = ""
+    """The file; without it, the server's own, which `lory feedback status` names."""
 
     def read(self, material: Material) -> Iterator[Row]:
         """Pairs; PreferenceError where the database cannot be read or has another schema."""
         judged: dict[Parts, dict[str, Judged]] = defaultdict(dict)
-        for row in read_suggestions(Path(self.database).expanduser()):
+        path = Path(self.database).expanduser() if self.database else database_path()
+        for row in read_suggestions(path):
             judgement = judge(row)
             if isinstance(judgement, Unused):
                 yield judgement

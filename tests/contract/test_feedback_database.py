@@ -67,13 +67,15 @@ def material(tmp_path: Path) -> Material:
 
 
 def test_a_kept_suggestion_is_preferred_to_one_that_the_user_went_against(
-    tmp_path: Path, material: Material
+    tmp_path: Path, material: Material, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "feedback.sqlite"
     with closing(open_for_writing(path)) as connection:
         write_rows(connection, [KEPT, REFUSED])
 
     (pair,) = FeedbackSource(database=str(path)).read(material)
+    monkeypatch.setenv("LORY_FEEDBACK", str(path))
+    assert list(FeedbackSource().read(material)) == [pair], "the server's own file unless named"
 
     assert isinstance(pair, Preference)
     assert (pair.chosen, pair.rejected) == ("first(a)", "third")
