@@ -201,6 +201,8 @@ def finish(loop: "PpoLoop", evaluator: "HeldOutEvaluator", begun_with: Path, har
             "rollouts": loop.round * loop.config.rollouts,
             "seconds": round(loop.elapsed, 1),
             "ended early": harm or None,
+            "held-out reward before": round(evaluator.before["reward"], 5),
+            "standard deviation of reward before": round(found.deviation, 5),
             **{f"held-out {name}": round(value, 5) for name, value in found.figures.items()},
         },
         "before": evaluator.before,

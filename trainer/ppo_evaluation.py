@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import pstdev
 from typing import Any
 
 from tokenizers import Tokenizer
 
 from lsp_server.engines import StopRule
 from trainer.heldout import HeldOut, bits_per_byte, sum_nats
-from trainer.intervals import Figure
+from trainer.intervals import Figure, ratio_figure
 from trainer.objective import Objective
 from trainer.pipeline import write_record, write_whole
 from trainer.probes import Lines, find_harm, judge, measure_changes, measure_probes
@@ -59,7 +60,9 @@ class Comparison:
 
     figures: dict[str, float]
     changes: dict[str, Figure]
-    """Of the figures that completions have one by one."""
+    """Of the reward, and of the figures that completions have one by one."""
+    deviation: float
+    """Standard deviation of the completions' rewards before."""
     warnings: tuple[str, ...]
     """Bad signs that became more common, and a length that drifted."""
 
@@ -111,11 +114,28 @@ class HeldOutEvaluator:
         ]
         write_whole(samples, "".join(json.dumps(row) + "\n" for row in rows))
         repositories = [start.repo for start in self._task.starts]
+        changes = measure_changes(first, after.completions, repositories)
         return Comparison(
             figures=after.figures,
-            changes=measure_changes(first, after.completions, repositories),
+            changes=changes | change_of_reward(before, after.scores, repositories),
+            deviation=pstdev(known)
+            if (known := [t for t in before.totals if t is not None])
+            else 0,
             warnings=judge(self.before, after.figures).warnings,
         )
+
+
+def change_of_reward(before: Scores, after: Scores, groups: Sequence[str]) -> dict[str, Figure]:
+    """`reward`: by how much it rose, over the completions that have one before and after."""
+    known = [
+        (new - old, group)
+        for old, new, group in zip(before.totals, after.totals, groups, strict=True)
+        if old is not None and new is not None
+    ]
+    if not known:
+        return {}
+    rises, their_groups = zip(*known, strict=True)
+    return {"reward": ratio_figure(rises, [1.0] * len(rises), their_groups, 0)}
 
 
 def evaluate(task: HeldOutTask, model: Any) -> Evaluation:

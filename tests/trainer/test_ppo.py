@@ -52,6 +52,7 @@ def test_it_leaves_weights_samples_and_figures(inputs: dict[str, Path], tmp_path
     assert {"truth", "before", "after", "reward_before", "reward_after"} <= samples[0].keys()
     summary = json.loads((tmp_path / "training.json").read_text())
     assert summary["figures"]["rollouts"] == 16
+    assert {"reward", "valid", "exact"} <= summary["changes"].keys()
     for name, change in summary["changes"].items():
         found = summary["after"][name] - summary["before"][name]
         assert change["value"] == pytest.approx(found), name
