@@ -15,17 +15,13 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from lsp_server.feedback.database import database_path
+from lsp_server.feedback.database import SCHEMA, TABLE, database_path
 from lsp_server.prompt import Parts
 from trainer.errors import PreferenceError
 from trainer.preference import Preference, Row, Unused, prompt_group
 from trainer.preference_material import Material
 
 NAME = "feedback"
-TABLE = "suggestions"
-SCHEMA = 1
-"""`user_version` of the databases that are read."""
-
 COLUMNS = ("path", "prefix", "suffix", "text", "shown", "probability") + (
     "outcome",
     "ending",

@@ -13,9 +13,9 @@ ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "transformers", "datasets", "accelerate", "trl", "pandas", "trainer", "pyarrow"}
 SHARED = (
     *("prompt", "stopping", "syntax", "filters", "errors", "engines"),
-    *("bundle", "manifest", "onnx_file"),
+    *("bundle", "manifest", "onnx_file", "feedback"),
 )
-"""Modules of the server that the trainer may use: what both sides agree on, bundle and engine."""
+"""Modules of the server that the trainer may use: what both sides agree on."""
 
 
 def imported_modules(path: Path) -> set[str]:

@@ -1,6 +1,7 @@
 """Engines side by side: processes of Lory's own engine, one that is missing, two that fail."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -106,10 +107,10 @@ def test_an_engine_that_hangs_is_ended_after_the_timeout(
     link = PeerLink("lory", 1, Place(small_bundle, tmp_path, 60.0))
     try:
         assert link.greet().version
-        impatient = link
-        impatient._timeout = 0.0
+        link._process.send_signal(signal.SIGSTOP)
+        link._timeout = 0.1
         with pytest.raises(PeerDied, match="ended with code -9"):
-            impatient.write(Order([7] * 200, 50))
+            link.write(Order([7] * 200, 50))
     finally:
         link.close()
 
