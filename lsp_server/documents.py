@@ -99,6 +99,15 @@ class TextDocument:
         self.lines[first : last + 1] = pieces
         return Change(first, last + 1 - first, len(pieces)), splice
 
+    def take(self, edit: Edit | str) -> tuple[Change | None, Splice]:
+        """Apply an edit, or a new whole text, of which no change of lines is known."""
+        if isinstance(edit, Edit):
+            return self.apply(edit)
+        end = len(self.lines) - 1, len(self.lines[-1])
+        splice = Splice((0, 0), end, self.text, edit)
+        self.replace(edit)
+        return None, splice
+
     def _between(self, start: Point, end: Point) -> str:
         (first, left), (last, right) = start, end
         if first == last:
@@ -209,31 +218,22 @@ class Documents:
 
         What each did to the text.
         """
+        if (held := self._held.get(uri)) is not None:
+            for edit in edits:
+                held.take(edit)
         document = self._documents.get(uri)
-        done: list[Splice] = []
         if document is None:
-            self._edit_held(uri, edits)
-            return done
+            return []
         document.revision += 1
+        done: list[Splice] = []
         for edit in edits:
-            if isinstance(edit, str):
-                end = len(document.lines) - 1, len(document.lines[-1])
-                done.append(Splice((0, 0), end, document.text, edit))
-                document.replace(edit)
+            change, splice = document.take(edit)
+            if change is None:
                 self.edited.drop(uri)
             else:
-                change, splice = document.apply(edit)
                 self.edited.record(uri, change)
-                done.append(splice)
+            done.append(splice)
         return done
-
-    def _edit_held(self, uri: str, edits: Iterable[Edit | str]) -> None:
-        if (document := self._held.get(uri)) is not None:
-            for edit in edits:
-                if isinstance(edit, str):
-                    document.replace(edit)
-                else:
-                    document.apply(edit)
 
 
 def split_lines(text: str) -> list[str]:
