@@ -33,9 +33,9 @@ from trainer.starts import Start, StartsWanted, cursor_starts, opening_starts
 from trainer.tuning_config import PpoConfig, RewardSpec
 
 if TYPE_CHECKING:
-    from trainer.ppo_evaluation import HeldOutEvaluator
+    from trainer.ppo_evaluation import HeldOutEvaluator, HeldOutTask
     from trainer.ppo_loop import PpoLoop
-    from trainer.reward_pool import PoolLimits
+    from trainer.reward_pool import PoolLimits, RewardPool
 
 PATH_TOKENS = 32
 SUFFIX_SHARE = 0.25
@@ -55,9 +55,8 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
     from trainer.batches import Batches
     from trainer.model import load, newest_weights
     from trainer.policy import Policy
-    from trainer.ppo_evaluation import HeldOutEvaluator, HeldOutTask
+    from trainer.ppo_evaluation import HeldOutEvaluator
     from trainer.ppo_loop import PpoLoop, PpoParts
-    from trainer.probes import Lines
     from trainer.reward_pool import RewardPool
 
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
@@ -67,15 +66,7 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
     check_context(config, model.config.max_position_embeddings)
     starts = find_starts(config, tokenizer, inputs["dedup"] / "train", heldout=False)
     with RewardPool(own_model(config.rewards, inputs), pool_limits(config)) as scorer:
-        task = HeldOutTask(
-            tokenizer=tokenizer,
-            starts=find_starts(config, tokenizer, inputs["dedup"] / "heldout", heldout=True),
-            stop=partial(stop_rule, config),
-            max_tokens=config.max_tokens,
-            scorer=scorer,
-            blocks=read_blocks(config, inputs["packing"]),
-            lines=Lines(exact_points=config.exact_points, bits_share=config.bits_share),
-        )
+        task = heldout_task(config, inputs, tokenizer, scorer)
         with accelerator.main_process_first():  # the others read what it has measured
             evaluator = HeldOutEvaluator(task, out / "before.json", model)
         reference = copy.deepcopy(model).requires_grad_(False).eval()
@@ -121,6 +112,24 @@ def pool_limits(config: PpoConfig) -> "PoolLimits":
         workers=config.reward_workers,
         call_seconds=config.reward_seconds,
         skipped_share=config.skipped_share,
+    )
+
+
+def heldout_task(
+    config: PpoConfig, inputs: Inputs, tokenizer: Tokenizer, scorer: "RewardPool"
+) -> "HeldOutTask":
+    """What every evaluation completes and measures."""
+    from trainer.ppo_evaluation import HeldOutTask
+    from trainer.probes import Lines
+
+    return HeldOutTask(
+        tokenizer=tokenizer,
+        starts=find_starts(config, tokenizer, inputs["dedup"] / "heldout", heldout=True),
+        stop=partial(stop_rule, config),
+        max_tokens=config.max_tokens,
+        scorer=scorer,
+        blocks=read_blocks(config, inputs["packing"]),
+        lines=Lines(exact_points=config.exact_points, bits_share=config.bits_share),
     )
 
 

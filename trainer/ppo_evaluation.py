@@ -113,14 +113,13 @@ class HeldOutEvaluator:
             for row, (old, new) in enumerate(zip(first, after.completions, strict=True))
         ]
         write_whole(samples, "".join(json.dumps(row) + "\n" for row in rows))
+        known = [total for total in before.totals if total is not None]
         repositories = [start.repo for start in self._task.starts]
         changes = measure_changes(first, after.completions, repositories)
         return Comparison(
             figures=after.figures,
             changes=changes | change_of_reward(before, after.scores, repositories),
-            deviation=pstdev(known)
-            if (known := [t for t in before.totals if t is not None])
-            else 0,
+            deviation=pstdev(known) if known else 0.0,
             warnings=judge(self.before, after.figures).warnings,
         )
 

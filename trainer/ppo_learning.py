@@ -11,6 +11,7 @@ from torch import Tensor
 
 from trainer.blocks import Rows
 from trainer.objective import IGNORED, Objective, next_tokens
+from trainer.optimizer import set_rates
 from trainer.policy import Policy
 from trainer.ppo_math import forward_kl, whiten
 from trainer.ppo_round import Experience, losses_of
@@ -67,10 +68,8 @@ class Learner:
     def __init__(self, config: PpoConfig, policy: Policy, accelerator: Any, anchor: Anchor) -> None:
         self.config, self.policy, self.accelerator = config, policy, accelerator
         self.anchor = anchor
-        groups = [
-            {"params": policy.model.parameters(), "lr": config.learning_rate},
-            {"params": policy.value.parameters(), "lr": config.value_learning_rate},
-        ]
+        peaks = (policy.model, config.learning_rate), (policy.value, config.value_learning_rate)
+        groups = [{"params": part.parameters(), "lr": peak, "peak": peak} for part, peak in peaks]
         self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.0)
         self.parallel = accelerator.prepare_model(policy)
 
@@ -120,23 +119,17 @@ class Learner:
                 # Parallel processes average their gradients; those of a sum are wanted.
                 torch.autograd.backward(losses.total * world)
             sums.update({name: float(f) * world for name, f in losses.figures.items()})
-        self.set_rates(number)
+        set_rates([self.optimizer], self.rate_factor(number))
         norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         return {**sums, "grad_norm": float(norm), "steps": 1}
 
-    def set_rates(self, number: int) -> None:
-        """Set the learning rates of an optimizer step."""
+    def rate_factor(self, number: int) -> float:
+        """Factor on the peak learning rates in an optimizer step."""
         config = self.config
         steps = config.rounds * config.epochs * config.minibatches
-        factor = rate_factor("wsd", number, number / steps, config.warmup_steps, config.decay_share)
-        for group, peak in zip(
-            self.optimizer.param_groups,
-            (config.learning_rate, config.value_learning_rate),
-            strict=True,
-        ):
-            group["lr"] = peak * factor
+        return rate_factor("wsd", number, number / steps, config.warmup_steps, config.decay_share)
 
     def hold(self, number: int) -> float:
         """Add the gradient of the anchor's loss on this process's blocks of a step; gives it.

@@ -84,7 +84,7 @@ def look_back(
     given_B = torch.full(own_B.shape, torch.nan, device=own_B.device)
     earned = torch.tensor([torch.nan if s is None else s for s in scores]).to(given_B)
     if config.baseline == "others":
-        earned = ppo_math.beside_others(earned, config.rollouts_per_prompt)
+        earned = ppo_math.beside_others(earned, rollouts.written.copies)
     given_B[own_B] = earned
     scored_BT = own_BT & ~given_B.isnan()[:, None]
     ratio_BT = ppo_math.log_ratio(then.logprobs_BT, reference_BT, scored_BT)

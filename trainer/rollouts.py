@@ -135,20 +135,20 @@ def write_rollouts(
     texts = [OpenText(tokenizer, stop) for stop in stops for _ in range(sampling.copies)]
     ids_BT = torch.full((len(texts), sampling.max_tokens), int(Sentinel.PAD), device=model.device)
     mask_BT = torch.zeros_like(ids_BT, dtype=torch.bool)
-    rows_R = torch.arange(len(texts), device=model.device)  # those that are still read
+    rows = list(range(len(texts)))  # those that are still read
     for t in range(sampling.max_tokens):
-        open_R = torch.tensor([texts[row].stop is None for row in rows_R], device=model.device)
+        open_R = torch.tensor([texts[row].stop is None for row in rows], device=model.device)
         if not open_R.any():
             break
-        if open_R.sum() <= len(rows_R) * OPEN_SHARE:
+        if open_R.sum() <= len(rows) * OPEN_SHARE:
             step.keep(open_R)
-            rows_R, open_R = rows_R[open_R], open_R[open_R]
+            rows, open_R = [row for row in rows if texts[row].stop is None], open_R[open_R]
         if t:
-            step.advance(ids_BT[rows_R, t - 1], mask_BT[rows_R, t - 1])
+            step.advance(ids_BT[rows, t - 1], mask_BT[rows, t - 1])
         next_R = draw(step.logits_BV, sampling)
-        ids_BT[rows_R, t] = torch.where(open_R, next_R, int(Sentinel.PAD))
-        mask_BT[rows_R, t] = open_R
-        for row, token in zip(rows_R.tolist(), ids_BT[rows_R, t].tolist(), strict=True):
+        ids_BT[rows, t] = torch.where(open_R, next_R, int(Sentinel.PAD))
+        mask_BT[rows, t] = open_R
+        for row, token in zip(rows, ids_BT[rows, t].tolist(), strict=True):
             texts[row].add(token)
     model.train(training)
     written = Written(padded, sampling.copies, ids_BT, mask_BT)
