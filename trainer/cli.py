@@ -1,7 +1,6 @@
 """Command line of the trainer: takes a stage, a recipe and a run folder, gives that stage done."""
 
 import errno
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
@@ -22,6 +21,7 @@ from trainer.pipeline import (
     stages_of,
     write_whole,
 )
+from trainer.processor import prepare_process
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -56,8 +56,7 @@ class ReportOrder:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point `lory-train`: exit status 0 done, 2 explained in one line, 130 interrupted."""
-    # Before torch loads: threads that spin while they wait cost a shared machine most of its speed.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    prepare_process()
     try:
         words = sys.argv[1:] if arguments is None else arguments
         report(parse_report(words) if words[:1] == [REPORT] else parse(words))

@@ -144,7 +144,7 @@ class PackingConfig:
         require(self.block_tokens >= 64, "packing.block_tokens", "at least 64", self.block_tokens)
 
 
-Preset = Literal["gpt2-124m", "tiny", "10m", "25m", "45m"]
+Preset = Literal["gpt2-124m", "tiny", "6m", "10m", "25m", "45m"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +185,9 @@ class PretrainConfig:
     decay_share: float = 0.4
     """wsd: last share of the steps, over which the rate falls linearly to zero."""
     clip_norm: float = 1.0
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Of matrix products. auto: bf16 on an accelerator; on a processor the one that it multiplies
+    faster in, as measured in the first sitting."""
     compile: bool = False
     key_tokens: list[str] = field(default_factory=list)
     """The article's key-token weighted loss: more of these, more weight; empty is off."""

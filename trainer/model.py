@@ -32,6 +32,7 @@ class LlamaShape:
 
 LLAMA_SHAPES = {
     "tiny": LlamaShape(hidden=128, layers=4, heads=2, kv_heads=1, intermediate=344),
+    "6m": LlamaShape(hidden=256, layers=6, heads=4, kv_heads=2, intermediate=688),
     "10m": LlamaShape(hidden=256, layers=8, heads=4, kv_heads=2, intermediate=688),
     "25m": LlamaShape(hidden=384, layers=12, heads=6, kv_heads=2, intermediate=1024),
     "45m": LlamaShape(hidden=512, layers=12, heads=8, kv_heads=2, intermediate=1536),

@@ -14,7 +14,6 @@ Runs alone, or in every process of `accelerate launch`.
 import copy
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -29,6 +28,7 @@ from lsp_server.prompt import Budget, load_tokenizer
 from lsp_server.stopping import end_of_line
 from trainer.checks import require
 from trainer.pipeline import Inputs, write_record
+from trainer.processor import prepare_process
 from trainer.starts import Start, StartsWanted, cursor_starts, opening_starts
 from trainer.tuning_config import PpoConfig, RewardSpec
 
@@ -48,7 +48,7 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
     Raises RewardError for rewards that cannot be had, CorpusError without text to start in,
     RecipeError where prompts are longer than the model's context, StageError after an orderly stop.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads its threads
+    prepare_process()
     import torch
     from accelerate import Accelerator
 

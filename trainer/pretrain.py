@@ -7,15 +7,13 @@
     training.json    steps, tokens, seconds, sittings, held-out bits per byte, size, hardware
 
 Runs alone, or in every process that `torchrun` or `accelerate launch` starts. OMP_NUM_THREADS sets
-the threads; OMP_WAIT_POLICY is set to passive unless given, since waiting threads that spin cost
-several times the speed as soon as anything else uses a core.
+the threads.
 """
 
 import json
-import os
 import platform
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from lsp_server.prompt import encode, load_tokenizer
 from trainer.checks import require
 from trainer.config import PretrainConfig
 from trainer.pipeline import Inputs
+from trainer.processor import Precision, fastest_precision, prepare_process
 
 SITTINGS = "sittings.jsonl"
 
@@ -32,7 +31,7 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
 
     Raises StageError after an orderly stop, CheckpointError where one cannot be written or read.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads its threads
+    prepare_process()
     import torch
     from accelerate import Accelerator
 
@@ -53,6 +52,7 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
     data = read_data(config, inputs, model.config.max_position_embeddings)
     if accelerator.device.type == "cpu":
         use_chunked_attention(model)
+    config = replace(config, precision=settle_precision(config, accelerator, out))
     loop = TrainingLoop(config, data, model, accelerator, out)
     if accelerator.is_main_process:
         note_sitting(loop)
@@ -115,6 +115,33 @@ def key_token_ids(config: PretrainConfig, tokenizer_file: Path) -> list[int]:
     return [found[0] for found in ids]
 
 
+def settle_precision(config: PretrainConfig, accelerator: Any, out: Path) -> Precision:
+    """The precision that the settings name; for `auto`, that of the run's first sitting.
+
+    All processes get the first one's answer: a resumed run, or one of several processes, would be
+    another run if each timed for itself.
+    """
+    from accelerate.utils import broadcast_object_list
+
+    if config.precision != "auto":
+        return config.precision
+    if accelerator.device.type != "cpu":
+        return "bf16"
+    noted: list[Precision] = [first_precision(out) or fastest_precision()]
+    broadcast_object_list(noted)
+    return noted[0]
+
+
+def first_precision(out: Path) -> Precision | None:
+    """What the first sitting of the run in `out` settled on; None before it."""
+    if not (out / SITTINGS).exists():
+        return None
+    first = (out / SITTINGS).read_text(encoding="utf-8").splitlines()[0]
+    settings: dict[str, Any] = json.loads(first)["settings"]
+    precision: Precision = settings["precision"]
+    return precision
+
+
 def note_sitting(loop: Any) -> None:
     """Add a line to `sittings.jsonl`: where this sitting starts, and with which settings."""
     line = {"step": loop.step, "elapsed": loop.elapsed, "settings": asdict(loop.config)}
@@ -149,6 +176,7 @@ def write_summary(loop: Any, bits: float) -> None:
         "bits_per_byte": bits,
         "parameters": parameters,
         "flops": work,
+        "precision": loop.config.precision,
         "hardware": f"{loop.accelerator.num_processes} x {hardware}",
         "mfu": work / loop.elapsed / peak / loop.accelerator.num_processes
         if peak and work

@@ -9,7 +9,6 @@ A sequence regression on the policy's trunk. Learns from pairs by trl's RewardTr
 labelled text, as a regression on numbers or a classification of 0 and 1.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from trainer.checks import require
 from trainer.errors import RewardError
 from trainer.pipeline import Inputs, process_rank, write_record
 from trainer.preference import Label, Preference, read_labels, read_pairs
+from trainer.processor import prepare_process
 from trainer.reward_figures import describe_classes, describe_numbers, describe_pairs
 from trainer.reward_model import FACTS
 from trainer.reward_rows import PairRows, RewardLayout, cut_share
@@ -49,7 +49,7 @@ def run(config: RewardConfig, inputs: Inputs, out: Path) -> None:
     from, RecipeError where the context is longer than the model's, StageError after an orderly
     stop.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads its threads
+    prepare_process()
     from trainer.model import newest_weights
     from trainer.reward_scores import build_scorer
     from trainer.tuning_loop import check_settings, train

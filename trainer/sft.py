@@ -7,7 +7,6 @@
 The loss is on the answers alone. Runs alone, or in every process of `accelerate launch`.
 """
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from lsp_server.prompt import load_tokenizer
 from trainer.checks import require
 from trainer.errors import CorpusError
 from trainer.pipeline import Inputs, process_rank, write_record
+from trainer.processor import prepare_process
 from trainer.sft_samples import Drawn, Sample, Sampler, count_samples
 from trainer.tuning_config import SftConfig
 
@@ -30,7 +30,7 @@ def run(config: SftConfig, inputs: Inputs, out: Path) -> None:
     Raises CorpusError where the documents give no samples, RecipeError where the context is longer
     than the model's, StageError after an orderly stop.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads its threads
+    prepare_process()
     from trainer.model import load, newest_weights
     from trainer.sft_loss import answer_losses
     from trainer.tuning_loop import check_settings, train

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from trainer import pretrain
 from trainer.checkpoint import load_checkpoint, newest_checkpoint
 from trainer.config import ModelConfig, PretrainConfig
 from trainer.errors import CheckpointError, RecipeError, StageError
@@ -28,6 +29,7 @@ def settings(**values: Any) -> PretrainConfig:
         "steps": 8,
         "batch_tokens": 512,
         "micro_batch": 4,
+        "precision": "bf16",
         "warmup_steps": 2,
         "eval_every": 4,
         "eval_blocks": 6,
@@ -99,6 +101,17 @@ def test_every_sitting_leaves_the_settings_it_went_on_with(
     assert [sitting["settings"]["decay_share"] for sitting in sittings] == [0.4, 0.2]
     assert sittings[1]["elapsed"] > sittings[0]["elapsed"] == 0
     assert json.loads((tmp_path / "training.json").read_text())["sittings"] == 2
+
+
+def test_the_first_sitting_settles_the_precision_of_all(
+    packed_inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for steps, faster in ((2, "fp32"), (4, "bf16")):
+        monkeypatch.setattr(pretrain, "fastest_precision", lambda faster=faster: faster)
+        run(settings(precision="auto", steps=steps), packed_inputs, tmp_path)
+        assert json.loads((tmp_path / "training.json").read_text())["precision"] == "fp32"
+    lines = (tmp_path / "sittings.jsonl").read_text().splitlines()
+    assert [json.loads(line)["settings"]["precision"] for line in lines] == ["fp32", "fp32"]
 
 
 def test_gradient_accumulation_gives_the_gradient_of_the_whole_batch(
