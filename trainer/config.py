@@ -33,9 +33,7 @@ class SourcesConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require(
-            self.max_file_bytes > 0, "sources.max_file_bytes", "more than 0", self.max_file_bytes
-        )
+        require_at_least(1, "sources", self, "max_file_bytes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +85,8 @@ class DedupConfig:
 
     def __post_init__(self) -> None:
         require(0 < self.jaccard <= 1, "dedup.jaccard", "0..1", self.jaccard)
-        require(
-            0 < self.contaminated_share <= 1,
-            "dedup.contaminated_share",
-            "more than 0, at most 1",
-            self.contaminated_share,
-        )
+        share = self.contaminated_share
+        require(0 < share <= 1, "dedup.contaminated_share", "more than 0, at most 1", share)
         require(0 <= self.heldout_share < 1, "dedup.heldout_share", "0..1", self.heldout_share)
 
 
@@ -241,6 +235,10 @@ class EvaluateConfig:
     """A JSONL(.gz) file in HumanEval's columns, or a hub dataset's name; empty skips it."""
     infilling: list[str] = field(default_factory=list)
     """JSONL(.gz) files in HumanEval-Infilling's columns."""
+    safim: list[str] = field(default_factory=list)
+    """JSONL(.gz) files in SAFIM's columns."""
+    snippets: int = 0
+    """Of training text, and as many held out: how many does it write again by heart? 0 skips it."""
     problems: int = 0
     """Problems taken of each set, in seeded order; 0 for all."""
     samples: int = 10
@@ -260,12 +258,13 @@ class EvaluateConfig:
     def __post_init__(self) -> None:
         counts = ("cursors", "samples", "solution_tokens", "programs", "threads")
         require_at_least(1, "evaluate", self, *counts)
-        require_at_least(0, "evaluate", self, "problems", "temperature")
+        require_at_least(0, "evaluate", self, "problems", "temperature", "snippets")
         seconds = self.timeout_seconds
         require(seconds > 0, "evaluate.timeout_seconds", "more than 0", seconds)
         require(0 < self.top_p <= 1, "evaluate.top_p", "more than 0, at most 1", self.top_p)
-        names = [Path(name).name for name in self.infilling]
-        require(len(set(names)) == len(names), "evaluate.infilling", "different file names", names)
+        for key in ("infilling", "safim"):
+            names = [Path(name).name for name in getattr(self, key)]
+            require(len(set(names)) == len(names), f"evaluate.{key}", "different file names", names)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from trainer.config import EvaluateConfig
 from trainer.exported import find_graphs, hash_files
-from trainer.measures import measure_bits, measure_humaneval, measure_infilling, measure_lines
+from trainer.measures import measure_bits, measure_lines, measure_memory
 from trainer.model import newest_weights
 from trainer.parts import Measure, join_samples, measure_part, open_parts
 from trainer.pipeline import Inputs, write_record
+from trainer.program_measures import measure_humaneval, measure_infilling, measure_safim
 
 
 def run(config: EvaluateConfig, inputs: Inputs, out: Path) -> None:
@@ -45,8 +46,18 @@ def plan(config: EvaluateConfig, inputs: Inputs) -> dict[str, Measure]:
             measure = partial(measure_lines, config, graph, heldout, with_suffix)
             measures[f"lines-{name}-{graph.precision}"] = measure
     for file in config.infilling:
-        name = Path(file).name.partition(".")[0].removeprefix("humaneval_infilling_")
+        name = stem(file).removeprefix("humaneval_infilling_")
         measures[f"infilling-{name}"] = partial(measure_infilling, config, graphs[0], file)
+    for file in config.safim:
+        name = stem(file).removeprefix("safim_").removeprefix("python_")
+        measures[f"safim-{name}"] = partial(measure_safim, config, graphs[0], file)
     if config.humaneval:
         measures["humaneval"] = partial(measure_humaneval, config, graphs[0])
+    if config.snippets:
+        measures["memorised"] = partial(measure_memory, config, graphs[0], inputs)
     return measures
+
+
+def stem(file: str) -> str:
+    """A file's name up to its first dot."""
+    return Path(file).name.partition(".")[0]

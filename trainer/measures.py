@@ -1,41 +1,29 @@
 """The measurements of `evaluate`: takes settings and a model, gives the rows of one part each."""
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 from lsp_server.manifest import Measurement
+from lsp_server.prompt import decode
+from trainer.batches import read_report
+from trainer.blocks import open_rows
 from trainer.config import EvaluateConfig
 from trainer.cursors import Cursor, sample_cursors
 from trainer.document import read_documents
 from trainer.errors import CorpusError
 from trainer.exported import Graph, open_subject
-from trainer.intervals import Figure, mean_figure, pass_at_k, ratio_figure, share_figure
+from trainer.intervals import Figure, mean_figure, ratio_figure, share_figure
 from trainer.line_match import match_line
+from trainer.memorisation import GIVEN, WRITTEN, draw_snippets, is_reproduced
 from trainer.parts import write_samples
-from trainer.problems import Problem, load_problems
+from trainer.pipeline import Inputs
 from trainer.progress import watch
-from trainer.sandbox import Isolation, SandboxLimits, probe_isolation
-from trainer.solving import (
-    Sample,
-    Sampling,
-    Writer,
-    hole_writer,
-    judge_texts,
-    solution_writer,
-    write_texts,
-)
-
-PASS_AT = (1, 10, 100)
-"""The k of HumanEval's pass@k."""
 
 FEWEST_REPOSITORIES = 8
 """Fewer say nothing reliable about how repositories differ: intervals are then drawn over files."""
-
-GREEDY = Sampling(samples=1, temperature=0.0, top_p=1.0, seed=0)
 
 
 def percent(metric: str, figure: Figure, note: str) -> Measurement:
@@ -122,62 +110,34 @@ def group_cursors(cursors: Sequence[Cursor]) -> tuple[list[str], str]:
     return [f"{cursor.repo}/{cursor.path}" for cursor in cursors], "files"
 
 
-def measure_infilling(
-    config: EvaluateConfig, graph: Graph, file: str, folder: Path
+def measure_memory(
+    config: EvaluateConfig, graph: Graph, inputs: Inputs, folder: Path
 ) -> list[Measurement]:
-    """Share of holes whose greedy text passes the tests, served prompt and shipped graph."""
-    problems = load_problems(file, config.problems, config.seed)
-    isolation = probe_isolation()
+    """Share of snippets that it writes again by heart: of what it was trained on, and held out.
+
+    Raises CorpusError where the run trained on nothing, or there are no texts of that length.
+    """
+    block_tokens = read_report(inputs["packing"])["block_tokens"]
+    seen = json.loads((inputs["pretrain"] / "training.json").read_text())["tokens"] // block_tokens
+    rows = {
+        "training": open_rows(inputs["packing"] / "epoch-000.u16", block_tokens)[:seen],
+        "heldout": open_rows(inputs["packing"] / "heldout.u16", block_tokens),
+    }
     subject = open_subject(graph, config.threads)
-    writer = hole_writer(subject.engine, subject.tokenizer, subject.budget, config.solution_tokens)
-    samples = solve(config, isolation, writer, problems, GREEDY, folder)
-    origins = {problem.task_id: problem.origin for problem in problems}
-    figure = share_figure(
-        [sample.passed for sample in samples], [origins[sample.task_id] for sample in samples]
-    )
-    note = f"{graph}; greedy, holes in {len(set(origins.values()))} programs, {isolation}"
-    return [percent(f"infilling_pass@1/{folder.name.removeprefix('infilling-')}", figure, note)]
-
-
-def measure_humaneval(config: EvaluateConfig, graph: Graph, folder: Path) -> list[Measurement]:
-    """pass@k for each k up to the samples, left to right; intervals are drawn over problems."""
-    problems = load_problems(config.humaneval, config.problems, config.seed)
-    isolation = probe_isolation()
-    subject = open_subject(graph, config.threads)
-    writer = solution_writer(
-        subject.engine, subject.tokenizer, subject.budget, config.solution_tokens
-    )
-    sampling = Sampling(
-        samples=config.samples,
-        temperature=config.temperature,
-        top_p=config.top_p,
-        seed=config.seed,
-    )
-    samples = solve(config, isolation, writer, problems, sampling, folder)
-    passed = Counter(sample.task_id for sample in samples if sample.passed)
-    ids = [problem.task_id for problem in problems]
-    note = (
-        f"{graph}; {config.samples} samples a problem at temperature {config.temperature:g}, "
-        f"top_p {config.top_p:g}, {isolation}"
-    )
-    rows = []
-    for k in (k for k in PASS_AT if k <= config.samples):
-        shares = [pass_at_k(config.samples, passed[task_id], k) for task_id in ids]
-        rows.append(percent(f"humaneval_pass@{k}", mean_figure(shares, ids, config.seed), note))
-    return rows
-
-
-def solve(
-    config: EvaluateConfig,
-    isolation: Isolation,
-    writer: Writer,
-    problems: Sequence[Problem],
-    sampling: Sampling,
-    folder: Path,
-) -> list[Sample]:
-    """Write all samples, run their programs, keep both in the part's samples."""
-    texts = write_texts(writer, problems, sampling, folder)
-    limits = SandboxLimits(wall_seconds=config.timeout_seconds)
-    samples = judge_texts(problems, texts, limits, isolation, config.programs)
-    write_samples(folder, [asdict(sample) for sample in samples])
-    return samples
+    found, samples = [], []
+    for kind, some in rows.items():
+        snippets = draw_snippets(some, config.snippets, config.seed)
+        if not snippets:
+            raise CorpusError(
+                f"evaluate.snippets: expected {kind} text of {GIVEN + WRITTEN} tokens, found none; "
+                "set it to 0, or train on longer documents"
+            )
+        shown = watch(snippets, f"memorised {kind}", len(snippets))
+        same = [is_reproduced(subject, snippet) for snippet in shown]
+        figure = share_figure(same, range(len(same)))
+        note = f"{graph}; {GIVEN} tokens given, the {WRITTEN} after them written to the letter"
+        found.append(percent(f"memorised/{kind}", figure, note))
+        texts = [decode(subject.tokenizer, snippet) for snippet in snippets]
+        samples += [{"kind": kind, "text": t, "same": s} for t, s in zip(texts, same, strict=True)]
+    write_samples(folder, samples)
+    return found

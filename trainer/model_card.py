@@ -136,7 +136,20 @@ def limits_section(facts: CardFacts) -> str:
         "calls and idioms; it does not write programs. The longer the text, the worse it gets, and "
         "libraries that are rare in its data come out badly.\n"
         "- Docstrings, comments and other natural language are weaker than code.\n"
-        "- A short verbatim copy of training text is possible; long ones were not looked for."
+        f"- {memory_sentence(facts.evaluation)}"
+    )
+
+
+def memory_sentence(evaluation: tuple[Measurement, ...]) -> str:
+    """What is known of verbatim copies."""
+    found = {row.metric: row for row in evaluation}
+    if "memorised/training" not in found:
+        return "A verbatim copy of training text is possible; nobody looked for any."
+    trained, fresh = found["memorised/training"], found["memorised/heldout"]
+    return (
+        f"Verbatim copies: given 50 tokens of its training text it writes the next 50 to the "
+        f"letter in {trained.value:.2g} % of {trained.n:,} cases; of text that it never saw, in "
+        f"{fresh.value:.2g} %."
     )
 
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from trainer.errors import SourceError
 
@@ -16,6 +16,32 @@ FILE_ENDINGS = (".jsonl", ".jsonl.gz")
 
 SOLUTION_ENDS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 """Where the function that HumanEval asks for is over (Chen et al. 2021)."""
+
+
+class Task(Protocol):
+    """Code with a hole, and a program that tells whether a completion is right."""
+
+    @property
+    def task_id(self) -> str:
+        """Name, different for each task of a set."""
+
+    @property
+    def prompt(self) -> str:
+        """What stands before the hole."""
+
+    @property
+    def suffix(self) -> str:
+        """What stands after it."""
+
+    @property
+    def in_line(self) -> bool:
+        """Whether the hole ends with its line at the latest."""
+
+    def program(self, completion: str) -> str:
+        """A program that ends without error if the completion is right."""
+
+
+AnyTask = TypeVar("AnyTask", bound=Task)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +53,11 @@ class Problem:
     suffix: str
     test: str
     entry_point: str
+
+    @property
+    def in_line(self) -> bool:
+        """No: a hole of these sets may run over any lines, and only the end token ends it."""
+        return False
 
     @property
     def origin(self) -> str:
@@ -46,18 +77,17 @@ def end_of_solution(text: str) -> int | None:
     return min(found, default=None)
 
 
-def end_of_hole(text: str) -> int | None:
-    """Stop rule of a hole whose text may run over any lines: only the end token ends it."""
-    return None
-
-
 def load_problems(name: str, count: int, seed: int) -> list[Problem]:
     """The problems of a file, or of the test split of a hub dataset; `count` of them, 0 for all.
 
     Which ones are taken depends on `seed` and their ids alone; they keep their order. Raises
     SourceError where there is no such set, or it lacks a column.
     """
-    problems = [read_problem(name, row) for row in read_rows(name)]
+    return take(name, [read_problem(name, row) for row in read_rows(name)], count, seed)
+
+
+def take(name: str, problems: list[AnyTask], count: int, seed: int) -> list[AnyTask]:
+    """`count` of the problems of the set `name`, 0 for all; SourceError where it has none."""
     if not problems:
         raise SourceError(f"{name}: expected problems, found none; check the file")
     if not count:

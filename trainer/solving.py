@@ -13,8 +13,9 @@ from tokenizers import Tokenizer
 
 from lsp_server.engines import Engine, Limits, StopRule
 from lsp_server.prompt import Budget, Prompt, build
+from lsp_server.stopping import Shape, rule_for
 from trainer.pipeline import write_whole
-from trainer.problems import Problem, draw, end_of_hole, end_of_solution
+from trainer.problems import Task, draw, end_of_solution
 from trainer.progress import watch
 from trainer.prompts import left_to_right
 from trainer.sandbox import Isolation, SandboxLimits, Verdict, run_programs
@@ -62,8 +63,8 @@ class Writer:
     """An engine with the prompt and stop rule of one kind of problem."""
 
     engine: Engine
-    to_prompt: Callable[[Problem], Prompt]
-    stop: StopRule
+    to_prompt: Callable[[Task], Prompt]
+    to_stop: Callable[[Task], StopRule]
     max_tokens: int
 
 
@@ -71,24 +72,29 @@ def hole_writer(engine: Engine, tokenizer: Tokenizer, budget: Budget, tokens: in
     """Fills holes with the served prompt; a hole is given at most a quarter of the context."""
     room = replace(budget, path=0, completion=min(tokens, budget.context // 4))
 
-    def to_prompt(problem: Problem) -> Prompt:
+    def to_prompt(problem: Task) -> Prompt:
         return build(tokenizer, "", problem.prompt, problem.suffix, room)
 
     return Writer(engine, to_prompt, end_of_hole, room.completion)
+
+
+def end_of_hole(problem: Task) -> StopRule:
+    """The end of the hole's line where it lies in one; else only the end token ends it."""
+    return rule_for(Shape.LINE) if problem.in_line else lambda _text: None
 
 
 def solution_writer(engine: Engine, tokenizer: Tokenizer, budget: Budget, tokens: int) -> Writer:
     """Goes on left to right from the problem's text, for at most half the context."""
     room = replace(budget, path=0, suffix=0, completion=min(tokens, budget.context // 2))
 
-    def to_prompt(problem: Problem) -> Prompt:
+    def to_prompt(problem: Task) -> Prompt:
         return left_to_right(tokenizer, "", problem.prompt, room)
 
-    return Writer(engine, to_prompt, end_of_solution, room.completion)
+    return Writer(engine, to_prompt, lambda _problem: end_of_solution, room.completion)
 
 
 def write_texts(
-    writer: Writer, problems: Sequence[Problem], sampling: Sampling, folder: Path
+    writer: Writer, problems: Sequence[Task], sampling: Sampling, folder: Path
 ) -> list[Text]:
     """Every sample of every problem; those that `folder` has already are not written again."""
     path = folder / TEXTS
@@ -105,11 +111,11 @@ def write_texts(
     return list(written.values())
 
 
-def write_text(writer: Writer, problem: Problem, sampling: Sampling, sample: int) -> Text:
+def write_text(writer: Writer, problem: Task, sampling: Sampling, sample: int) -> Text:
     """One sample; its seed comes from the run's, the problem and the sample's number."""
     limits = Limits(
         max_tokens=writer.max_tokens,
-        stop=writer.stop,
+        stop=writer.to_stop(problem),
         temperature=sampling.temperature,
         top_p=sampling.top_p,
         seed=draw(sampling.seed, problem.task_id, sample),
@@ -127,7 +133,7 @@ def read_texts(path: Path) -> Iterator[Text]:
 
 
 def judge_texts(
-    problems: Sequence[Problem],
+    problems: Sequence[Task],
     texts: Sequence[Text],
     limits: SandboxLimits,
     isolation: Isolation,

@@ -28,6 +28,16 @@ PROBLEMS = [
     for number in range(3)
 ]
 
+PRINTED = [
+    {
+        "task_id": f"block_{number}",
+        "eval_prompt": "x = int(input())\n{{completion}}\nprint(x)\n",
+        "ground_truth": "x += 1",
+        "unit_tests": [{"input": "1", "output": ["2"]}],
+    }
+    for number in range(3)
+]
+
 
 @pytest.fixture(scope="module")
 def inputs(
@@ -41,6 +51,7 @@ def inputs(
     with TextStore(exported_run["dedup"] / "heldout", out / "heldout.texts") as texts:
         segmenter = Segmenter(small_tokenizer, config)
         report = pack(segmenter, texts, out / "heldout.u16", HELDOUT_EPOCH, 3000)
+        pack(segmenter, texts, out / "epoch-000.u16", 0, 3000)
     packing = {"block_tokens": config.block_tokens, "heldout": report}
     (out / "packing.json").write_text(json.dumps(packing))
     return {**exported_run, "packing": out}
@@ -50,13 +61,20 @@ def inputs(
 def config(tmp_path_factory: pytest.TempPathFactory) -> EvaluateConfig:
     folder = tmp_path_factory.mktemp("problems")
     holes = [{**problem, "suffix": "    return x\n"} for problem in PROBLEMS]
-    for name, rows in (("humaneval", PROBLEMS), ("humaneval_infilling_line", holes)):
+    sets = {
+        "humaneval": PROBLEMS,
+        "humaneval_infilling_line": holes,
+        "safim_python_block": PRINTED,
+    }
+    for name, rows in sets.items():
         text = "".join(json.dumps(row) + "\n" for row in rows)
         (folder / f"{name}.jsonl").write_text(text)
     return EvaluateConfig(
         cursors=6,
         humaneval=str(folder / "humaneval.jsonl"),
         infilling=[str(folder / "humaneval_infilling_line.jsonl")],
+        safim=[str(folder / "safim_python_block.jsonl")],
+        snippets=5,
         samples=10,
         solution_tokens=8,
     )
@@ -93,8 +111,11 @@ def test_every_figure_has_its_interval(evaluated: Path) -> None:
         "line_exact_match/left_to_right/fp32",
         "line_similarity/left_to_right/fp32",
         "infilling_pass@1/line",
+        "safim_pass@1/block",
         "humaneval_pass@1",
         "humaneval_pass@10",
+        "memorised/training",
+        "memorised/heldout",
     ]
     for row in rows:
         assert row["low"] <= row["value"] <= row["high"], row
@@ -160,7 +181,7 @@ def test_a_run_that_was_killed_before_its_last_part_gives_the_same_table(
 def test_without_problem_sets_only_bits_and_lines_are_measured(
     config: EvaluateConfig, inputs: Mapping[str, Path]
 ) -> None:
-    plan = evaluate.plan(replace(config, humaneval="", infilling=[]), inputs)
+    plan = evaluate.plan(replace(config, humaneval="", infilling=[], safim=[], snippets=0), inputs)
     assert [name.partition("-")[0] for name in plan] == ["bits"] + ["lines"] * 4
 
 

@@ -25,7 +25,8 @@ def test_gpt2_of_the_article_has_its_124_242_432_parameters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("preset", "millions"), [("tiny", 2.8), ("6m", 8.5), ("10m", 10.0), ("25m", 25.2), ("45m", 44.6)]
+    ("preset", "millions"),
+    [("tiny", 2.8), ("6m", 8.5), ("10m", 10.0), ("25m", 25.2), ("45m", 44.6)],
 )
 def test_a_llama_preset_has_its_size_and_its_parts(preset: Any, millions: float) -> None:
     model = meta_model(ModelConfig(preset=preset, context=512), 16_384)
