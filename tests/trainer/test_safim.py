@@ -12,7 +12,7 @@ from trainer.sandbox import SandboxLimits, Verdict, probe_isolation, run_program
 
 SUMS = {
     "task_id": "block_0",
-    "eval_prompt": "import sys\r\na, b = map(int, input().split())\r\n{{completion}}\r\nprint(c)\r\n",
+    "eval_prompt": "import sys\r\na, b = map(int, input().split())\r\n{{completion}}\r\nprint(c)\n",
     "ground_truth": "c = a + b",
     "unit_tests": [
         {"input": "1 2\n", "output": ["3", "3.0"]},
