@@ -52,6 +52,7 @@ class ReportOrder:
 
     run: Path
     out: Path
+    beside: tuple[Path, ...] = ()
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -91,7 +92,8 @@ def report(order: Order | ReportOrder) -> None:
     if isinstance(order, ReportOrder):
         from trainer.report import write_report
 
-        sys.stderr.write(f"lory-train: report written to {write_report(order.run, order.out)}\n")
+        page = write_report(order.run, order.out, order.beside)
+        sys.stderr.write(f"lory-train: report written to {page}\n")
         return
     keep_recipe(order)
     if order.command == "all":
@@ -154,7 +156,8 @@ def parse_report(arguments: Sequence[str]) -> ReportOrder:
         chosen = build_parser()[0].parse_args(list(arguments))[REPORT]
     except ArgumentError as exc:
         raise RecipeError(" ".join(str(exc).split())) from exc
-    return ReportOrder(Path(chosen.run), Path(chosen.out or Path(chosen.run) / REPORT))
+    out = Path(chosen.out or Path(chosen.run) / REPORT)
+    return ReportOrder(Path(chosen.run), out, tuple(map(Path, chosen.beside)))
 
 
 def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
@@ -180,6 +183,10 @@ def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
     sub = ArgumentParser(exit_on_error=False, description="A page of what a run has measured.")
     sub.add_argument("run", help="folder of the run")
     sub.add_argument("--out", default="", help="folder of the page; RUN/report by default")
+    beside = (
+        "runs that trained for other lengths: what would more training bring?"
+    )
+    sub.add_argument("--beside", nargs="*", default=[], help=beside)
     commands.add_subcommand(REPORT, sub)
     return parser, subparsers
 

@@ -15,6 +15,7 @@ from trainer.errors import StageError
 from trainer.pipeline import STAGES, write_whole
 from trainer.report_figures import draw
 from trainer.report_sections import Section, Table, read_sections
+from trainer.scaling import scaling_section
 
 STYLE = """
 :root { color-scheme: light dark; }
@@ -32,14 +33,19 @@ a { color: inherit; }
 """
 
 
-def write_report(run: Path, out: Path) -> Path:
-    """Write both into `out`; gives the page. Raises StageError where `run` has no stage."""
+def write_report(run: Path, out: Path, beside: Sequence[Path] = ()) -> Path:
+    """Write both into `out`; gives the page. `beside`: runs that trained for other lengths.
+
+    Raises StageError where `run` has no stage, or runs to compare have not ended pretraining.
+    """
     if not any((run / stage.name).is_dir() for stage in STAGES):
         raise StageError(
             f"report: expected the folder of a run, with stages such as pretrain, found none in "
             f"{run}; name one: lory-train report runs/tiny"
         )
     sections = read_sections(run)
+    if beside:
+        sections.append(scaling_section([run, *beside]))
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("*.png"):
         old.unlink()
