@@ -183,9 +183,7 @@ def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
     sub = ArgumentParser(exit_on_error=False, description="A page of what a run has measured.")
     sub.add_argument("run", help="folder of the run")
     sub.add_argument("--out", default="", help="folder of the page; RUN/report by default")
-    beside = (
-        "runs that trained for other lengths: what would more training bring?"
-    )
+    beside = "runs that trained for other lengths: what would more training bring?"
     sub.add_argument("--beside", nargs="*", default=[], help=beside)
     commands.add_subcommand(REPORT, sub)
     return parser, subparsers
