@@ -28,8 +28,15 @@ from lsp_server.prompt import Budget, load_tokenizer
 from lsp_server.stopping import end_of_line
 from trainer.checks import require
 from trainer.pipeline import Inputs, write_record
+from trainer.problems import end_of_solution
 from trainer.processor import prepare_process
-from trainer.starts import Start, StartsWanted, cursor_starts, opening_starts
+from trainer.starts import (
+    Start,
+    StartsWanted,
+    cursor_starts,
+    opening_starts,
+    problem_starts,
+)
 from trainer.tuning_config import PpoConfig, RewardSpec
 
 if TYPE_CHECKING:
@@ -161,11 +168,15 @@ def find_starts(
         path=min(PATH_TOKENS, tokens // 8),
         suffix=int(tokens * SUFFIX_SHARE),
     )
+    if config.start_at == "problems":
+        return problem_starts(config.problems, tokenizer, budget, wanted, heldout=heldout)
     return cursor_starts(folder, tokenizer, budget, wanted)
 
 
 def stop_rule(config: PpoConfig, start: Start) -> StopRule:
     """Where a rollout ends besides its end token: at its line's end, or before a stop string.
+
+    The solution of a problem without a suffix ends where the next function or class begins.
 
     Where the cursor stands in the indentation of a line, the piece that is left to the completion
     begins with the line break before it: that ends nothing.
@@ -178,6 +189,9 @@ def stop_rule(config: PpoConfig, start: Start) -> StopRule:
             begun = len(text) - len(text.lstrip()) if opens_line else 0
             at_line = end_of_line(text[begun:])
             ends += [] if at_line is None else [begun + at_line]
+        elif config.start_at == "problems" and not start.suffix:
+            over = end_of_solution(text)
+            ends += [] if over is None else [over]
         return min(ends, default=None)
 
     return end

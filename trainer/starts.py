@@ -1,8 +1,8 @@
 """Where rollouts start: takes documents, gives prompts with what stands around the completion.
 
 At a cursor of a real file the prompt is the served one. The piece before the cursor that it leaves
-to the completion counts to the completion here, so a rollout needs no healing. An opening is the
-beginning of a text, which the rollout goes on with.
+to the completion counts to the completion here, so a rollout needs no healing. So at the hole of a
+problem, which has tests. An opening is the beginning of a text, which the rollout goes on with.
 """
 
 import random
@@ -17,7 +17,13 @@ from lsp_server.prompt import Budget, Sentinel, build, decode, encode, plain
 from trainer.cursors import Cursor, draw_documents, sample_cursors
 from trainer.document import Document
 from trainer.errors import CorpusError
+from trainer.problems import Problem, draw, load_problems
 from trainer.rewards import Completion
+
+HELD_OUT_EVERY = 5
+"""One program in so many is measured on."""
+
+FEWEST_PROGRAMS = 2
 
 LINE_END_CHARACTERS = 200
 """Of what follows a line, enough for its line end with the next line's indentation."""
@@ -39,6 +45,8 @@ class Start:
     """Of the truth, what stands before the cursor where the user sees it."""
     truth_ids: tuple[int, ...] = ()
     """The truth's tokens, up to and with the one that ends its line."""
+    tests: str = ""
+    """Of a problem: what the finished program has to pass."""
 
     def completed(self, text: str, stop: StopReason) -> Completion:
         """A completion of this prompt, in place."""
@@ -49,6 +57,7 @@ class Start:
             suffix=self.suffix,
             truth=self.truth,
             stop=stop,
+            tests=self.tests,
         )
 
 
@@ -105,6 +114,48 @@ def line_ids(tokenizer: Tokenizer, line: str, after: str) -> tuple[int, ...]:
     """
     ids, end = encode(tokenizer, line), encode(tokenizer, after[:LINE_END_CHARACTERS])[:1]
     return (*ids, *(end or [int(Sentinel.END)]))
+
+
+def problem_starts(
+    files: Sequence[str],
+    tokenizer: Tokenizer,
+    budget: Budget,
+    wanted: StartsWanted,
+    *,
+    heldout: bool,
+) -> list[Start]:
+    """Starts at the holes of problems with tests, `wanted.count` or as many as the files have.
+
+    A fifth of the programs, drawn by hash, is held out with all their holes. Raises SourceError for
+    a file that is no set of problems, CorpusError for too few of them.
+    """
+    problems = [problem for file in files for problem in load_problems(file, 0, wanted.seed)]
+    programs = {problem.origin for problem in problems}
+    if len(programs) < FEWEST_PROGRAMS:
+        raise CorpusError(
+            f"{', '.join(files)}: expected problems of {FEWEST_PROGRAMS} programs or more, to hold "
+            f"some out, found {len(programs)}; give ppo.problems more of them"
+        )
+    order = sorted(programs, key=lambda program: draw(wanted.seed, program))
+    kept_out = set(order[: max(1, len(order) // HELD_OUT_EVERY)])
+    chosen = [problem for problem in problems if (problem.origin in kept_out) is heldout]
+    random.Random(wanted.seed).shuffle(chosen)
+    return [start_problem(tokenizer, problem, budget) for problem in chosen[: wanted.count]]
+
+
+def start_problem(tokenizer: Tokenizer, problem: Problem, budget: Budget) -> Start:
+    """The served prompt at a problem's hole."""
+    prompt = build(tokenizer, "", problem.prompt, problem.suffix, budget)
+    return Start(
+        ids=prompt.ids,
+        path="",
+        prefix=problem.prompt.removesuffix(prompt.heal),
+        truth="",
+        suffix=problem.suffix,
+        repo=problem.origin,
+        lead=prompt.heal,
+        tests=f"{problem.test}\ncheck({problem.entry_point})",
+    )
 
 
 def opening_starts(

@@ -148,9 +148,12 @@ def check_context(stage: str, context: int, answer: int) -> None:
 class PpoConfig:
     """Policy optimization against a frozen reference. Schedules count rounds of rollouts."""
 
-    start_at: Literal["cursors", "openings"] = "cursors"
-    """Rollouts go on at cursors in lines of code, to the line's end; or with the openings of texts,
-    to their end."""
+    start_at: Literal["cursors", "openings", "problems"] = "cursors"
+    """Rollouts go on at cursors in lines of code, to the line's end; with the openings of texts, to
+    their end; or at the holes of problems, whose tests the reward `tests` runs."""
+    problems: list[str] = field(default_factory=list)
+    """JSONL(.gz) files in HumanEval's columns, or hub datasets. A benchmark that is trained on
+    measures nothing any more: give others."""
     documents: int = 5000
     """Training documents that rollouts start in, at most."""
     longest_document: int = 40_000
@@ -236,6 +239,8 @@ class PpoConfig:
     def __post_init__(self) -> None:
         counts = ("rounds", "rollouts", "rollouts_per_prompt", "max_tokens", "prompt_tokens")
         require_at_least(1, "ppo", self, *counts)
+        named = bool(self.problems) or self.start_at != "problems"
+        require(named, "ppo.problems", "files of problems to start at", "none")
         require_at_least(1, "ppo", self, "epochs", "minibatches", "micro_batch", "kl_horizon")
         require_at_least(1, "ppo", self, "eval_every", "eval_cursors", "eval_blocks")
         require_at_least(1, "ppo", self, "reward_workers")

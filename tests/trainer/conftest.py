@@ -1,5 +1,6 @@
 """A small packed corpus and a lightly trained run that the training tests share."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,3 +50,22 @@ def tuning_inputs(
     train_model("llama").save_pretrained(run / "pretrain" / "model")
     small_tokenizer.save(str(run / "pretrain" / "model" / "tokenizer.json"))
     return {name: run / name for name in ("dedup", "pretrain")}
+
+
+@pytest.fixture
+def problems(tmp_path: Path) -> str:
+    """Twelve programs, each with a hole in its midst and one at its end."""
+    rows = [
+        {
+            "task_id": f"{kind}/HumanEval/{number}",
+            "prompt": f"def f{number}(a, b):\n",
+            "suffix": suffix,
+            "test": f"def check(f):\n    assert f(1, 2) == {3 + number}",
+            "entry_point": f"f{number}",
+        }
+        for number in range(12)
+        for kind, suffix in (("Hole", f"    return total + {number}\n"), ("End", ""))
+    ]
+    path = tmp_path / "problems.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)

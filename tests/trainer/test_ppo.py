@@ -59,6 +59,29 @@ def test_it_leaves_weights_samples_and_figures(inputs: dict[str, Path], tmp_path
         assert change["low"] <= change["value"] <= change["high"]
 
 
+def test_rollouts_at_problems_are_rewarded_by_their_tests(
+    inputs: dict[str, Path], tmp_path: Path, problems: str
+) -> None:
+    config = replace(
+        SMALL,
+        start_at="problems",
+        problems=[problems],
+        rounds=1,
+        eval_cursors=2,
+        rewards=[RewardSpec(plugin="tests"), RewardSpec(plugin="parses", weight=0.1)],
+    )
+    run(config, inputs, tmp_path)
+    (entry,) = [json.loads(line) for line in read_lines(tmp_path / "metrics.jsonl")]
+    assert entry["parts"].keys() == {"tests", "parses"}
+    assert 0 <= entry["parts"]["tests"] <= 1
+    assert entry["skipped"] == 0
+
+
+def test_problems_have_to_be_named() -> None:
+    with pytest.raises(RecipeError, match="ppo.problems: expected files of problems"):
+        replace(SMALL, start_at="problems")
+
+
 def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(
     inputs: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Where rollouts start: cursors of real files and openings of texts."""
+"""Where rollouts start: cursors of real files, holes of problems, and openings of texts."""
 
 from pathlib import Path
 
@@ -12,12 +12,14 @@ from trainer.cursors import Cursor
 from trainer.document import Document, DocumentWriter, document_id
 from trainer.errors import CorpusError
 from trainer.ppo import stop_rule
+from trainer.reward_rules import PassesTests
 from trainer.starts import (
     Start,
     StartsWanted,
     cursor_starts,
     deal,
     opening_starts,
+    problem_starts,
     repeat,
     start_at,
 )
@@ -115,3 +117,45 @@ def test_a_completion_stands_in_its_file() -> None:
     found = start.completed("2", StopReason.RULE)
 
     assert (found.prefix, found.text, found.suffix, found.truth) == ("x = ", "2", "\ny", "1")
+
+
+def test_a_problems_completions_carry_its_tests(problems: str, small_tokenizer: Tokenizer) -> None:
+    starts = problem_starts([problems], small_tokenizer, BUDGET, wanted(), heldout=False)
+    hole = next(start for start in starts if start.suffix)
+    texts = ["    total = a + b\n", "    total = a - b\n"]
+    completions = [
+        hole.completed(hole.lead + text.removeprefix(hole.lead), StopReason.END) for text in texts
+    ]
+    assert PassesTests(timeout_seconds=20).score_all(completions) == [1.0, 0.0]
+
+
+def test_held_out_problems_share_no_program_with_the_others(
+    problems: str, small_tokenizer: Tokenizer
+) -> None:
+    both = [
+        problem_starts([problems], small_tokenizer, BUDGET, wanted(), heldout=heldout)
+        for heldout in (False, True)
+    ]
+    programs = [{start.repo for start in starts} for starts in both]
+    assert (len(programs[0]), len(programs[1])) == (10, 2)
+    assert len(programs[0] | programs[1]) == 12
+    assert sum(map(len, both)) == 24
+
+
+def test_a_solution_ends_before_the_next_function_and_a_hole_at_its_end_token_alone(
+    problems: str, small_tokenizer: Tokenizer
+) -> None:
+    config = PpoConfig(start_at="problems", problems=[problems])
+    starts = problem_starts([problems], small_tokenizer, BUDGET, wanted(), heldout=False)
+    text = "    return 3\n\ndef more():\n"
+    ends = {bool(start.suffix): stop_rule(config, start)(text) for start in starts}
+    assert ends == {True: None, False: text.index("\ndef")}
+
+
+def test_too_few_problems_to_hold_any_out_are_refused(
+    tmp_path: Path, problems: str, small_tokenizer: Tokenizer
+) -> None:
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(Path(problems).read_text().splitlines(keepends=True)[:2]))
+    with pytest.raises(CorpusError, match="few.*: expected problems of 2 programs or more"):
+        problem_starts([str(few)], small_tokenizer, BUDGET, wanted(), heldout=True)
