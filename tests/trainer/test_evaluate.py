@@ -61,7 +61,7 @@ def inputs(
 def config(tmp_path_factory: pytest.TempPathFactory) -> EvaluateConfig:
     folder = tmp_path_factory.mktemp("problems")
     holes = [{**problem, "suffix": "    return x\n"} for problem in PROBLEMS]
-    sets = {
+    sets: dict[str, list[dict[str, Any]]] = {
         "humaneval": PROBLEMS,
         "humaneval_infilling_line": holes,
         "safim_python_block": PRINTED,
