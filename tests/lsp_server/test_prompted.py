@@ -51,7 +51,7 @@ def test_an_answer_ends_where_what_it_was_asked_for_ends(prompt: str, text: str,
 
 
 def test_a_prompt_without_examples_is_answered_in_many_lines() -> None:
-    text = written("import argparse\n\n\ndef parse_arguments():\n")
+    text = written("import argparse\n\n\ndef main():\n")
     lines = text.splitlines()
     assert len(lines) > 1
     assert all(line.startswith("    ") for line in lines)
