@@ -42,7 +42,7 @@ def measure_bits(
     from trainer.model import load
     from trainer.objective import Objective
 
-    report = json.loads((packing / "packing.json").read_text())
+    report = read_report(packing)
     heldout = read_heldout(packing, report["block_tokens"], report["heldout"]["rows"])
     objective = Objective(load(model))
     nats = [

@@ -5,6 +5,7 @@ from typing import Any
 
 from lsp_server.manifest import Measurement, Provenance
 from trainer.config import BundleConfig
+from trainer.memorisation import GIVEN, WRITTEN
 
 STAGE = ": "
 """After a tuning stage's name, in the names of its facts."""
@@ -147,9 +148,9 @@ def memory_sentence(evaluation: tuple[Measurement, ...]) -> str:
         return "A verbatim copy of training text is possible; nobody looked for any."
     trained, fresh = found["memorised/training"], found["memorised/heldout"]
     return (
-        f"Verbatim copies: given 50 tokens of its training text it writes the next 50 to the "
-        f"letter in {trained.value:.2g} % of {trained.n:,} cases; of text that it never saw, in "
-        f"{fresh.value:.2g} %."
+        f"Verbatim copies: given {GIVEN} tokens of its training text it writes the next {WRITTEN} "
+        f"to the letter in {trained.value:.2g} % of {trained.n:,} cases; of text that it never "
+        f"saw, in {fresh.value:.2g} %."
     )
 
 

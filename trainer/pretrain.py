@@ -35,34 +35,44 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
     import torch
     from accelerate import Accelerator
 
-    from trainer.attention import use_chunked_attention
-    from trainer.batches import read_report
-    from trainer.bundle_start import read_model
-    from trainer.model import build
-    from trainer.training_loop import TrainingLoop
-
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
-    torch.manual_seed(config.seed)
-    tokenizer_file = inputs["tokenizer"] / "tokenizer.json"
-    report = read_report(inputs["packing"])
-    if config.bundle:
-        model = read_model(config.bundle, tokenizer_file)
-    else:
-        model = build(config.model, report["vocabulary"])
-    data = read_data(config, inputs, model.config.max_position_embeddings)
-    if accelerator.device.type == "cpu":
-        use_chunked_attention(model)
-    config = replace(config, precision=settle_precision(config, accelerator, out))
-    loop = TrainingLoop(config, data, model, accelerator, out)
+    loop = open_loop(config, inputs, accelerator, out)
     if accelerator.is_main_process:
         note_sitting(loop)
     bits = loop.train()
     if accelerator.is_main_process:
-        model.save_pretrained(out / "model")
+        loop.model.save_pretrained(out / "model")
         shutil.copyfile(inputs["tokenizer"] / "tokenizer.json", out / "model" / "tokenizer.json")
         write_summary(loop, bits)
     accelerator.wait_for_everyone()
     accelerator.end_training()
+
+
+def open_loop(config: PretrainConfig, inputs: Inputs, accelerator: Any, out: Path) -> Any:
+    """The TrainingLoop of a run, with its network and data, where its newest checkpoint left it."""
+    import torch
+
+    from trainer.attention import use_chunked_attention
+    from trainer.training_loop import TrainingLoop
+
+    torch.manual_seed(config.seed)
+    model = open_network(config, inputs)
+    data = read_data(config, inputs, model.config.max_position_embeddings)
+    if accelerator.device.type == "cpu":
+        use_chunked_attention(model)
+    config = replace(config, precision=settle_precision(config, accelerator, out))
+    return TrainingLoop(config, data, model, accelerator, out)
+
+
+def open_network(config: PretrainConfig, inputs: Inputs) -> Any:
+    """The transformers model that training begins with: a bundle's, or fresh weights."""
+    from trainer.batches import read_report
+    from trainer.bundle_start import read_model
+    from trainer.model import build
+
+    if config.bundle:
+        return read_model(config.bundle, inputs["tokenizer"] / "tokenizer.json")
+    return build(config.model, read_report(inputs["packing"])["vocabulary"])
 
 
 def read_data(config: PretrainConfig, inputs: Inputs, context: int) -> Any:
@@ -127,7 +137,9 @@ def settle_precision(config: PretrainConfig, accelerator: Any, out: Path) -> Pre
         return config.precision
     if accelerator.device.type != "cpu":
         return "bf16"
-    noted: list[Precision] = [first_precision(out) or fastest_precision()]
+    noted: list[Precision] = ["fp32"]
+    if accelerator.is_main_process:  # the others would only disturb its timing
+        noted = [first_precision(out) or fastest_precision()]
     broadcast_object_list(noted)
     return noted[0]
 

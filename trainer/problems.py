@@ -67,8 +67,12 @@ class Problem:
 
     def program(self, completion: str) -> str:
         """The whole program with its tests; it raises unless the completion is right."""
-        solution = self.prompt + completion + self.suffix
-        return f"{solution}\n{self.test}\ncheck({self.entry_point})\n"
+        return f"{self.prompt}{completion}{self.suffix}\n{self.tests}\n"
+
+    @property
+    def tests(self) -> str:
+        """What the whole program is followed by: its tests, and the call that runs them."""
+        return f"{self.test}\ncheck({self.entry_point})"
 
 
 def end_of_solution(text: str) -> int | None:

@@ -35,10 +35,7 @@ def measure_infilling(
 ) -> list[Measurement]:
     """Share of holes whose greedy text passes the tests, served prompt and shipped graph."""
     problems = load_problems(file, config.problems, config.seed)
-    isolation = probe_isolation()
-    subject = open_subject(graph, config.threads)
-    writer = hole_writer(subject.engine, subject.tokenizer, subject.budget, config.solution_tokens)
-    samples = solve(config, isolation, writer, problems, GREEDY, folder)
+    samples, isolation = fill_holes(config, graph, problems, folder)
     origins = {problem.task_id: problem.origin for problem in problems}
     figure = share_figure(
         [sample.passed for sample in samples], [origins[sample.task_id] for sample in samples]
@@ -56,10 +53,7 @@ def measure_safim(
     it: at its line's end if code stands before the hole, else at the end token.
     """
     problems = load_safim(file, config.problems, config.seed)
-    isolation = probe_isolation()
-    subject = open_subject(graph, config.threads)
-    writer = hole_writer(subject.engine, subject.tokenizer, subject.budget, config.solution_tokens)
-    samples = solve(config, isolation, writer, problems, GREEDY, folder)
+    samples, isolation = fill_holes(config, graph, problems, folder)
     beginnings = {problem.task_id: problem.prompt[:40] for problem in problems}
     programs = [beginnings[sample.task_id] for sample in samples]
     figure = share_figure([sample.passed for sample in samples], programs)
@@ -67,6 +61,16 @@ def measure_safim(
     judged = f"its tests, {isolation}" if ran else "the truth's text"
     note = f"{graph}; greedy, judged by {judged}"
     return [percent(f"safim_pass@1/{folder.name.removeprefix('safim-')}", figure, note)]
+
+
+def fill_holes(
+    config: EvaluateConfig, graph: Graph, problems: Sequence[Task], folder: Path
+) -> tuple[list[Sample], Isolation]:
+    """Every hole's greedy text by the served prompt, judged, and what held the programs."""
+    isolation = probe_isolation()
+    subject = open_subject(graph, config.threads)
+    writer = hole_writer(subject.engine, subject.tokenizer, subject.budget, config.solution_tokens)
+    return solve(config, isolation, writer, problems, GREEDY, folder), isolation
 
 
 def measure_humaneval(config: EvaluateConfig, graph: Graph, folder: Path) -> list[Measurement]:

@@ -90,9 +90,8 @@ def spread(points: Sequence[Point], tokens: float) -> tuple[float, float]:
 
     With three points there are none to leave out, and both are the curve's own.
     """
-    if len(points) <= FEWEST:
-        return fit(points).at(tokens), fit(points).at(tokens)
-    curves = [fit([p for p in points if p is not left]) for left in points]
+    kept = [[p for p in points if p is not left] for left in points]
+    curves = [fit(some) for some in (kept if len(points) > FEWEST else [points])]
     values = [curve.at(tokens) for curve in curves]
     return min(values), max(values)
 

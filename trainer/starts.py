@@ -154,7 +154,7 @@ def start_problem(tokenizer: Tokenizer, problem: Problem, budget: Budget) -> Sta
         suffix=problem.suffix,
         repo=problem.origin,
         lead=prompt.heal,
-        tests=f"{problem.test}\ncheck({problem.entry_point})",
+        tests=problem.tests,
     )
 
 

@@ -23,7 +23,9 @@ from typing import Any
 from trainer.cli import parse
 from trainer.config import PretrainConfig
 from trainer.errors import StageError
-from trainer.processor import fastest_precision, prepare_process
+from trainer.pipeline import Inputs
+from trainer.pretrain import open_loop, open_network, settle_precision
+from trainer.processor import Precision, prepare_process
 
 WAYS = ("lory", "transformers")
 WARM_UP = 2
@@ -37,9 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=6, help="optimizer steps that are counted")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each trainer")
     parser.add_argument("--way", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--precision", default="", help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.way:
-        seconds = time_steps(chosen.way, chosen.run, chosen.steps)
+        config = replace(read_config(chosen.run), precision=chosen.precision)
+        seconds = time_steps(chosen.way, config, chosen.run, chosen.steps)
         sys.stdout.write(json.dumps(seconds) + "\n")
         return
     compare(chosen.run, chosen.steps, chosen.rounds)
@@ -51,10 +55,11 @@ def compare(run: Path, steps: int, rounds: int) -> None:
     from rich.table import Table
 
     config = read_config(run)
+    precision = settle_precision(config, open_accelerator(), run / "pretrain")
     speeds: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(rounds):
         for way in WAYS:
-            seconds = in_a_process(way, run, steps)
+            seconds = in_a_process(way, precision, run, steps)
             speeds[way].append(config.batch_tokens / statistics.median(seconds))
     table = Table("trainer", "tokens/s", "of each turn", title=f"{run}, {config.model.preset}")
     for way, found in speeds.items():
@@ -66,53 +71,42 @@ def compare(run: Path, steps: int, rounds: int) -> None:
 
 
 def read_config(run: Path) -> PretrainConfig:
-    """The settings of the run's pretrain stage, with a precision that is settled."""
-    config = parse(["pretrain", "--run", str(run)]).recipe.pretrain
-    if config.precision == "auto":
-        import torch
-
-        settled = "bf16" if torch.cuda.is_available() else fastest_precision()
-        config = replace(config, precision=settled)
-    return config
+    """The settings of the run's pretrain stage."""
+    return parse(["pretrain", "--run", str(run)]).recipe.pretrain
 
 
-def in_a_process(way: str, run: Path, steps: int) -> list[float]:
+def open_accelerator() -> Any:
+    """The device that training takes."""
+    import torch
+    from accelerate import Accelerator
+
+    return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
+
+
+def in_a_process(way: str, precision: Precision, run: Path, steps: int) -> list[float]:
     """Seconds of each counted step of one turn; StageError where the process failed."""
     command = [sys.executable, "-m", "trainer.throughput", str(run), "--steps", str(steps)]
-    done = subprocess.run([*command, "--way", way], stdout=subprocess.PIPE, text=True, check=False)
+    command += ["--way", way, "--precision", precision]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise StageError(f"throughput: the turn of {way} failed; what it said stands above")
     seconds: list[float] = json.loads(done.stdout.splitlines()[-1])
     return seconds
 
 
-def time_steps(way: str, run: Path, steps: int) -> list[float]:
+def time_steps(way: str, config: PretrainConfig, run: Path, steps: int) -> list[float]:
     """Seconds of each counted optimizer step."""
+    inputs = {stage: run / stage for stage in ("tokenizer", "packing")}
     with tempfile.TemporaryDirectory() as folder:
         if way == "lory":
             prepare_process()
-            return time_loop(run, steps, Path(folder))
-        return time_trainer(run, steps, Path(folder))
+            return time_loop(config, inputs, steps, Path(folder))
+        return time_trainer(config, inputs, steps, Path(folder))
 
 
-def time_loop(run: Path, steps: int, out: Path) -> list[float]:
+def time_loop(config: PretrainConfig, inputs: Inputs, steps: int, out: Path) -> list[float]:
     """Steps of the run's own loop."""
-    import torch
-    from accelerate import Accelerator
-
-    from trainer.attention import use_chunked_attention
-    from trainer.model import build
-    from trainer.pretrain import read_data
-    from trainer.training_loop import TrainingLoop
-
-    config = read_config(run)
-    inputs = {stage: run / stage for stage in ("tokenizer", "packing")}
-    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
-    model = build(config.model, read_vocabulary(run))
-    if accelerator.device.type == "cpu":
-        use_chunked_attention(model)
-    data = read_data(config, inputs, config.model.context)
-    loop = TrainingLoop(replace(config, eval_every=10**9), data, model, accelerator, out)
+    loop = open_loop(replace(config, eval_every=10**9), inputs, open_accelerator(), out)
     return [timed(lambda: loop.take_step(0.0, 0.0)) for _ in range(WARM_UP + steps)][WARM_UP:]
 
 
@@ -123,13 +117,12 @@ def timed(work: Any) -> float:
     return time.perf_counter() - started
 
 
-def time_trainer(run: Path, steps: int, out: Path) -> list[float]:
+def time_trainer(config: PretrainConfig, inputs: Inputs, steps: int, out: Path) -> list[float]:
     """Steps of transformers' Trainer."""
     import torch
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
     from trainer.batches import Batches, accumulation
-    from trainer.model import build
 
     class Clock(TrainerCallback):  # type: ignore[misc]
         """Notes when each optimizer step ends."""
@@ -142,8 +135,8 @@ def time_trainer(run: Path, steps: int, out: Path) -> list[float]:
                 torch.cuda.synchronize()
             self.ends.append(time.perf_counter())
 
-    config, clock = read_config(run), Clock()
-    batches = Batches(run / "packing", config.batch_tokens // config.model.context)
+    clock = Clock()
+    batches = Batches(inputs["packing"], config.batch_tokens // config.model.context)
     rows = [row.astype("int64") for step in range(WARM_UP + steps) for row in batches.at(step)]
     settings = TrainingArguments(
         output_dir=str(out),
@@ -160,21 +153,14 @@ def time_trainer(run: Path, steps: int, out: Path) -> list[float]:
         report_to="none",
         disable_tqdm=True,
     )
-    model = build(config.model, read_vocabulary(run))
     examples = [{"input_ids": row, "labels": row} for row in rows]
-    trainer = Trainer(model, settings, train_dataset=examples, callbacks=[clock])
+    trainer = Trainer(
+        open_network(config, inputs), settings, train_dataset=examples, callbacks=[clock]
+    )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
     steps_apart = zip(clock.ends[1:], clock.ends, strict=False)
     return [end - before for end, before in steps_apart][WARM_UP - 1 :]
-
-
-def read_vocabulary(run: Path) -> int:
-    """Ids of the packed blocks' tokenizer."""
-    from trainer.batches import read_report
-
-    vocabulary: int = read_report(run / "packing")["vocabulary"]
-    return vocabulary
 
 
 if __name__ == "__main__":

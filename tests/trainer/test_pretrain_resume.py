@@ -46,6 +46,7 @@ def write_job(folder: Path, inputs: dict[str, Path], **values: Any) -> Path:
         "steps": STEPS,
         "batch_tokens": 512,
         "micro_batch": 2,
+        "precision": "bf16",
         "warmup_steps": 3,
         "eval_every": 8,
         "eval_blocks": 6,
