@@ -29,12 +29,16 @@ def read_report(packing: Path) -> dict[str, Any]:
 
 
 class Batches:
-    """Blocks of all epochs, in their order, dealt out by optimizer step."""
+    """Blocks of all epochs, in their order, dealt out by optimizer step.
 
-    def __init__(self, packing: Path, batch_rows: int) -> None:
+    The first `seen_tokens` of them are left for last: blocks that another run has dealt out.
+    """
+
+    def __init__(self, packing: Path, batch_rows: int, seen_tokens: int = 0) -> None:
         report = read_report(packing)
         self.block_tokens: int = report["block_tokens"]
         self.batch_rows = batch_rows
+        self.seen_rows = seen_tokens // self.block_tokens
         self.epochs = [
             open_rows(packing / f"epoch-{number:03d}.u16", self.block_tokens)
             for number in range(len(report["epochs"]))
@@ -43,7 +47,8 @@ class Batches:
 
     def at(self, step: int) -> Rows:
         """Blocks of a step (from 0), `[batch_rows, block_tokens]`; epochs start over at the end."""
-        numbers = np.arange(step * self.batch_rows, (step + 1) * self.batch_rows) % self.ends[-1]
+        first = self.seen_rows + step * self.batch_rows
+        numbers = np.arange(first, first + self.batch_rows) % self.ends[-1]
         return np.stack([self._row(int(number)) for number in numbers])
 
     def _row(self, number: int) -> Rows:

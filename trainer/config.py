@@ -159,6 +159,8 @@ class PretrainConfig:
     bundle: str = ""
     """Folder of a llama-style bundle whose weights are trained on, in place of fresh ones of
     `model`; `default` is the one that ships."""
+    seen_tokens: int = 0
+    """Tokens of the packed corpus that the bundle was trained on already: left out at first."""
     steps: int = 1000
     """0 with a bundle keeps its weights."""
     batch_tokens: int = 16_384
@@ -196,10 +198,9 @@ class PretrainConfig:
 
     def __post_init__(self) -> None:
         require_at_least(0 if self.bundle else 1, "pretrain", self, "steps")
-        require_at_least(1, "pretrain", self, "micro_batch", "batch_tokens")
-        require_at_least(1, "pretrain", self, "eval_every", "eval_blocks")
-        require_at_least(1, "pretrain", self, "checkpoint_every", "keep_checkpoints")
-        require_at_least(0, "pretrain", self, "warmup_steps")
+        require_at_least(1, "pretrain", self, "micro_batch", "batch_tokens", "eval_every")
+        require_at_least(1, "pretrain", self, "eval_blocks", "checkpoint_every", "keep_checkpoints")
+        require_at_least(0, "pretrain", self, "warmup_steps", "seen_tokens")
         parse_budget(self.budget)
         require(0 <= self.decay_share <= 1, "pretrain.decay_share", "0..1", self.decay_share)
 

@@ -92,8 +92,9 @@ def read_data(config: PretrainConfig, inputs: Inputs, context: int) -> Any:
         f"at most the model's context of {context}",
         block_tokens,
     )
+    batch_rows = config.batch_tokens // block_tokens
     return TrainingData(
-        batches=Batches(inputs["packing"], config.batch_tokens // block_tokens),
+        batches=Batches(inputs["packing"], batch_rows, config.seen_tokens),
         heldout=read_heldout(inputs["packing"], block_tokens, config.eval_blocks),
         key_ids=key_token_ids(config, inputs["tokenizer"] / "tokenizer.json"),
         fingerprint=fingerprint(config, report),
@@ -106,6 +107,8 @@ def fingerprint(config: PretrainConfig, report: dict[str, Any]) -> str:
     network = f"{model.preset}/{model.block_order} context {model.context}"
     if config.bundle:
         network = f"bundle {config.bundle}"
+    if config.seen_tokens:
+        network += f" after {config.seen_tokens} tokens"
     rows = "+".join(str(epoch["rows"]) for epoch in report["epochs"])
     return (
         f"{network}, {config.optimizer}, "

@@ -34,6 +34,12 @@ def test_steps_walk_through_the_epochs_in_order_and_start_over_after_the_last(
     assert batches.at(1).shape == (2, 4)
 
 
+def test_tokens_that_another_run_has_seen_come_last(packing: Path) -> None:
+    batches = Batches(packing, batch_rows=2, seen_tokens=3 * 4)
+    seen = [row[0] for step in range(5) for row in batches.at(step)]
+    assert seen == [3, 4, 100, 101, 102, 103, 0, 1, 2, 3]
+
+
 def test_a_missing_report_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="run again: lory-train packing"):
         read_report(tmp_path)

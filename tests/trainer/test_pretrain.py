@@ -75,6 +75,13 @@ def test_loss_falls_and_held_out_bits_are_measured_where_due(finished: Path) -> 
     assert json.loads((finished / "training.json").read_text())["bits_per_byte"] == measured[8]
 
 
+def test_training_on_begins_behind_the_tokens_that_were_seen(packed_inputs: Inputs) -> None:
+    fresh = pretrain.read_data(settings(), packed_inputs, 64)
+    on = pretrain.read_data(settings(seen_tokens=3 * 512), packed_inputs, 64)
+    assert (on.batches.at(0) == fresh.batches.at(3)).all()
+    assert on.fingerprint != fresh.fingerprint
+
+
 @pytest.mark.parametrize("step", [3, 6])
 def test_a_run_that_resumes_from_any_checkpoint_ends_in_the_same_bits(
     finished: Path, packed_inputs: Inputs, tmp_path: Path, step: int
