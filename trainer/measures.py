@@ -118,7 +118,8 @@ def measure_memory(
     Raises CorpusError where the run trained on nothing, or there are no texts of that length.
     """
     block_tokens = read_report(inputs["packing"])["block_tokens"]
-    seen = json.loads((inputs["pretrain"] / "training.json").read_text())["tokens"] // block_tokens
+    training = json.loads((inputs["pretrain"] / "training.json").read_text())
+    seen = (training["tokens"] + training.get("tokens_before", 0)) // block_tokens
     rows = {
         "training": open_rows(inputs["packing"] / "epoch-000.u16", block_tokens)[:seen],
         "heldout": open_rows(inputs["packing"] / "heldout.u16", block_tokens),

@@ -4,7 +4,8 @@
     metrics.jsonl    one line an optimizer step; tensorboard/ has the same as curves
     sittings.jsonl   one line a start: step, seconds so far, and settings, which may change between
     model/           weights and configuration, as transformers saves them, and tokenizer.json
-    training.json    steps, tokens, seconds, sittings, held-out bits per byte, size, hardware
+    training.json    steps, tokens, those the bundle it began with had seen, seconds, sittings,
+                     held-out bits per byte, size, hardware
 
 Runs alone, or in every process that `torchrun` or `accelerate launch` starts. OMP_NUM_THREADS sets
 the threads.
@@ -186,6 +187,7 @@ def write_summary(loop: Any, bits: float) -> None:
     summary = {
         "steps": loop.step,
         "tokens": tokens,
+        "tokens_before": loop.config.seen_tokens,
         "seconds": round(loop.elapsed, 1),
         "sittings": (loop.out / SITTINGS).read_text(encoding="utf-8").count("\n"),
         "bits_per_byte": bits,

@@ -32,8 +32,16 @@ class Point:
 
     name: str
     tokens: int
+    """With those that the bundle had seen which it began with."""
     seconds: float
     bits: float
+    before: int = 0
+    """Of the tokens, those that the bundle had seen."""
+
+    @property
+    def speed(self) -> float:
+        """Tokens a second."""
+        return (self.tokens - self.before) / self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,8 @@ def read_points(runs: Sequence[Path]) -> list[Point]:
                 f"{run / 'pretrain'}; finish it first: lory-train pretrain --run {run}"
             )
         bits, name = found["bits_per_byte"], run.resolve().name
-        points.append(Point(name, found["tokens"], found["seconds"], bits))
+        before = found.get("tokens_before", 0)
+        points.append(Point(name, before + found["tokens"], found["seconds"], bits, before))
     if len({point.tokens for point in points}) < FEWEST:
         raise StageError(
             f"report: expected {FEWEST} runs or more that trained for different lengths, found "
@@ -107,7 +116,7 @@ def scaling_section(runs: Sequence[Path]) -> Section:
     """Measured and fitted bits, and what more time would bring, for the longest run's speed."""
     points = read_points(runs)
     curve, last = fit(points), points[-1]
-    speed = last.tokens / last.seconds
+    speed = last.speed
     rows = [table_row(point, curve) for point in points]
     for name, seconds in (("one hour more", HOUR), ("four times as long", 3 * last.seconds)):
         tokens = last.tokens + speed * seconds

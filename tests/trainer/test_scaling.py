@@ -63,6 +63,15 @@ def test_the_report_says_what_the_next_hour_brings(tmp_path: Path) -> None:
     assert (tmp_path / "page" / "scaling.png").stat().st_size > 1000
 
 
+def test_a_run_that_went_on_from_a_bundle_counts_what_that_had_seen(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / str(count), count) for count in TOKENS]
+    record = {"tokens": TOKENS[-2], "seconds": 100.0, "bits_per_byte": KNOWN.at(TOKENS[-1])}
+    record["tokens_before"] = TOKENS[-1] - TOKENS[-2]
+    (runs[-1] / "pretrain" / "training.json").write_text(json.dumps(record))
+    last = read_points(runs)[-1]
+    assert (last.tokens, last.speed) == (TOKENS[-1], TOKENS[-2] / 100)
+
+
 def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
     runs = [write_run(tmp_path / str(count), count) for count in TOKENS[:2]]
     with pytest.raises(StageError, match="3 runs or more"):
