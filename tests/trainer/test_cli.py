@@ -111,7 +111,7 @@ def test_every_shipped_recipe_is_read_without_an_unknown_key(name: str, tmp_path
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("pretrain: {stepz: 3}\n", "known keys of pretrain: model, bundle, steps"),
+        ("pretrain: {stepz: 3}\n", "known keys of pretrain: model, bundle, seen_tokens, steps"),
         ("pretrian: {steps: 3}\n", "known keys of a recipe: sources, filters"),
         ("pretrain: {steps: many}\n", "Expected a <class 'int'>"),
         ("pretrain: {steps: 0}\n", "pretrain.steps: expected 1 or more, found 0"),
