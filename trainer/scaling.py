@@ -56,6 +56,10 @@ class Curve:
         """Bits per byte after so many tokens."""
         return self.floor + self.factor * math.exp(-self.exponent * math.log(tokens))
 
+    def beyond(self, point: Point, tokens: float) -> float:
+        """Bits per byte after so many tokens, as the curve falls from a run's own bits."""
+        return point.bits + self.at(tokens) - self.at(point.tokens)
+
 
 def read_points(runs: Sequence[Path]) -> list[Point]:
     """The runs by their tokens, fewest first.
@@ -95,13 +99,13 @@ def fit(points: Sequence[Point]) -> Curve:
 
 
 def spread(points: Sequence[Point], tokens: float) -> tuple[float, float]:
-    """Lowest and highest value at `tokens` of the curves that leave one point out each.
+    """Lowest and highest bits beyond the last point, of the curves that leave one point out each.
 
     With three points there are none to leave out, and both are the curve's own.
     """
     kept = [[p for p in points if p is not left] for left in points]
     curves = [fit(some) for some in (kept if len(points) > FEWEST else [points])]
-    values = [curve.at(tokens) for curve in curves]
+    values = [curve.beyond(points[-1], tokens) for curve in curves]
     return min(values), max(values)
 
 
@@ -121,7 +125,7 @@ def scaling_section(runs: Sequence[Path]) -> Section:
     for name, seconds in (("one hour more", HOUR), ("four times as long", 3 * last.seconds)):
         tokens = last.tokens + speed * seconds
         low, high = spread(points, tokens)
-        guess = f"{curve.at(tokens):.4g} ({low:.4g} to {high:.4g})"
+        guess = f"{curve.beyond(last, tokens):.4g} ({low:.4g} to {high:.4g})"
         hours = f"{(last.seconds + seconds) / HOUR:.2f}"
         rows.append((name, f"{tokens:,.0f}", hours, "-", guess))
     head = ("run", "tokens", "hours", "bits per byte", "fitted")
@@ -129,8 +133,9 @@ def scaling_section(runs: Sequence[Path]) -> Section:
         f"Held-out bits per byte are fitted by {curve.floor:.3g} + {curve.factor:.3g} * "
         f"tokens^-{curve.exponent:.3g} over {len(points)} runs, each to the end of its own "
         f"schedule. One hour more than {last.name} took would bring them from {last.bits:.4g} to "
-        f"{curve.at(last.tokens + speed * HOUR):.4g}. In brackets: the curves that leave out one "
-        "run each. A guess: data that repeat, or a model that is too small for more, bring less."
+        f"{curve.beyond(last, last.tokens + speed * HOUR):.4g}, as the curve falls from there. In "
+        "brackets: the curves that leave out one run each. A guess: data that repeat, or a model "
+        "that is too small for more, bring less."
     )
     grid = np.geomspace(points[0].tokens, last.tokens + 3 * speed * last.seconds, 40)
     series = (

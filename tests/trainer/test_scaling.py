@@ -33,17 +33,23 @@ def test_a_known_curve_is_found_again_and_foresees_what_it_was_not_shown() -> No
     assert curve.at(64_000_000) == pytest.approx(KNOWN.at(64_000_000), abs=0.003)
 
 
-def test_noise_widens_the_spread_and_the_truth_lies_in_it() -> None:
-    beyond = 16_000_000
-    low, high = spread(points(*TOKENS, off=0.01), beyond)
-    assert low <= KNOWN.at(beyond) <= high
+def test_noise_widens_the_spread_and_the_truth_lies_as_near_as_the_noise_is_large() -> None:
+    beyond, noise = 16_000_000, 0.01
+    low, high = spread(points(*TOKENS, off=noise), beyond)
+    assert low - noise <= KNOWN.at(beyond) <= high + noise
     exact = spread(points(*TOKENS), beyond)
     assert high - low > 3 * (exact[1] - exact[0])
 
 
 def test_three_runs_give_one_curve_through_them() -> None:
     three = points(*TOKENS[:3])
-    assert spread(three, 10**7) == (fit(three).at(10**7),) * 2
+    assert spread(three, 10**7) == (fit(three).beyond(three[-1], 10**7),) * 2
+
+
+def test_where_a_run_lies_off_the_curve_what_comes_is_told_from_the_run() -> None:
+    last = Point("last", 8_000_000, 1.0, KNOWN.at(8_000_000) + 0.05)
+    assert KNOWN.beyond(last, 8_000_000) == pytest.approx(last.bits)
+    assert KNOWN.beyond(last, 9_000_000) - KNOWN.at(9_000_000) == pytest.approx(0.05)
 
 
 def test_runs_are_put_in_the_order_of_their_tokens(tmp_path: Path) -> None:
