@@ -119,7 +119,7 @@ def measure_memory(
     """
     block_tokens = read_report(inputs["packing"])["block_tokens"]
     training = json.loads((inputs["pretrain"] / "training.json").read_text())
-    seen = (training["tokens"] + training.get("tokens_before", 0)) // block_tokens
+    seen = (training["tokens"] + training.get("seen_tokens", 0)) // block_tokens
     rows = {
         "training": open_rows(inputs["packing"] / "epoch-000.u16", block_tokens)[:seen],
         "heldout": open_rows(inputs["packing"] / "heldout.u16", block_tokens),

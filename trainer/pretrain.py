@@ -187,7 +187,7 @@ def write_summary(loop: Any, bits: float) -> None:
     summary = {
         "steps": loop.step,
         "tokens": tokens,
-        "tokens_before": loop.config.seen_tokens,
+        "seen_tokens": loop.config.seen_tokens,
         "seconds": round(loop.elapsed, 1),
         "sittings": (loop.out / SITTINGS).read_text(encoding="utf-8").count("\n"),
         "bits_per_byte": bits,

@@ -35,13 +35,13 @@ class Point:
     """With those that the bundle had seen which it began with."""
     seconds: float
     bits: float
-    before: int = 0
+    seen_tokens: int = 0
     """Of the tokens, those that the bundle had seen."""
 
     @property
     def speed(self) -> float:
         """Tokens a second."""
-        return (self.tokens - self.before) / self.seconds
+        return (self.tokens - self.seen_tokens) / self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ def read_points(runs: Sequence[Path]) -> list[Point]:
                 f"{run / 'pretrain'}; finish it first: lory-train pretrain --run {run}"
             )
         bits, name = found["bits_per_byte"], run.resolve().name
-        before = found.get("tokens_before", 0)
-        points.append(Point(name, before + found["tokens"], found["seconds"], bits, before))
+        seen = found.get("seen_tokens", 0)
+        points.append(Point(name, seen + found["tokens"], found["seconds"], bits, seen))
     if len({point.tokens for point in points}) < FEWEST:
         raise StageError(
             f"report: expected {FEWEST} runs or more that trained for different lengths, found "
@@ -99,13 +99,13 @@ def fit(points: Sequence[Point]) -> Curve:
 
 
 def spread(points: Sequence[Point], tokens: float) -> tuple[float, float]:
-    """Lowest and highest bits beyond the last point, of the curves that leave one point out each.
+    """Lowest and highest bits at `tokens` that are foreseen where one point is left out each.
 
-    With three points there are none to leave out, and both are the curve's own.
+    With three points there are none to leave out, and both are foreseen from all.
     """
     kept = [[p for p in points if p is not left] for left in points]
-    curves = [fit(some) for some in (kept if len(points) > FEWEST else [points])]
-    values = [curve.beyond(points[-1], tokens) for curve in curves]
+    some_of = kept if len(points) > FEWEST else [points]
+    values = [fit(some).beyond(some[-1], tokens) for some in some_of]
     return min(values), max(values)
 
 

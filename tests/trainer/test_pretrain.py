@@ -59,7 +59,7 @@ def test_a_run_leaves_a_model_its_tokenizer_and_its_figures(
     finished: Path, packed_inputs: Inputs
 ) -> None:
     summary = json.loads((finished / "training.json").read_text())
-    assert (summary["steps"], summary["tokens"], summary["tokens_before"]) == (8, 8 * 512, 0)
+    assert (summary["steps"], summary["tokens"], summary["seen_tokens"]) == (8, 8 * 512, 0)
     model = load(finished / "model")
     assert model.num_parameters() == summary["parameters"]
     tokenizer = (packed_inputs["tokenizer"] / "tokenizer.json").read_bytes()
