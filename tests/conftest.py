@@ -14,9 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from lsp_server.prompt import SENTINELS, Sentinel, encode, guard_sentinels
+
+settings.register_profile("shared machine", deadline=None)  # where another job may take the time
+settings.load_profile("shared machine")
 
 VOCABULARY = 640
 CONTEXT = 256

@@ -4,8 +4,8 @@ torch's own kernel for processors takes 2.8 times as long, forward and backward,
 under a mask. Queries go chunk by chunk, so that scores stay in the cache and keys to the right of a
 chunk, which no causal mask lets it see, are not multiplied.
 
-Shapes: B blocks, H query heads, K key heads, G query heads to a key head, T tokens, S seen tokens,
-C tokens of a chunk, D channels of a head.
+Shapes: B blocks, H query heads, K key heads, G query heads to a key head, T tokens, S tokens with
+those before them in a cache, C tokens of a chunk, D channels of a head.
 """
 
 from typing import Any
@@ -32,8 +32,8 @@ def use_chunked_attention(model: Any) -> None:
 def chunked_attention(
     _module: torch.nn.Module,
     query_BHTD: Tensor,
-    key_BKTD: Tensor,
-    value_BKTD: Tensor,
+    key_BKSD: Tensor,
+    value_BKSD: Tensor,
     attention_mask: Tensor,
     scaling: float,
     dropout: float = 0.0,
@@ -41,22 +41,24 @@ def chunked_attention(
 ) -> tuple[Tensor, None]:
     """Attended values `[B, T, H, D]`, in the form that transformers calls an attention function.
 
-    `attention_mask` `[B, 1, T, T]` is true where a token may look, never ahead.
+    `attention_mask` `[B, 1, T, S]` is true where a token may look, never ahead.
     """
     device, dtype = query_BHTD.device.type, query_BHTD.dtype
     with torch.autocast(device, enabled=False):
         bias = torch.zeros_like(attention_mask, dtype=dtype)
         bias = bias.masked_fill(~attention_mask, float("-inf"))
-        key_BKTD, value_BKTD = key_BKTD.to(dtype), value_BKTD.to(dtype)
+        key_BKSD, value_BKSD = key_BKSD.to(dtype), value_BKSD.to(dtype)
+        tokens, seen = query_BHTD.shape[2], key_BKSD.shape[2]
         chunks = []
-        for start in range(0, query_BHTD.shape[2], CHUNK):
-            end = min(start + CHUNK, query_BHTD.shape[2])
+        for start in range(0, tokens, CHUNK):
+            end = min(start + CHUNK, tokens)
+            last = seen - tokens + end
             chunks.append(
                 attend(
                     query_BHTD[:, :, start:end] * scaling,
-                    key_BKTD[:, :, :end],
-                    value_BKTD[:, :, :end],
-                    bias[:, :, start:end, :end],
+                    key_BKSD[:, :, :last],
+                    value_BKSD[:, :, :last],
+                    bias[:, :, start:end, :last],
                     dropout,
                 )
             )

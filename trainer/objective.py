@@ -1,7 +1,7 @@
 """The training objective: takes blocks of token ids, gives next-token losses within segments.
 
-Shapes: B blocks, T tokens in a block, V vocabulary. A segment begins with `<|file|>`; so its
-bounds, the attention mask and the position ids are all read off the ids.
+Shapes: B blocks, T tokens in a block, D channels, V vocabulary. A segment begins with `<|file|>`;
+so its bounds, the attention mask and the position ids are all read off the ids.
 """
 
 from typing import Any
@@ -55,18 +55,20 @@ class Objective(nn.Module):
         super().__init__()
         self.model = model
 
-    def logits(self, ids_BT: Tensor, places_BT: Tensor | None = None) -> Tensor:
-        """What is said of the token after each one, `[B, T, V]`; or at N places, `[N, V]`."""
+    def hidden(self, ids_BT: Tensor) -> Tensor:
+        """What the trunk holds of each token, `[B, T, D]`."""
         output = self.model.base_model(
             input_ids=ids_BT,
             attention_mask=attention_mask(ids_BT),
             position_ids=position_ids(ids_BT),
             use_cache=False,
         )
-        hidden = output.last_hidden_state
-        if places_BT is not None:
-            hidden = hidden[places_BT]
-        logits: Tensor = self.model.get_output_embeddings()(hidden)
+        found: Tensor = output.last_hidden_state
+        return found
+
+    def logits(self, ids_BT: Tensor) -> Tensor:
+        """What is said of the token after each one, `[B, T, V]`."""
+        logits: Tensor = self.model.get_output_embeddings()(self.hidden(ids_BT))
         return logits.float()
 
     def losses(self, ids_BT: Tensor) -> Tensor:

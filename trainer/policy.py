@@ -1,17 +1,26 @@
 """The policy: takes texts after their prompts, gives what model and value head say of each token.
 
+A prompt and its texts are one row of the model's input: a tree, whose branches share what they
+begin with. So prompts, and what several texts begin with, are read once, forward and backward.
+
 Shapes: G prompts, B = G * copies texts, P tokens of the longest prompt, T tokens of a completion
-at most, N tokens that were written in all of them, D channels, V vocabulary.
+at most, Q nodes of the largest tree besides its root, S = P + Q columns, N nodes of all trees, D
+channels, V vocabulary.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainer.ppo_math import token_entropy, token_logprobs
-from trainer.rollouts import Written, positions_of
+from lsp_server.prompt import Sentinel
+from trainer.objective import Objective
+from trainer.ppo_math import entropy_of
+from trainer.processor import Precision
+from trainer.rollouts import PaddedPrompts, Written, positions_of, prompt_sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +38,11 @@ class Judged:
 class Policy(nn.Module):
     """A language model and a value head on its trunk."""
 
-    def __init__(self, model: Any, temperature: float) -> None:
+    def __init__(self, model: Any, temperature: float, precision: Precision = "fp32") -> None:
         super().__init__()
         self.model = model
         self.temperature = temperature
+        self.precision = precision
         self.value = nn.Linear(model.config.hidden_size, 1)
         nn.init.zeros_(self.value.weight)
         nn.init.zeros_(self.value.bias)
@@ -40,51 +50,105 @@ class Policy(nn.Module):
     def forward(self, written: Written) -> tuple[Tensor, ...]:
         """Fields of Judged: each token is judged by what stands before it."""
         mask_BT = written.mask_BT
-        hidden_ND = read_completions(self.model, written)[mask_BT]
-        logits_NV = self.model.get_output_embeddings()(hidden_ND).float() / self.temperature
+        trees = plant(written)
+        with self.autocast():
+            hidden_ND = read_nodes(self.model, written.prompts, trees).float()
+        logits_NV = self.model.get_output_embeddings()(hidden_ND) / self.temperature
+        logprobs_NV = logits_NV.log_softmax(-1)
+        nodes = trees.node_BT[mask_BT]
         found = (
-            token_logprobs(logits_NV, written.ids_BT[mask_BT]),
-            token_entropy(logits_NV),
-            self.value(hidden_ND.float()).squeeze(-1),
+            logprobs_NV[nodes, written.ids_BT[mask_BT]],
+            entropy_of(logprobs_NV)[nodes],
+            self.value(hidden_ND).squeeze(-1)[nodes],
         )
         spread = (torch.zeros(mask_BT.shape, device=mask_BT.device) for _ in found)
         return tuple(
-            all_BT.masked_scatter(mask_BT, f.float())
-            for all_BT, f in zip(spread, found, strict=True)
+            all_BT.masked_scatter(mask_BT, f) for all_BT, f in zip(spread, found, strict=True)
         )
 
+    def logits_at(self, ids_BT: Tensor, places_BT: Tensor) -> Tensor:
+        """What is said of the token after each of N places in packed blocks, `[N, V]`."""
+        with self.autocast():
+            hidden_ND = Objective(self.model).hidden(ids_BT)[places_BT].float()
+        logits_NV: Tensor = self.model.get_output_embeddings()(hidden_ND)
+        return logits_NV
 
-def read_completions(model: Any, written: Written) -> Tensor:
-    """What the trunk holds before each token of a completion, `[B, T, D]`.
+    def autocast(self) -> AbstractContextManager[Any]:
+        """A fresh context in which the trunk's products run in `precision`; logits stay fp32.
 
-    A prompt is read once for all its copies, forward and backward, which is most of the work.
+        Those of bf16 are off by some hundredths of a nat, which the ratios of PPO would see.
+        """
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.model.device.type, torch.bfloat16)
+
+
+@dataclass(frozen=True, slots=True)
+class Trees:
+    """The texts of each prompt as a tree: a node stands for what some of them begin with.
+
+    The root stands for the prompt alone. No node ends a text: nothing follows it.
     """
-    from transformers import DynamicCache
 
-    prompts, cache = written.prompts, DynamicCache(config=model.config)
-    positions_GP = positions_of(prompts.mask_GP)
-    read = model.base_model(
-        input_ids=prompts.ids_GP,
-        attention_mask=prompts.mask_GP.long(),
-        position_ids=positions_GP,
-        past_key_values=cache,
-        use_cache=True,
-    )
-    last_BD: Tensor = read.last_hidden_state[:, -1].repeat_interleave(written.copies, 0)
-    if written.ids_BT.shape[1] == 1:
-        return last_BD[:, None]
-    cache.batch_repeat_interleave(written.copies)
-    mask_BP = prompts.mask_GP.repeat_interleave(written.copies, 0)
-    read_BS = written.mask_BT[:, :-1]
-    start_B1 = positions_GP[:, -1:].repeat_interleave(written.copies, 0) + 1
-    written_BSD: Tensor = model.base_model(
-        input_ids=written.ids_BT[:, :-1],
-        attention_mask=torch.cat([mask_BP, read_BS], dim=1).long(),
-        position_ids=start_B1 + torch.arange(read_BS.shape[1], device=read_BS.device),
-        past_key_values=cache,
-        use_cache=True,
+    ids_GQ: Tensor
+    """The last token of a node's beginning; padding stands behind."""
+    depth_GQ: Tensor
+    """Tokens of its beginning; 0 for padding."""
+    sight_GQQ: Tensor
+    """True from a node to itself and to those that it goes on from; padding sees itself."""
+    node_BT: Tensor
+    """Number of the node that stands before a token, among the N; 0 behind a text's end."""
+
+
+def plant(written: Written) -> Trees:
+    """The trees of some texts."""
+    copies, device = written.copies, written.ids_BT.device
+    lengths = written.mask_BT.sum(1).tolist()
+    texts = [row[:length] for row, length in zip(written.ids_BT.tolist(), lengths, strict=True)]
+    groups = [texts[first : first + copies] for first in range(0, len(texts), copies)]
+    node_BT = np.zeros(tuple(written.ids_BT.shape), dtype=np.int64)
+    nodes: list[dict[tuple[int, int], int]] = []
+    first_node = 0
+    for group, its_texts in enumerate(groups):
+        numbers: dict[tuple[int, int], int] = {}  # by parent and token; the root is 0
+        for row, text in enumerate(its_texts, start=group * copies):
+            node = 0
+            for t, token in enumerate(text):
+                node_BT[row, t] = first_node + node
+                if t + 1 < len(text):
+                    node = numbers.setdefault((node, token), len(numbers) + 1)
+        nodes.append(numbers)
+        first_node += len(numbers) + 1
+    shape = len(groups), max(map(len, nodes))
+    ids_GQ, depth_GQ = np.full(shape, int(Sentinel.PAD)), np.zeros(shape, dtype=np.int64)
+    sight_GQQ = np.broadcast_to(np.eye(shape[1], dtype=bool), (*shape, shape[1])).copy()
+    for group, numbers in enumerate(nodes):
+        for place, (parent, token) in enumerate(numbers):
+            ids_GQ[group, place], depth_GQ[group, place] = token, 1
+            if parent:
+                sight_GQQ[group, place] |= sight_GQQ[group, parent - 1]
+                depth_GQ[group, place] += depth_GQ[group, parent - 1]
+    found = (torch.from_numpy(array).to(device) for array in (ids_GQ, depth_GQ, sight_GQQ, node_BT))
+    return Trees(*found)
+
+
+def read_nodes(model: Any, prompts: PaddedPrompts, trees: Trees) -> Tensor:
+    """What the trunk holds of each node, `[N, D]`: tree by tree, a root first."""
+    mask_GP = prompts.mask_GP
+    positions_GP = positions_of(mask_GP)
+    longest, nodes = mask_GP.shape[1], trees.ids_GQ.shape[1]
+    seen_GQP = mask_GP[:, None].expand(-1, nodes, -1)
+    ahead_GPQ = mask_GP.new_zeros(len(mask_GP), longest, nodes)
+    prompts_GPS = torch.cat([prompt_sight(mask_GP), ahead_GPQ], dim=2)
+    nodes_GQS = torch.cat([seen_GQP, trees.sight_GQQ], dim=2)
+    hidden_GSD: Tensor = model.base_model(
+        input_ids=torch.cat([prompts.ids_GP, trees.ids_GQ], dim=1),
+        attention_mask=torch.cat([prompts_GPS, nodes_GQS], dim=1)[:, None],
+        position_ids=torch.cat([positions_GP, positions_GP[:, -1:] + trees.depth_GQ], dim=1),
+        use_cache=False,
     ).last_hidden_state
-    return torch.cat([last_BD[:, None], written_BSD], dim=1)
+    roots_G1 = mask_GP.new_ones(len(mask_GP), 1)
+    return hidden_GSD[:, longest - 1 :][torch.cat([roots_G1, trees.depth_GQ > 0], dim=1)]
 
 
 @torch.no_grad()

@@ -59,6 +59,7 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
     import torch
     from accelerate import Accelerator
 
+    from trainer.attention import use_chunked_attention
     from trainer.batches import Batches
     from trainer.model import load, newest_weights
     from trainer.policy import Policy
@@ -71,6 +72,8 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
     begun_with = newest_weights(inputs)
     model, tokenizer = load(begun_with).float(), load_tokenizer(begun_with / "tokenizer.json")
     check_context(config, model.config.max_position_embeddings)
+    if accelerator.device.type == "cpu":
+        use_chunked_attention(model)
     starts = find_starts(config, tokenizer, inputs["dedup"] / "train", heldout=False)
     with RewardPool(own_model(config.rewards, inputs), pool_limits(config)) as scorer:
         task = heldout_task(config, inputs, tokenizer, scorer)
@@ -78,8 +81,8 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
             evaluator = HeldOutEvaluator(task, out / "before.json", model)
         reference = copy.deepcopy(model).requires_grad_(False).eval()
         parts = PpoParts(
-            policy=Policy(model, config.temperature),
-            reference=Policy(reference, config.temperature),
+            policy=Policy(model, config.temperature, config.precision),
+            reference=Policy(reference, config.temperature, config.precision),
             tokenizer=tokenizer,
             starts=starts,
             stop=task.stop,
@@ -128,6 +131,7 @@ def heldout_task(
     """What every evaluation completes and measures."""
     from trainer.ppo_evaluation import HeldOutTask
     from trainer.probes import Lines
+    from trainer.rollouts import Sampling
 
     return HeldOutTask(
         tokenizer=tokenizer,
@@ -137,6 +141,7 @@ def heldout_task(
         scorer=scorer,
         blocks=read_blocks(config, inputs["packing"]),
         lines=Lines(exact_points=config.exact_points, bits_share=config.bits_share),
+        samples=Sampling(config.max_tokens, config.temperature, copies=config.eval_samples),
     )
 
 

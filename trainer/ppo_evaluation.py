@@ -1,16 +1,19 @@
 """Held-out evaluation of a policy: takes weights, gives what its completions are worth, and harm.
 
-Completions are greedy, at the same starts each time, so that two evaluations are paired.
+Completions are greedy, at the same starts each time, so that two evaluations are paired. Before and
+after tuning it also samples some at every start, at the temperature of the rollouts: what PPO makes
+better is what the policy writes of itself, and the likeliest completion is one sample of that.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import pstdev
 from typing import Any
 
+import torch
 from tokenizers import Tokenizer
 
 from lsp_server.engines import StopRule
@@ -21,7 +24,7 @@ from trainer.pipeline import write_record, write_whole
 from trainer.probes import Lines, find_harm, judge, measure_changes, measure_probes
 from trainer.rewards import Completion, Scores
 from trainer.rollouts import Sampling, write_rollouts
-from trainer.starts import Start
+from trainer.starts import Start, repeat
 
 BATCH = 64
 """Starts that are completed side by side."""
@@ -43,6 +46,8 @@ class HeldOutTask:
     """For bits per byte."""
     lines: Lines
     """What tuning may cost."""
+    samples: Sampling
+    """How completions are sampled besides; its randomness is not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,10 @@ class Evaluation:
     completions: tuple[Completion, ...]
     scores: Scores
     figures: dict[str, float]
+
+
+SAMPLED = "sampled/"
+"""Before the names of figures of sampled completions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +83,17 @@ class HeldOutEvaluator:
         """Measures `model` and keeps that in file `record`, or reads what stands there already."""
         self._task = task
         if not record.exists():
-            first = evaluate(task, model)
-            texts = [completion.text for completion in first.completions]
-            write_record(record, {"figures": first.figures, "texts": texts})
+            first, sampled = evaluate(task, model), complete_by_chance(task, model)
+            known = {
+                "figures": first.figures | figures_of_samples(sampled),
+                "texts": [completion.text for completion in first.completions],
+                "samples": [completion.text for completion in sampled],
+            }
+            write_record(record, known)
         known = json.loads(record.read_text())
         self.before: Mapping[str, float] = known["figures"]
         self._texts: list[str] = known["texts"]
+        self._samples: list[str] = known.get("samples", [])
 
     def measure(self, model: Any) -> Mapping[str, float]:
         """Figures of weights, by name; `reward` is among them."""
@@ -116,12 +130,25 @@ class HeldOutEvaluator:
         known = [total for total in before.totals if total is not None]
         repositories = [start.repo for start in self._task.starts]
         changes = measure_changes(first, after.completions, repositories)
+        sampled = complete_by_chance(self._task, model)
         return Comparison(
-            figures=after.figures,
-            changes=changes | change_of_reward(before, after.scores, repositories),
+            figures=after.figures | figures_of_samples(sampled),
+            changes=changes
+            | change_of_reward(before, after.scores, repositories)
+            | self._changes_of_samples(sampled),
             deviation=pstdev(known) if known else 0.0,
             warnings=judge(self.before, after.figures).warnings,
         )
+
+    def _changes_of_samples(self, after: Sequence[Completion]) -> dict[str, Figure]:
+        """What the figures of sampled completions have changed by; none without samples."""
+        if not after:
+            return {}
+        starts = repeat(self._task.starts, self._task.samples.copies)
+        pairs = zip(self._samples, after, strict=True)
+        before = [replace(completion, text=text) for text, completion in pairs]
+        changes = measure_changes(before, after, [start.repo for start in starts])
+        return {SAMPLED + name: change for name, change in changes.items()}
 
 
 def change_of_reward(before: Scores, after: Scores, groups: Sequence[str]) -> dict[str, Figure]:
@@ -139,16 +166,7 @@ def change_of_reward(before: Scores, after: Scores, groups: Sequence[str]) -> di
 
 def evaluate(task: HeldOutTask, model: Any) -> Evaluation:
     """Complete every start greedily, score that, and measure bits per byte."""
-    completions: list[Completion] = []
-    tokens = 0
-    for first in range(0, len(task.starts), BATCH):
-        starts = task.starts[first : first + BATCH]
-        prompts = [start.ids for start in starts]
-        stops = [task.stop(start) for start in starts]
-        rollouts = write_rollouts(model, task.tokenizer, prompts, stops, Sampling(task.max_tokens))
-        tokens += int(rollouts.written.mask_BT.sum())
-        written = zip(starts, rollouts.texts, rollouts.stops, strict=True)
-        completions += [start.completed(text, stop) for start, text, stop in written]
+    completions, tokens = complete(task, model, Sampling(task.max_tokens))
     scores = task.scorer(completions)
     figures = {
         "reward": scores.mean,
@@ -158,6 +176,36 @@ def evaluate(task: HeldOutTask, model: Any) -> Evaluation:
         **{f"part/{name}": mean for name, mean in scores.parts.items()},
     }
     return Evaluation(tuple(completions), scores, figures)
+
+
+def complete(task: HeldOutTask, model: Any, sampling: Sampling) -> tuple[list[Completion], int]:
+    """Completions of every start, those of a start next to each other, and their tokens."""
+    completions: list[Completion] = []
+    tokens = 0
+    for first in range(0, len(task.starts), BATCH):
+        starts = task.starts[first : first + BATCH]
+        prompts = [start.ids for start in starts]
+        stops = [task.stop(start) for start in starts]
+        rollouts = write_rollouts(model, task.tokenizer, prompts, stops, sampling)
+        tokens += int(rollouts.written.mask_BT.sum())
+        places = repeat(starts, sampling.copies)
+        written = zip(places, rollouts.texts, rollouts.stops, strict=True)
+        completions += [start.completed(text, stop) for start, text, stop in written]
+    return completions, tokens
+
+
+def complete_by_chance(task: HeldOutTask, model: Any) -> list[Completion]:
+    """Sampled completions of every start, drawn from the same numbers each time."""
+    if not task.samples.copies:
+        return []
+    randomness = torch.Generator(model.device).manual_seed(0)
+    return complete(task, model, replace(task.samples, randomness=randomness))[0]
+
+
+def figures_of_samples(completions: Sequence[Completion]) -> dict[str, float]:
+    """What `measure_probes` says of them, under names of their own; nothing without any."""
+    found = measure_probes(completions) if completions else {}
+    return {SAMPLED + name: value for name, value in found.items()}
 
 
 def measure_bits(blocks: HeldOut, model: Any) -> float:

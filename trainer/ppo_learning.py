@@ -1,6 +1,7 @@
 """PPO's optimizer steps: takes what a round has gathered, gives the policy changed by it."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -10,11 +11,13 @@ import torch
 from torch import Tensor
 
 from trainer.blocks import Rows
-from trainer.objective import IGNORED, Objective, next_tokens
+from trainer.natural import Drawn, NaturalGradient, measure_metrics
+from trainer.objective import IGNORED, next_tokens
 from trainer.optimizer import set_rates
 from trainer.policy import Policy
 from trainer.ppo_math import forward_kl, whiten
 from trainer.ppo_round import Experience, losses_of
+from trainer.rollouts import Written
 from trainer.schedule import rate_factor
 from trainer.tuning_config import PpoConfig
 
@@ -49,29 +52,73 @@ class Corpus(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """What the policy must not drift away from: a frozen model, and text to ask both about."""
+    """What the policy must not drift away from: a frozen policy, and text to ask both about."""
 
-    reference: Any
-    """A language model."""
+    reference: Policy
     corpus: Corpus
 
-    def divergence(self, model: Any, ids_BT: Tensor, places_BT: Tensor) -> Tensor:
-        """Sum of the KL divergences from reference to `model` at some places."""
+    def divergence(self, policy: Policy, ids_BT: Tensor, places_BT: Tensor) -> Tensor:
+        """Sum of the KL divergences from reference to `policy` at some places."""
         with torch.no_grad():
-            reference_NV = Objective(self.reference).logits(ids_BT, places_BT)
-        return forward_kl(reference_NV, Objective(model).logits(ids_BT, places_BT)).sum()
+            reference_NV = self.reference.logits_at(ids_BT, places_BT)
+        return forward_kl(reference_NV, policy.logits_at(ids_BT, places_BT)).sum()
 
 
 class Learner:
     """Policy and optimizer in this process, one of `accelerator.num_processes`."""
 
-    def __init__(self, config: PpoConfig, policy: Policy, accelerator: Any, anchor: Anchor) -> None:
+    def __init__(
+        self,
+        config: PpoConfig,
+        policy: Policy,
+        accelerator: Any,
+        anchor: Anchor,
+        written: Iterable[Written],
+    ) -> None:
+        """`written`: rollouts of the policy as it is."""
         self.config, self.policy, self.accelerator = config, policy, accelerator
         self.anchor = anchor
-        peaks = (policy.model, config.learning_rate), (policy.value, config.value_learning_rate)
-        groups = [{"params": part.parameters(), "lr": peak, "peak": peak} for part, peak in peaks]
-        self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.0)
+        self.optimizers = self.build_optimizers(written)
         self.parallel = accelerator.prepare_model(policy)
+
+    def build_optimizers(self, written: Iterable[Written]) -> list[torch.optim.Optimizer]:
+        """In the order in which a checkpoint keeps their states."""
+        config, policy = self.config, self.policy
+        peaks = {policy.value: config.value_learning_rate}
+        found: list[torch.optim.Optimizer] = []
+        if config.optimizer == "natural":
+            metrics = measure_metrics(policy.model, self.draw(written))
+            policy.model.requires_grad_(False)
+            for metric in metrics:
+                metric.weight.requires_grad_(True)
+            found.append(NaturalGradient(metrics, config.learning_rate))
+        else:
+            peaks[policy.model] = config.learning_rate
+        groups = [
+            {"params": part.parameters(), "lr": peak, "peak": peak} for part, peak in peaks.items()
+        ]
+        return [*found, torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.0)]
+
+    def draw(self, written: Iterable[Written]) -> Iterator[Drawn]:
+        """What the policy says of text of its own: after the corpus's tokens, and after prompts.
+
+        The same in every process.
+        """
+        config, policy = self.config, self.policy
+        randomness = torch.Generator(self.accelerator.device).manual_seed(config.seed)
+        for step in range(config.fisher_blocks // config.anchor_blocks):
+            ids_RT = torch.from_numpy(self.anchor.corpus.at(step).astype(np.int64))
+            ids_RT = ids_RT.to(self.accelerator.device)
+            logprobs_NV = policy.logits_at(ids_RT, asked_places(ids_RT, step)).log_softmax(-1)
+            shares_NV = logprobs_NV.detach().exp()
+            drawn_N1 = torch.multinomial(shares_NV, 1, generator=randomness)
+            yield Drawn(logprobs_NV.gather(1, drawn_N1).sum(), ids_RT.numel(), len(drawn_N1))
+        for batch in written:
+            for chosen in batch.split(config.micro_batch):
+                part = batch.of_prompts(chosen)
+                places = int(part.mask_BT.sum())
+                read = int(part.prompts.mask_GP.sum()) + places
+                yield Drawn(policy(part)[0].sum(), read, places)
 
     def learn(self, batch: Experience, round_number: int) -> LearningFigures:
         """All optimizer steps of a round."""
@@ -119,10 +166,11 @@ class Learner:
                 # Parallel processes average their gradients; those of a sum are wanted.
                 torch.autograd.backward(losses.total * world)
             sums.update({name: float(f) * world for name, f in losses.figures.items()})
-        set_rates([self.optimizer], self.rate_factor(number))
+        set_rates(self.optimizers, self.rate_factor(number))
         norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
         return {**sums, "grad_norm": float(norm), "steps": 1}
 
     def rate_factor(self, number: int) -> float:
@@ -150,7 +198,7 @@ class Learner:
             ids_1T, places_1T = (each[row : row + 1] for each in (ids_RT, places_RT))
             ids_1T, places_1T = (each.to(accelerator.device) for each in (ids_1T, places_1T))
             with accelerator.no_sync(self.parallel):
-                nats = self.anchor.divergence(self.policy.model, ids_1T, places_1T) * world / count
+                nats = self.anchor.divergence(self.policy, ids_1T, places_1T) * world / count
                 torch.autograd.backward(coefficient * nats)
             total += float(nats.detach())
         return total
@@ -158,5 +206,5 @@ class Learner:
 
 def asked_places(ids_RT: Tensor, number: int) -> Tensor:
     """Where the anchor holds in a step: at one in PLACES tokens that have a next one."""
-    turn_T = (torch.arange(ids_RT.shape[1]) + number) % PLACES == 0
+    turn_T = (torch.arange(ids_RT.shape[1], device=ids_RT.device) + number) % PLACES == 0
     return (next_tokens(ids_RT) != IGNORED) & turn_T

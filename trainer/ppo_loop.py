@@ -8,7 +8,7 @@ optimizer, round and KL control, and a resumed run repeats the same bits on a pr
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -30,7 +30,7 @@ from trainer.ppo_learning import Anchor, Corpus, Learner
 from trainer.ppo_round import Hindsight, explained_variance, look_back
 from trainer.progress import progress_bar
 from trainer.rewards import Completion, Scores
-from trainer.rollouts import Rollouts, Sampling, write_rollouts
+from trainer.rollouts import Rollouts, Sampling, Written, write_rollouts
 from trainer.starts import Start, deal, repeat
 from trainer.tuning_config import PpoConfig
 
@@ -82,9 +82,8 @@ class PpoLoop:
         self.best = float("-inf")
         parts.policy.to(accelerator.device)
         parts.reference.to(accelerator.device)
-        self.learner = Learner(
-            config, parts.policy, accelerator, Anchor(parts.reference.model, parts.corpus)
-        )
+        anchor = Anchor(parts.reference, parts.corpus)
+        self.learner = Learner(config, parts.policy, accelerator, anchor, self.first_texts())
         self.resume()
 
     def resume(self) -> None:
@@ -102,7 +101,8 @@ class PpoLoop:
                 f"{self.out} to start over, or restore the settings"
             )
         self.parts.policy.load_state_dict(state.model)
-        self.learner.optimizer.load_state_dict(state.optimizers[0])
+        for optimizer, kept in zip(self.learner.optimizers, state.optimizers, strict=True):
+            optimizer.load_state_dict(kept)
         self.round, self.elapsed = state.step, state.elapsed
         self.control = KlControl(state.facts["gathered"], state.facts["kl"])
         self.best = state.facts["best"]
@@ -141,7 +141,8 @@ class PpoLoop:
         config, started = self.config, time.monotonic()
         coefficient = self.control.coefficient(config)
         starts = self.my_starts()
-        rollouts = self.explore(starts)
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        rollouts = self.explore(starts, (config.seed * 1_000_003 + self.round) * world + rank)
         scores = self.score(starts, rollouts)
         hindsight = Hindsight(
             policy=self.parts.policy,
@@ -170,23 +171,29 @@ class PpoLoop:
             learning=asdict(figures),
         )
 
+    def first_texts(self) -> Iterator[Written]:
+        """What the policy writes before it learns, for `natural`: the same in every process."""
+        config, prompts = self.config, self.config.rollouts // self.config.rollouts_per_prompt
+        for number in range(config.fisher_rounds):
+            starts = deal(self.parts.starts, number, prompts)
+            yield self.explore(starts, -1 - config.seed * 1_000_003 - number).written
+
     def my_starts(self) -> list[Start]:
         """This process's share of the round's prompts."""
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         prompts = self.config.rollouts // self.config.rollouts_per_prompt
         return deal(self.parts.starts, self.round, prompts)[rank::world]
 
-    def explore(self, starts: Sequence[Start]) -> Rollouts:
+    def explore(self, starts: Sequence[Start], seed: int) -> Rollouts:
         """What the policy writes at each start."""
-        config, parts, accelerator = self.config, self.parts, self.accelerator
-        seed = (config.seed * 1_000_003 + self.round) * accelerator.num_processes
-        randomness = torch.Generator(accelerator.device)
-        randomness.manual_seed(seed + accelerator.process_index)
+        config, parts = self.config, self.parts
+        randomness = torch.Generator(self.accelerator.device).manual_seed(seed)
         copies = config.rollouts_per_prompt
         sampling = Sampling(config.max_tokens, config.temperature, randomness, copies)
         prompts = [start.ids for start in starts]
         stops = [parts.stop(start) for start in starts]
-        return write_rollouts(parts.policy.model, parts.tokenizer, prompts, stops, sampling)
+        with parts.policy.autocast():
+            return write_rollouts(parts.policy.model, parts.tokenizer, prompts, stops, sampling)
 
     def score(self, starts: Sequence[Start], rollouts: Rollouts) -> Scores:
         """What the rollouts are worth, seen in their files.
@@ -246,7 +253,7 @@ class PpoLoop:
                 elapsed=self.elapsed,
                 fingerprint=self.parts.fingerprint,
                 model=self.parts.policy.state_dict(),
-                optimizers=[self.learner.optimizer.state_dict()],
+                optimizers=[each.state_dict() for each in self.learner.optimizers],
                 facts={**asdict(self.control), "best": self.best},
             )
             save_checkpoint(self.out / "checkpoints", state, self.config.keep_checkpoints)

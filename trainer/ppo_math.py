@@ -4,7 +4,7 @@ No model, no randomness, no state: every function is tested on numbers worked by
 true where the policy wrote a token, its end token included; what stands under a false one never
 counts.
 
-Shapes: B rollouts, T tokens of a completion, V vocabulary.
+Shapes: B rollouts, T tokens of a completion, N places, V vocabulary.
 """
 
 from dataclasses import dataclass
@@ -23,16 +23,9 @@ class ClippedLoss:
     """Scalar, share of the tokens on which the clipped term counts."""
 
 
-def token_logprobs(logits_BTV: Tensor, ids_BT: Tensor) -> Tensor:
-    """Natural logarithm of each token's probability, `[B, T]`."""
-    chosen_BT1 = logits_BTV.gather(-1, ids_BT.unsqueeze(-1))
-    return chosen_BT1.squeeze(-1) - logits_BTV.logsumexp(-1)
-
-
-def token_entropy(logits_BTV: Tensor) -> Tensor:
-    """Nats of uncertainty about each token, `[B, T]`."""
-    logprobs_BTV = logits_BTV.log_softmax(-1)
-    return -(logprobs_BTV.exp() * logprobs_BTV).sum(-1)
+def entropy_of(logprobs_NV: Tensor) -> Tensor:
+    """Nats of uncertainty about each token, `[N]`, from the logarithms of all probabilities."""
+    return -(logprobs_NV.exp() * logprobs_NV).sum(-1)
 
 
 def masked_mean(values_BT: Tensor, mask_BT: Tensor) -> Tensor:

@@ -1,10 +1,13 @@
 """Rollouts: takes a policy and prompts, gives completions that it samples, side by side.
 
-Prompts are padded on the left, so that every completion starts in the same column; completions on
-the right. Positions count from each prompt's own start, and nothing looks at padding.
+A prompt and its completions are one row of the model's input, and completions that begin with the
+same tokens share these: each beginning is read once, and sees the prompt and what it goes on from.
+Prompts are padded on the left, so that every completion starts in the same column. Positions count
+from each prompt's own start, and nothing looks at padding.
 
-Shapes: G prompts, B = G * copies rollouts, those of a prompt next to each other, R of them that are
-still read, P tokens of the longest prompt, T tokens of a completion at most, V vocabulary.
+Shapes: G prompts, B = G * copies rollouts, those of a prompt next to each other, R beginnings that
+are gone on with, N of them at most to a prompt, P tokens of the longest prompt, S columns so far, T
+tokens of a completion at most, V vocabulary.
 """
 
 from collections.abc import Sequence
@@ -17,10 +20,6 @@ from torch import Tensor
 
 from lsp_server.engines import StopReason, StopRule
 from lsp_server.prompt import Sentinel, decode
-
-OPEN_SHARE = 0.75
-"""Where no more of the rows are open, the others are read no further: leaving them out has a price,
-since the cache is copied."""
 
 Ids = Sequence[int]
 Randomness = torch.Generator | None
@@ -68,13 +67,10 @@ class Written:
     def with_last(self, texts: Sequence[Ids]) -> "Written":
         """One more text after each prompt, behind its others, cut to their T tokens."""
         groups, tokens = len(texts), self.ids_BT.shape[1]
-        ids_GT = torch.full((groups, tokens), int(Sentinel.PAD))
-        for row, text in enumerate(texts):
-            ids_GT[row, : len(text)] = torch.tensor(text[:tokens], dtype=torch.long)
-        ids_G1T = ids_GT.to(self.ids_BT.device)[:, None]
-        ids_GCT = torch.cat([self.ids_BT.view(groups, -1, tokens), ids_G1T], dim=1)
-        mask_GCT = self.mask_BT.view(groups, -1, tokens)
-        mask_GCT = torch.cat([mask_GCT, ids_G1T != int(Sentinel.PAD)], dim=1)
+        cut = [text[:tokens] for text in texts]
+        ids_GT, mask_GT = pad_texts(cut, tokens, self.ids_BT.device)
+        ids_GCT = torch.cat([self.ids_BT.view(groups, -1, tokens), ids_GT[:, None]], dim=1)
+        mask_GCT = torch.cat([self.mask_BT.view(groups, -1, tokens), mask_GT[:, None]], dim=1)
         return Written(self.prompts, self.copies + 1, ids_GCT.flatten(0, 1), mask_GCT.flatten(0, 1))
 
 
@@ -116,6 +112,12 @@ def positions_of(mask: Tensor) -> Tensor:
     return (mask.cumsum(1) - 1).clamp(min=0)
 
 
+def prompt_sight(mask_GP: Tensor) -> Tensor:
+    """`[G, P, P]`, true where a token of a prompt may look: back. Padding sees itself."""
+    itself_PP = torch.eye(mask_GP.shape[1], dtype=torch.bool, device=mask_GP.device)
+    return mask_GP[:, None].expand(-1, len(itself_PP), -1).tril() | itself_PP
+
+
 @torch.no_grad()
 def write_rollouts(
     model: Any,
@@ -130,98 +132,153 @@ def write_rollouts(
     """
     training = model.training
     model.eval()
-    padded = pad_prompts(prompts, model.device)
-    step = Steps(model, padded, sampling.copies)
-    texts = [OpenText(tokenizer, stop) for stop in stops for _ in range(sampling.copies)]
-    ids_BT = torch.full((len(texts), sampling.max_tokens), int(Sentinel.PAD), device=model.device)
-    mask_BT = torch.zeros_like(ids_BT, dtype=torch.bool)
-    rows = list(range(len(texts)))  # those that are still read
+    padded, copies = pad_prompts(prompts, model.device), sampling.copies
+    reader = Reader(model, padded)
+    logits_RV = reader.logits_GV
+    ids: list[list[int]] = [[] for _ in range(len(prompts) * copies)]
+    open_now = [
+        Beginning(group, OpenText(tokenizer, stop), range(group * copies, (group + 1) * copies))
+        for group, stop in enumerate(stops)
+    ]
+    final: list[OpenText] = [begun.text for begun in open_now for _ in range(copies)]
     for t in range(sampling.max_tokens):
-        open_R = torch.tensor([texts[row].stop is None for row in rows], device=model.device)
-        if not open_R.any():
+        drawn = draw(logits_RV, sampling, max(len(begun.rollouts) for begun in open_now)).tolist()
+        parents, grown = [], []
+        for row, begun in enumerate(open_now):
+            for token, rollouts in begun.share_out(drawn[row]).items():
+                text = begun.text.with_next(token)
+                for rollout in rollouts:
+                    ids[rollout].append(token)
+                    final[rollout] = text
+                if text.stop is None:
+                    parents.append(row)
+                    grown.append(Beginning(begun.group, text, rollouts))
+        if not grown or t + 1 == sampling.max_tokens:
             break
-        if open_R.sum() <= len(rows) * OPEN_SHARE:
-            step.keep(open_R)
-            rows, open_R = [row for row in rows if texts[row].stop is None], open_R[open_R]
-        if t:
-            step.advance(ids_BT[rows, t - 1], mask_BT[rows, t - 1])
-        next_R = draw(step.logits_BV, sampling)
-        ids_BT[rows, t] = torch.where(open_R, next_R, int(Sentinel.PAD))
-        mask_BT[rows, t] = open_R
-        for row, token in zip(rows, ids_BT[rows, t].tolist(), strict=True):
-            texts[row].add(token)
+        groups, tokens = zip(*((begun.group, begun.text.ids[-1]) for begun in grown), strict=True)
+        logits_RV = reader.go_on(groups, parents, tokens)
+        open_now = grown
     model.train(training)
-    written = Written(padded, sampling.copies, ids_BT, mask_BT)
-    kept = tuple(text.kept for text in texts)
-    return Rollouts(written, kept, tuple(text.stop or StopReason.LENGTH for text in texts))
+    ids_BT, mask_BT = pad_texts(ids, sampling.max_tokens, model.device)
+    return Rollouts(
+        Written(padded, copies, ids_BT, mask_BT),
+        tuple(text.kept for text in final),
+        tuple(text.stop or StopReason.LENGTH for text in final),
+    )
+
+
+def pad_texts(texts: Sequence[Ids], tokens: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Ids of texts and their mask, `[B, T]`, padded on the right."""
+    ids_BT = torch.full((len(texts), tokens), int(Sentinel.PAD))
+    for row, text in enumerate(texts):
+        ids_BT[row, : len(text)] = torch.tensor(text, dtype=torch.long)
+    lengths_B1 = torch.tensor([len(text) for text in texts])[:, None]
+    return ids_BT.to(device), (torch.arange(tokens) < lengths_B1).to(device)
 
 
 class OpenText:
-    """One completion while it is written."""
+    """What a completion begins with."""
 
-    def __init__(self, tokenizer: Tokenizer, rule: StopRule) -> None:
+    def __init__(self, tokenizer: Tokenizer, rule: StopRule, ids: Sequence[int] = ()) -> None:
         self._tokenizer, self._rule = tokenizer, rule
-        self._ids: list[int] = []
+        self.ids = tuple(ids)
         self.kept = ""
         self.stop: StopReason | None = None
 
-    def add(self, token: int) -> None:
-        """Take the next token, unless the text has ended."""
-        if self.stop is not None:
-            return
+    def with_next(self, token: int) -> "OpenText":
+        """One token further, which may end it."""
         if token == Sentinel.END:
-            self.stop = StopReason.END
-            return
-        self._ids.append(token)
-        text = decode(self._tokenizer, self._ids)
+            ended = OpenText(self._tokenizer, self._rule, self.ids)
+            ended.kept, ended.stop = self.kept, StopReason.END
+            return ended
+        grown = OpenText(self._tokenizer, self._rule, (*self.ids, token))
+        text = decode(self._tokenizer, grown.ids)
         keep = self._rule(text)
-        self.kept = text if keep is None else text[:keep]
-        self.stop = None if keep is None else StopReason.RULE
+        grown.kept = text if keep is None else text[:keep]
+        grown.stop = None if keep is None else StopReason.RULE
+        return grown
 
 
-class Steps:
-    """A model that has read its prompts, one column further with each `advance`."""
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A text that is gone on with, and the rollouts that have begun with it."""
 
-    def __init__(self, model: Any, prompts: PaddedPrompts, copies: int) -> None:
+    group: int
+    """Number of its prompt."""
+    text: OpenText
+    rollouts: Sequence[int]
+
+    def share_out(self, tokens: Sequence[int]) -> dict[int, list[int]]:
+        """The rollouts by the token that each goes on with."""
+        by_token: dict[int, list[int]] = {}
+        for rollout, token in zip(self.rollouts, tokens, strict=False):
+            by_token.setdefault(token, []).append(rollout)
+        return by_token
+
+
+class Reader:
+    """A model that has read its prompts, and reads what they are gone on with token by token."""
+
+    def __init__(self, model: Any, prompts: PaddedPrompts) -> None:
         from transformers import DynamicCache
 
         self._model = model
-        self._mask = prompts.mask_GP
         self._cache = DynamicCache(config=model.config)
-        logits_GV = self._read(prompts.ids_GP, positions_of(prompts.mask_GP))
-        self._cache.batch_repeat_interleave(copies)
-        self._mask = self._mask.repeat_interleave(copies, 0)
-        self._next_B = self._mask.sum(1)
-        self.logits_BV = logits_GV.repeat_interleave(copies, 0)
+        logits_GV = self._read(
+            prompts.ids_GP, positions_of(prompts.mask_GP), prompt_sight(prompts.mask_GP)
+        )
+        self._next_G = prompts.mask_GP.sum(1)
+        self._slots = [0] * len(prompts.ids_GP)
+        """Of each row that was read last, its place among those of its prompt."""
+        self._sight_GNS = prompts.mask_GP[:, None]
+        """What these may look at."""
+        self.logits_GV = logits_GV[:, -1].float()
 
-    def advance(self, ids_B: Tensor, written_B: Tensor) -> None:
-        """Read a column; what was not written is hidden from those after it."""
-        self._mask = torch.cat([self._mask, written_B[:, None]], dim=1)
-        self.logits_BV = self._read(ids_B[:, None], self._next_B[:, None])
-        self._next_B = self._next_B + 1
+    def go_on(self, groups: Sequence[int], parents: Sequence[int], tokens: Sequence[int]) -> Tensor:
+        """Read a token behind each of some rows of the last step; what is said after it, `[R, V]`.
 
-    def keep(self, chosen_B: Tensor) -> None:
-        """Leave out the rows that are not `chosen_B`."""
-        self._cache.batch_select_indices(chosen_B)
-        self._mask, self._next_B = self._mask[chosen_B], self._next_B[chosen_B]
-        self.logits_BV = self.logits_BV[chosen_B]
+        `groups`: the prompts that they belong to, in ascending order; `parents`: their rows.
+        """
+        slots = [0] * len(groups)
+        for row in range(1, len(groups)):
+            slots[row] = slots[row - 1] + 1 if groups[row] == groups[row - 1] else 0
+        shape = len(self._next_G), max(slots) + 1
+        device = self._next_G.device
+        at = torch.tensor(groups, device=device), torch.tensor(slots, device=device)
+        ids_GN = torch.full(shape, int(Sentinel.PAD), device=device)
+        ids_GN[at] = torch.tensor(tokens, device=device)
+        parent_GN = torch.zeros(shape, dtype=torch.long, device=device)
+        parent_GN[at] = torch.tensor([self._slots[row] for row in parents], device=device)
+        rows_G1 = torch.arange(shape[0], device=device)[:, None]
+        itself_NN = torch.eye(shape[1], dtype=torch.bool, device=device)
+        itself_GNN = itself_NN.expand(shape[0], -1, -1)
+        self._sight_GNS = torch.cat([self._sight_GNS[rows_G1, parent_GN], itself_GNN], dim=2)
+        positions_GN = self._next_G[:, None].expand(shape)
+        logits_GNV = self._read(ids_GN, positions_GN, self._sight_GNS)
+        self._next_G, self._slots = self._next_G + 1, slots
+        return logits_GNV[at].float()
 
-    def _read(self, ids: Tensor, positions: Tensor) -> Tensor:
-        output = self._model(
-            input_ids=ids,
-            attention_mask=self._mask.long(),
-            position_ids=positions,
+    def _read(self, ids_GN: Tensor, positions_GN: Tensor, sight_GNS: Tensor) -> Tensor:
+        """Logits `[G, N, V]`; of prompts only their last."""
+        begun = self._cache.get_seq_length() > 0
+        logits_GNV: Tensor = self._model(
+            input_ids=ids_GN,
+            attention_mask=sight_GNS[:, None],
+            position_ids=positions_GN,
             past_key_values=self._cache,
             use_cache=True,
-            logits_to_keep=1,
-        )
-        logits_BV: Tensor = output.logits[:, -1].float()
-        return logits_BV
+            logits_to_keep=0 if begun else 1,
+        ).logits
+        return logits_GNV
 
 
-def draw(logits_BV: Tensor, sampling: Sampling) -> Tensor:
-    """A token for each row, `[B]`."""
+def draw(logits_RV: Tensor, sampling: Sampling, count: int) -> Tensor:
+    """`count` tokens for each row, `[R, count]`."""
     if sampling.randomness is None:
-        return logits_BV.argmax(-1)
-    shares_BV = (logits_BV / sampling.temperature).softmax(-1)
-    return torch.multinomial(shares_BV, 1, generator=sampling.randomness).squeeze(1)
+        return logits_RV.argmax(-1, keepdim=True).expand(-1, count)
+    sums_RV = (logits_RV / sampling.temperature).softmax(-1).cumsum(-1)
+    # A random number each, where torch.multinomial takes one for each token of the vocabulary.
+    randomness, device = sampling.randomness, logits_RV.device
+    drawn_RC = torch.rand(len(sums_RV), count, generator=randomness, device=device)
+    last = sums_RV.shape[1] - 1  # rounding may put a number at the very end
+    return torch.searchsorted(sums_RV, drawn_RC * sums_RV[:, -1:], right=True).clamp(max=last)

@@ -178,7 +178,16 @@ class PpoConfig:
     """Optimizer steps in one pass."""
     micro_batch: int = 16
     """Rollouts per forward pass and process."""
+    optimizer: Literal["adamw", "natural"] = "adamw"
+    """`natural` steps where what the policy says changes least for what is gained, of the packed
+    corpus and at the prompts; embeddings, head and norms stay as they are."""
     learning_rate: float = 2e-5
+    """With `natural` a length: a step of r changes what is said of the corpus by r * r / 2 nats of
+    KL divergence a token."""
+    fisher_blocks: int = 32
+    """Blocks of the corpus on which `natural` measures what a step would change."""
+    fisher_rounds: int = 8
+    """Rounds of rollouts on which it measures that besides."""
     value_learning_rate: float = 1e-3
     """Of the value head; the trunk it shares learns at `learning_rate`."""
     warmup_steps: int = 10
@@ -208,6 +217,8 @@ class PpoConfig:
     whiten: bool = True
     """Advantages of a round get mean 0 and variance 1."""
     clip_norm: float = 1.0
+    precision: Literal["bf16", "fp32"] = "fp32"
+    """Of the trunk's products while it writes and learns; evaluations are in fp32."""
     kl_control: Literal["adaptive", "fixed"] = "adaptive"
     kl_coefficient: float = 0.05
     """Price of a nat of log ratio; with adaptive control where it starts."""
@@ -230,6 +241,8 @@ class PpoConfig:
     eval_every: int = 10
     eval_cursors: int = 300
     """Held-out cursors that are completed at each evaluation."""
+    eval_samples: int = 0
+    """Completions that are sampled besides at each of them, before and after, at `temperature`."""
     eval_blocks: int = 64
     """Held-out blocks for bits per byte."""
     checkpoint_every: int = 10
@@ -249,7 +262,8 @@ class PpoConfig:
         require_at_least(0, "ppo", self, "entropy_coefficient", "value_coefficient")
         require_at_least(0, "ppo", self, "truth_coefficient", "anchor_coefficient")
         require_at_least(0, "ppo", self, "warmup_steps")
-        require_at_least(1, "ppo", self, "anchor_blocks")
+        require_at_least(1, "ppo", self, "anchor_blocks", "fisher_blocks")
+        require_at_least(0, "ppo", self, "fisher_rounds", "eval_samples")
         if self.baseline == "others":
             expected = "2 or more: a completion is compared with the others of its prompt"
             per_prompt = self.rollouts_per_prompt

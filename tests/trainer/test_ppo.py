@@ -37,7 +37,7 @@ def inputs(packed_inputs: dict[str, Path], small_run: dict[str, Path]) -> dict[s
 
 
 def test_it_leaves_weights_samples_and_figures(inputs: dict[str, Path], tmp_path: Path) -> None:
-    run(SMALL, inputs, tmp_path)
+    run(replace(SMALL, eval_samples=2), inputs, tmp_path)
 
     rounds = [json.loads(line) for line in read_lines(tmp_path / "metrics.jsonl")]
     assert [entry["step"] for entry in rounds] == [1, 2]
@@ -52,7 +52,8 @@ def test_it_leaves_weights_samples_and_figures(inputs: dict[str, Path], tmp_path
     assert {"truth", "before", "after", "reward_before", "reward_after"} <= samples[0].keys()
     summary = json.loads((tmp_path / "training.json").read_text())
     assert summary["figures"]["rollouts"] == 16
-    assert {"reward", "valid", "exact"} <= summary["changes"].keys()
+    assert {"reward", "valid", "exact", "sampled/valid"} <= summary["changes"].keys()
+    assert summary["changes"]["sampled/valid"]["n"] == 2 * len(samples)
     for name, change in summary["changes"].items():
         found = summary["after"][name] - summary["before"][name]
         assert change["value"] == pytest.approx(found), name

@@ -115,8 +115,11 @@ class Toy:
         name: str = "run",
         truth: int = 7,
         corpus: Corpus | None = None,
+        head: float = 1.0,
     ) -> PpoLoop:
         policy = tiny_policy(vocabulary)
+        with torch.no_grad():
+            policy.model.get_output_embeddings().weight *= head
         prompt = (Sentinel.FILE, Sentinel.PREFIX)
         start = Start(prompt, "", "", "", "", "toy", truth_ids=(truth,))
         parts = PpoParts(
@@ -159,6 +162,9 @@ def chance(loop: PpoLoop, token: int) -> float:
     return float(logits[0, -1].softmax(-1)[token])
 
 
+NATURAL = replace(TOY, optimizer="natural", learning_rate=0.3, fisher_blocks=2)
+
+
 @pytest.mark.parametrize("better", [7, 8])
 def test_of_two_arms_the_better_one_is_learned(toy: Toy, better: int) -> None:
     loop = toy.loop(TOY, toy.share_of(better))
@@ -167,6 +173,23 @@ def test_of_two_arms_the_better_one_is_learned(toy: Toy, better: int) -> None:
     loop.train()
 
     assert chance(loop, better) > 0.8
+
+
+@pytest.mark.parametrize("better", [7, 8])
+def test_natural_steps_learn_the_better_arm_and_leave_embeddings_alone(
+    toy: Toy, better: int
+) -> None:
+    loop = toy.loop(NATURAL, toy.share_of(better), head=20.0)
+    before = copy.deepcopy(loop.parts.policy.model.state_dict())
+    assert chance(loop, better) < 0.4
+
+    loop.train()
+
+    assert chance(loop, better) > 0.8
+    after = loop.parts.policy.model.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved
+    assert all(name.endswith("_proj.weight") for name in moved)
 
 
 def test_more_of_a_token_is_written_and_the_kl_stays_at_its_target(toy: Toy) -> None:
@@ -202,8 +225,10 @@ def test_a_high_price_keeps_the_policy_at_its_reference(toy: Toy) -> None:
     assert rounds_of(held)[-1]["kl"] < 0.1 * rounds_of(free)[-1]["kl"]
 
 
-def test_a_resumed_run_ends_in_the_same_bits(toy: Toy) -> None:
-    config = replace(TOY, rounds=6, checkpoint_every=3, kl_control="adaptive", kl_coefficient=0.1)
+@pytest.mark.parametrize("settings", [TOY, NATURAL], ids=["adamw", "natural"])
+def test_a_resumed_run_ends_in_the_same_bits(toy: Toy, settings: PpoConfig) -> None:
+    settings = replace(settings, kl_control="adaptive", kl_coefficient=0.1)
+    config = replace(settings, rounds=6, checkpoint_every=3)
     whole = toy.loop(config, toy.share_of(8), name="whole")
     whole.train()
     half = toy.loop(replace(config, rounds=3), toy.share_of(8), name="half")
@@ -283,9 +308,9 @@ def test_the_anchor_holds_the_policy_to_its_reference_on_the_corpus_alone(toy: T
         name = f"anchored {coefficient}"
         loop = toy.loop(config, toy.share_of(11), vocabulary=20, corpus=corpus, name=name)
         loop.train()
-        reference, ids = loop.parts.reference.model, torch.tensor(corpus.block.astype(np.int64))
+        reference, ids = loop.parts.reference, torch.tensor(corpus.block.astype(np.int64))
         everywhere = torch.ones_like(ids, dtype=torch.bool)
-        nats = Anchor(reference, corpus).divergence(loop.parts.policy.model, ids, everywhere)
+        nats = Anchor(reference, corpus).divergence(loop.parts.policy, ids, everywhere)
         return float(nats.detach()), chance(loop, 11)
 
     (free, free_chance), (held, held_chance) = drift(0.0), drift(10.0)

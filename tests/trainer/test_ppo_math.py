@@ -19,20 +19,12 @@ def close(found: Tensor, expected: list[list[float]]) -> None:
     )
 
 
-def test_a_tokens_logprob_is_its_share_of_the_exponentials() -> None:
-    logits = torch.log(torch.tensor([[[1.0, 3.0], [4.0, 1.0]]]))
-
-    found = ppo_math.token_logprobs(logits, torch.tensor([[1, 1]]))
-
-    close(found, [[math.log(0.75), math.log(0.2)]])
-
-
 def test_entropy_is_that_of_a_fair_and_of_a_loaded_coin() -> None:
-    logits = torch.log(torch.tensor([[[1.0, 1.0], [1.0, 3.0]]]))
+    logprobs = torch.log(torch.tensor([[0.5, 0.5], [0.25, 0.75]]))
 
-    found = ppo_math.token_entropy(logits)
+    found = ppo_math.entropy_of(logprobs)
 
-    close(found, [[math.log(2), -0.25 * math.log(0.25) - 0.75 * math.log(0.75)]])
+    close(found[None], [[math.log(2), -0.25 * math.log(0.25) - 0.75 * math.log(0.75)]])
 
 
 def test_kl_of_a_token_twice_as_likely_as_before_is_log_two_less_a_half() -> None:

@@ -1,5 +1,6 @@
 """Rollouts and what the policy says of them, beside one plain pass over each text alone."""
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,9 +12,9 @@ from torch import Tensor
 from lsp_server.engines import StopReason, StopRule
 from lsp_server.prompt import Sentinel, encode, plain
 from lsp_server.stopping import end_of_line
-from trainer.policy import Policy, judge
-from trainer.ppo_math import token_logprobs
-from trainer.rollouts import Rollouts, Sampling, write_rollouts
+from trainer.attention import use_chunked_attention
+from trainer.policy import Policy, judge, plant
+from trainer.rollouts import PaddedPrompts, Rollouts, Sampling, Written, draw, write_rollouts
 
 TEXTS = ("def f(x):\n    return ", "import os\n", "x = [1, 2, 3]\nfor item in x:\n    print(")
 
@@ -22,9 +23,14 @@ def never(_text: str) -> int | None:
     return None
 
 
-@pytest.fixture(scope="module", params=["llama", "gpt2", "gpt1"])
+@pytest.fixture(scope="module", params=["llama", "gpt2", "gpt1", "llama, chunked attention"])
 def model(request: pytest.FixtureRequest, train_model: Callable[[str], Any]) -> Any:
-    return train_model(request.param)
+    kind, _, chunked = request.param.partition(", ")
+    if not chunked:
+        return train_model(kind)
+    model = copy.deepcopy(train_model(kind))
+    use_chunked_attention(model)
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +38,18 @@ def prompts(small_tokenizer: Tokenizer) -> list[list[int]]:
     return [plain([], encode(small_tokenizer, text)) for text in TEXTS]
 
 
+def causal(ids: Tensor) -> Tensor:
+    """The mask of one text without padding."""
+    return torch.ones(1, 1, ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
+
+
 def greedy_alone(model: Any, prompt: Sequence[int], tokens: int) -> list[int]:
     """The likeliest tokens, each from a fresh pass over all before it."""
     ids = list(prompt)
     for _ in range(tokens):
         with torch.no_grad():
-            ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+            read = torch.tensor([ids])
+            ids.append(int(model(read, attention_mask=causal(read)).logits[0, -1].argmax()))
     return ids[len(prompt) :]
 
 
@@ -99,6 +111,53 @@ def test_copies_of_a_prompt_stand_together_and_differ(
     chosen = written.of_prompts(torch.tensor([2, 0]))
     assert torch.equal(chosen.ids_BT, torch.cat([written.ids_BT[6:9], written.ids_BT[:3]]))
     assert chosen.prompts.ids_GP[1][chosen.prompts.mask_GP[1]].tolist() == prompts[0]
+
+
+def test_what_rollouts_begin_with_is_read_once(
+    model: Any,
+    small_tokenizer: Tokenizer,
+    prompts: list[list[int]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forward, shapes = model.forward, list[tuple[int, ...]]()
+
+    def counted(**how: Any) -> Any:
+        shapes.append(tuple(how["input_ids"].shape))
+        return forward(**how)
+
+    monkeypatch.setattr(model, "forward", counted)
+
+    alike = write_rollouts(model, small_tokenizer, prompts, [never] * 3, Sampling(6, copies=4))
+
+    assert len(set(alike.texts)) <= 3
+    assert shapes == [(3, max(map(len, prompts))), *[(3, 1)] * 5]
+
+
+def test_a_token_is_drawn_as_often_as_it_is_likely() -> None:
+    shares = torch.tensor([[0.5, 0.0, 0.3, 0.2], [0.0, 0.0, 0.0, 1.0]])
+    randomness = torch.Generator().manual_seed(0)
+
+    drawn = draw(shares.log() * 0.7, Sampling(1, 0.7, randomness), 20_000)
+
+    found = torch.stack([(drawn == token).float().mean(1) for token in range(4)], dim=1)
+    torch.testing.assert_close(found, shares, atol=0.01, rtol=0)
+    assert (drawn[0] != 1).all()
+
+
+def test_a_tree_has_one_node_for_what_texts_share_and_none_that_ends_one() -> None:
+    one = torch.ones(2, 1, dtype=torch.bool)
+    ids = torch.tensor([[7, 8, 9], [7, 8, 10], [7, 0, 0], [8, 7, 7], [8, 7, 0], [8, 8, 8]])
+    mask = torch.tensor([[1, 1, 1], [1, 1, 1], [1, 0, 0], [1, 1, 1], [1, 1, 0], [1, 1, 1]]).bool()
+
+    trees = plant(Written(PaddedPrompts(one.long(), one), 3, ids, mask))
+
+    pad = int(Sentinel.PAD)
+    assert trees.ids_GQ.tolist() == [[7, 8, pad], [8, 7, 8]]
+    assert trees.depth_GQ.tolist() == [[1, 2, 0], [1, 2, 2]]
+    first_tree, second_tree = trees.node_BT[:3].tolist(), trees.node_BT[3:].tolist()
+    assert first_tree == [[0, 1, 2], [0, 1, 2], [0, 0, 0]]
+    assert second_tree == [[3, 4, 5], [3, 4, 0], [3, 4, 6]]
+    assert trees.sight_GQQ[1].int().tolist() == [[1, 0, 0], [1, 1, 0], [1, 0, 1]]
 
 
 def test_one_more_text_stands_behind_the_others_of_its_prompt(
@@ -172,8 +231,9 @@ def plain_logprobs(model: Any, rollouts: Rollouts, row: int, temperature: float)
     prompt = rollouts.written.prompts.ids_GP[group][rollouts.written.prompts.mask_GP[group]]
     written = rollouts.written.ids_BT[row][rollouts.written.mask_BT[row]]
     ids = torch.cat([prompt, written])[None]
-    logits = model(ids).logits[:, len(prompt) - 1 : -1] / temperature
-    return token_logprobs(logits, written[None])[0]
+    logits = model(ids, attention_mask=causal(ids)).logits[0, len(prompt) - 1 : -1] / temperature
+    logprobs: Tensor = logits.log_softmax(-1)
+    return logprobs[range(len(written)), written]
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
