@@ -156,6 +156,8 @@ class PpoConfig:
     measures nothing any more: give others."""
     documents: int = 5000
     """Training documents that rollouts start in, at most."""
+    candidates: int = 1
+    """Of so many prompts one is learned from: whose likeliest completion scores least at first."""
     longest_document: int = 40_000
     """Characters; longer documents are left out, since rewards read them whole."""
     opening_tokens: tuple[int, int] = (4, 12)
@@ -264,6 +266,7 @@ class PpoConfig:
         require_at_least(0, "ppo", self, "warmup_steps")
         require_at_least(1, "ppo", self, "anchor_blocks", "fisher_blocks")
         require_at_least(0, "ppo", self, "fisher_rounds", "eval_samples")
+        require_at_least(1, "ppo", self, "candidates")
         if self.baseline == "others":
             expected = "2 or more: a completion is compared with the others of its prompt"
             per_prompt = self.rollouts_per_prompt
