@@ -106,7 +106,7 @@ class Learner:
         """
         config, policy = self.config, self.policy
         randomness = torch.Generator(self.accelerator.device).manual_seed(config.seed)
-        for step in range(config.fisher_blocks // config.anchor_blocks):
+        for step in range(max(1, config.fisher_blocks // config.anchor_blocks)):
             ids_RT = torch.from_numpy(self.anchor.corpus.at(step).astype(np.int64))
             ids_RT = ids_RT.to(self.accelerator.device)
             logprobs_NV = policy.logits_at(ids_RT, asked_places(ids_RT, step)).log_softmax(-1)
