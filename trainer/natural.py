@@ -1,11 +1,12 @@
 """Natural gradient: takes gradients, gives steps that cost the least of what the model knows.
 
 A step along a gradient goes where the loss falls fastest for its length in numbers. Here length is
-measured in what the model forgets: the Fisher information of its predictions on the corpus, which
-is twice the KL divergence that a small step makes there. The Fisher matrix of a layer is taken as
-the Kronecker product of two small ones, of what goes into it and of the gradients at what comes out
-(K-FAC, Martens and Grosse 2015; in reinforcement learning ACKTR, Wu et al. 2017). It is measured
-once, at the weights that tuning starts with, which the policy has to stay near anyway.
+measured in what the model says: the Fisher information of its predictions for some text, the
+corpus's and its own, which is twice the KL divergence that a small step makes there. The Fisher
+matrix of a layer is taken as the Kronecker product of two small ones, of what goes into it and of
+the gradients at what comes out (K-FAC, Martens and Grosse 2015; in reinforcement learning ACKTR,
+Wu et al. 2017). It is measured once, at the weights that tuning starts with, which the policy has
+to stay near anyway.
 
 Shapes: I channels into a layer, O out of it, T tokens.
 """
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 DAMPING = 0.01
-"""Of a factor's mean diagonal, added to its diagonal: directions that the corpus hardly shows would
+"""Of a factor's mean diagonal, added to its diagonal: directions that the text hardly shows would
 otherwise look free of charge."""
 
 
@@ -78,8 +79,8 @@ def invert(matrix: Tensor) -> Tensor:
     return inverse.to(matrix.dtype)
 
 
-def layers_of(model: Any) -> list[Factors]:
-    """The matrix products inside a transformers model: no embedding, no head, no norm."""
+def factors_of(model: Any) -> list[Factors]:
+    """Of the matrix products inside a transformers model: no embedding, no head, no norm."""
     from transformers.pytorch_utils import Conv1D
 
     head = model.get_output_embeddings()
@@ -108,23 +109,23 @@ def measure_metrics(model: Any, passes: Iterable[Drawn]) -> list[Metric]:
     With what a person wrote in place of what the model draws it would not be the Fisher matrix
     (Kunstner, Balles and Hennig 2019).
     """
-    layers = layers_of(model)
-    weights = [factors.layer.weight for factors in layers]
-    hooks = [factors.layer.register_forward_hook(factors.note) for factors in layers]
+    every = factors_of(model)
+    weights = [factors.layer.weight for factors in every]
+    hooks = [factors.layer.register_forward_hook(factors.note) for factors in every]
     tokens = places = 0
     for drawn in passes:
         torch.autograd.grad(drawn.logprob, weights)
         tokens, places = tokens + drawn.tokens, places + drawn.places
     for hook in hooks:
         hook.remove()
-    return [factors.metric(tokens, places) for factors in layers]
+    return [factors.metric(tokens, places) for factors in every]
 
 
 class NaturalGradient(torch.optim.Optimizer):
     """Steps of a given length in the metric of the Fisher matrix, with momentum.
 
-    A step of rate r changes the corpus's predictions by about r * r / 2 nats of KL divergence a
-    token, whatever the size of the gradient.
+    A step of rate r changes what is said of the text that was measured on by about r * r / 2 nats
+    of KL divergence a token, whatever the size of the gradient; many steps one way by more.
     """
 
     def __init__(self, metrics: Sequence[Metric], rate: float, momentum: float = 0.9) -> None:

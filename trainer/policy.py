@@ -8,7 +8,7 @@ at most, Q nodes of the largest tree besides its root, S = P + Q columns, N node
 channels, V vocabulary.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from lsp_server.prompt import Sentinel
 from trainer.objective import Objective
 from trainer.ppo_math import entropy_of
-from trainer.processor import Precision
+from trainer.processor import Precision, autocast
 from trainer.rollouts import PaddedPrompts, Written, positions_of, prompt_sight
 
 
@@ -78,9 +78,7 @@ class Policy(nn.Module):
 
         Those of bf16 are off by some hundredths of a nat, which the ratios of PPO would see.
         """
-        if self.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.model.device.type, torch.bfloat16)
+        return autocast(self.model.device.type, self.precision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,9 +177,9 @@ def find_starts(
     config: PpoConfig, tokenizer: Tokenizer, folder: Path, *, heldout: bool
 ) -> list[Start]:
     """Where rollouts start: to learn from, or to be measured on."""
-    prompts = config.rollouts // config.rollouts_per_prompt
+    drawn = config.rounds * config.prompts * config.candidates
     wanted = StartsWanted(
-        count=config.eval_cursors if heldout else config.rounds * prompts * config.candidates,
+        count=config.eval_cursors if heldout else drawn,
         longest_document=config.longest_document,
         documents=config.documents,
         seed=config.seed,

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
-from lsp_server.engines import StopRule
+from lsp_server.engines import StopReason, StopRule
 from trainer.heldout import HeldOut, bits_per_byte, sum_nats
 from trainer.intervals import Figure, ratio_figure
 from trainer.objective import Objective
@@ -24,7 +24,10 @@ from trainer.pipeline import write_record, write_whole
 from trainer.probes import Lines, find_harm, judge, measure_changes, measure_probes
 from trainer.rewards import Completion, Scores
 from trainer.rollouts import Sampling, write_rollouts
-from trainer.starts import Start, repeat
+from trainer.starts import Start, in_place, repeat
+
+SAMPLED = "sampled/"
+"""Before the names of figures of sampled completions."""
 
 BATCH = 64
 """Starts that are completed side by side."""
@@ -59,10 +62,6 @@ class Evaluation:
     figures: dict[str, float]
 
 
-SAMPLED = "sampled/"
-"""Before the names of figures of sampled completions."""
-
-
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Weights beside those that tuning began with."""
@@ -84,16 +83,14 @@ class HeldOutEvaluator:
         self._task = task
         if not record.exists():
             first, sampled = evaluate(task, model), complete_by_chance(task, model)
-            known = {
+            written = {
                 "figures": first.figures | figures_of_samples(sampled),
-                "texts": [completion.text for completion in first.completions],
-                "samples": [completion.text for completion in sampled],
+                "completions": [(each.text, each.stop) for each in first.completions],
+                "samples": [(each.text, each.stop) for each in sampled],
             }
-            write_record(record, known)
-        known = json.loads(record.read_text())
-        self.before: Mapping[str, float] = known["figures"]
-        self._texts: list[str] = known["texts"]
-        self._samples: list[str] = known.get("samples", [])
+            write_record(record, written)
+        self._record = json.loads(record.read_text())
+        self.before: Mapping[str, float] = self._record["figures"]
 
     def measure(self, model: Any) -> Mapping[str, float]:
         """Figures of weights, by name; `reward` is among them."""
@@ -105,13 +102,7 @@ class HeldOutEvaluator:
 
     def compare(self, model: Any, samples: Path) -> Comparison:
         """Write what weights complete beside what was completed before; gives what is new."""
-        after = evaluate(self._task, model)
-        first = [
-            start.completed(text, completion.stop)
-            for start, text, completion in zip(
-                self._task.starts, self._texts, after.completions, strict=True
-            )
-        ]
+        after, first = evaluate(self._task, model), self._written_before("completions")
         before = self._task.scorer(first)
         rows = [
             {
@@ -140,14 +131,19 @@ class HeldOutEvaluator:
             warnings=judge(self.before, after.figures).warnings,
         )
 
+    def _written_before(self, kind: str) -> list[Completion]:
+        """The `completions` or `samples` of the weights that tuning began with."""
+        texts = [text for text, _ in self._record[kind]]
+        stops = [StopReason(stop) for _, stop in self._record[kind]]
+        return in_place(self._task.starts, texts, stops)
+
     def _changes_of_samples(self, after: Sequence[Completion]) -> dict[str, Figure]:
         """What the figures of sampled completions have changed by; none without samples."""
         if not after:
             return {}
         starts = repeat(self._task.starts, self._task.samples.copies)
-        pairs = zip(self._samples, after, strict=True)
-        before = [replace(completion, text=text) for text, completion in pairs]
-        changes = measure_changes(before, after, [start.repo for start in starts])
+        repositories = [start.repo for start in starts]
+        changes = measure_changes(self._written_before("samples"), after, repositories)
         return {SAMPLED + name: change for name, change in changes.items()}
 
 
@@ -188,9 +184,7 @@ def complete(task: HeldOutTask, model: Any, sampling: Sampling) -> tuple[list[Co
         stops = [task.stop(start) for start in starts]
         rollouts = write_rollouts(model, task.tokenizer, prompts, stops, sampling)
         tokens += int(rollouts.written.mask_BT.sum())
-        places = repeat(starts, sampling.copies)
-        written = zip(places, rollouts.texts, rollouts.stops, strict=True)
-        completions += [start.completed(text, stop) for start, text, stop in written]
+        completions += in_place(starts, rollouts.texts, rollouts.stops)
     return completions, tokens
 
 

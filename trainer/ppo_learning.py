@@ -1,5 +1,6 @@
 """PPO's optimizer steps: takes what a round has gathered, gives the policy changed by it."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
@@ -106,7 +107,7 @@ class Learner:
         """
         config, policy = self.config, self.policy
         randomness = torch.Generator(self.accelerator.device).manual_seed(config.seed)
-        for step in range(max(1, config.fisher_blocks // config.anchor_blocks)):
+        for step in range(math.ceil(config.fisher_blocks / config.anchor_blocks)):
             ids_RT = torch.from_numpy(self.anchor.corpus.at(step).astype(np.int64))
             ids_RT = ids_RT.to(self.accelerator.device)
             logprobs_NV = policy.logits_at(ids_RT, asked_places(ids_RT, step)).log_softmax(-1)

@@ -31,7 +31,7 @@ from trainer.ppo_round import Hindsight, explained_variance, look_back
 from trainer.progress import progress_bar
 from trainer.rewards import Completion, Scores
 from trainer.rollouts import Rollouts, Sampling, Written, write_rollouts
-from trainer.starts import Start, deal, repeat
+from trainer.starts import Start, deal, in_place
 from trainer.tuning_config import PpoConfig
 
 Scorer = Callable[[Sequence[Completion]], Scores]
@@ -83,6 +83,7 @@ class PpoLoop:
         parts.policy.to(accelerator.device)
         parts.reference.to(accelerator.device)
         anchor = Anchor(parts.reference, parts.corpus)
+        # Before weights are taken up: steps are measured at those that tuning begins with.
         self.learner = Learner(config, parts.policy, accelerator, anchor, self.first_texts())
         self.resume()
 
@@ -173,16 +174,15 @@ class PpoLoop:
 
     def first_texts(self) -> Iterator[Written]:
         """What the policy writes before it learns, for `natural`: the same in every process."""
-        config, prompts = self.config, self.config.rollouts // self.config.rollouts_per_prompt
+        config = self.config
         for number in range(config.fisher_rounds):
-            starts = deal(self.parts.starts, number, prompts)
+            starts = deal(self.parts.starts, number, config.prompts)
             yield self.explore(starts, -1 - config.seed * 1_000_003 - number).written
 
     def my_starts(self) -> list[Start]:
         """This process's share of the round's prompts."""
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        prompts = self.config.rollouts // self.config.rollouts_per_prompt
-        return deal(self.parts.starts, self.round, prompts)[rank::world]
+        return deal(self.parts.starts, self.round, self.config.prompts)[rank::world]
 
     def explore(self, starts: Sequence[Start], seed: int) -> Rollouts:
         """What the policy writes at each start."""
@@ -200,9 +200,7 @@ class PpoLoop:
 
         Raises RewardError in every process where one cannot score its own: none waits for another.
         """
-        places = repeat(starts, rollouts.written.copies)
-        written = zip(places, rollouts.texts, rollouts.stops, strict=True)
-        completions = [start.completed(text, stop) for start, text, stop in written]
+        completions = in_place(starts, rollouts.texts, rollouts.stops)
         scores: Scores | None = None
         fault: RewardError | None = None
         try:

@@ -7,7 +7,8 @@ import ctypes
 import os
 import time
 from collections.abc import Callable
-from typing import Literal
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
 
 Precision = Literal["bf16", "fp32"]
 
@@ -37,6 +38,15 @@ def prepare_process() -> None:
     mallopt(MMAP_MAX, 0)
     mallopt(TRIM_THRESHOLD, -1)
     mallopt(TOP_PAD, PAD_BYTES)
+
+
+def autocast(device_type: str, precision: str) -> AbstractContextManager[Any]:
+    """A fresh context in which matrix products run in a Precision."""
+    import torch
+
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device_type, torch.bfloat16)
 
 
 def fastest_precision() -> Precision:

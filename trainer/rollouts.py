@@ -135,7 +135,6 @@ def write_rollouts(
     padded, copies = pad_prompts(prompts, model.device), sampling.copies
     reader = Reader(model, padded)
     logits_RV = reader.logits_GV
-    ids: list[list[int]] = [[] for _ in range(len(prompts) * copies)]
     open_now = [
         Beginning(group, OpenText(tokenizer, stop), range(group * copies, (group + 1) * copies))
         for group, stop in enumerate(stops)
@@ -148,7 +147,6 @@ def write_rollouts(
             for token, rollouts in begun.share_out(drawn[row]).items():
                 text = begun.text.with_next(token)
                 for rollout in rollouts:
-                    ids[rollout].append(token)
                     final[rollout] = text
                 if text.stop is None:
                     parents.append(row)
@@ -159,7 +157,7 @@ def write_rollouts(
         logits_RV = reader.go_on(groups, parents, tokens)
         open_now = grown
     model.train(training)
-    ids_BT, mask_BT = pad_texts(ids, sampling.max_tokens, model.device)
+    ids_BT, mask_BT = pad_texts([text.ids for text in final], sampling.max_tokens, model.device)
     return Rollouts(
         Written(padded, copies, ids_BT, mask_BT),
         tuple(text.kept for text in final),
@@ -179,19 +177,19 @@ def pad_texts(texts: Sequence[Ids], tokens: int, device: torch.device) -> tuple[
 class OpenText:
     """What a completion begins with."""
 
-    def __init__(self, tokenizer: Tokenizer, rule: StopRule, ids: Sequence[int] = ()) -> None:
+    def __init__(self, tokenizer: Tokenizer, rule: StopRule, ids: Ids = ()) -> None:
         self._tokenizer, self._rule = tokenizer, rule
-        self.ids = tuple(ids)
+        self.ids = ids
+        """The token that ended it included."""
         self.kept = ""
         self.stop: StopReason | None = None
 
     def with_next(self, token: int) -> "OpenText":
         """One token further, which may end it."""
-        if token == Sentinel.END:
-            ended = OpenText(self._tokenizer, self._rule, self.ids)
-            ended.kept, ended.stop = self.kept, StopReason.END
-            return ended
         grown = OpenText(self._tokenizer, self._rule, (*self.ids, token))
+        if token == Sentinel.END:
+            grown.kept, grown.stop = self.kept, StopReason.END
+            return grown
         text = decode(self._tokenizer, grown.ids)
         keep = self._rule(text)
         grown.kept = text if keep is None else text[:keep]
@@ -224,15 +222,14 @@ class Reader:
 
         self._model = model
         self._cache = DynamicCache(config=model.config)
-        logits_GV = self._read(
-            prompts.ids_GP, positions_of(prompts.mask_GP), prompt_sight(prompts.mask_GP)
-        )
+        positions_GP, sight_GPP = positions_of(prompts.mask_GP), prompt_sight(prompts.mask_GP)
+        logits_G1V = self._read(prompts.ids_GP, positions_GP, sight_GPP, last=1)
         self._next_G = prompts.mask_GP.sum(1)
         self._slots = [0] * len(prompts.ids_GP)
         """Of each row that was read last, its place among those of its prompt."""
         self._sight_GNS = prompts.mask_GP[:, None]
         """What these may look at."""
-        self.logits_GV = logits_GV[:, -1].float()
+        self.logits_GV = logits_G1V[:, 0].float()
 
     def go_on(self, groups: Sequence[int], parents: Sequence[int], tokens: Sequence[int]) -> Tensor:
         """Read a token behind each of some rows of the last step; what is said after it, `[R, V]`.
@@ -258,16 +255,17 @@ class Reader:
         self._next_G, self._slots = self._next_G + 1, slots
         return logits_GNV[at].float()
 
-    def _read(self, ids_GN: Tensor, positions_GN: Tensor, sight_GNS: Tensor) -> Tensor:
-        """Logits `[G, N, V]`; of prompts only their last."""
-        begun = self._cache.get_seq_length() > 0
+    def _read(
+        self, ids_GN: Tensor, positions_GN: Tensor, sight_GNS: Tensor, last: int = 0
+    ) -> Tensor:
+        """Logits of the `last` columns, of all for 0."""
         logits_GNV: Tensor = self._model(
             input_ids=ids_GN,
             attention_mask=sight_GNS[:, None],
             position_ids=positions_GN,
             past_key_values=self._cache,
             use_cache=True,
-            logits_to_keep=0 if begun else 1,
+            logits_to_keep=last,
         ).logits
         return logits_GNV
 

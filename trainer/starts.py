@@ -194,6 +194,15 @@ def deal(starts: Sequence[Start], round_number: int, count: int) -> list[Start]:
     return [starts[place % len(starts)] for place in range(first, first + count)]
 
 
+def in_place(
+    starts: Sequence[Start], texts: Sequence[str], stops: Sequence[StopReason]
+) -> list[Completion]:
+    """Texts seen in their files; those of a start stand next to each other, as many for each."""
+    each_start = repeat(starts, len(texts) // len(starts))
+    written = zip(each_start, texts, stops, strict=True)
+    return [start.completed(text, stop) for start, text, stop in written]
+
+
 def repeat(starts: Iterable[Start], copies: int) -> list[Start]:
     """Each start once for each of its rollouts."""
     return [start for start in starts for _ in range(copies)]

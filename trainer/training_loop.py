@@ -24,6 +24,7 @@ from trainer.interrupt import StopRequest
 from trainer.metrics import MetricsLog, StepMetrics
 from trainer.objective import Objective
 from trainer.optimizer import build_optimizers, set_rates
+from trainer.processor import autocast
 from trainer.progress import progress_bar
 from trainer.schedule import parse_budget, rate_factor, run_progress
 
@@ -160,9 +161,7 @@ class TrainingLoop:
 
     def autocast(self) -> AbstractContextManager[Any]:
         """A fresh context in which matrix products run in the precision of the settings."""
-        if self.config.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.accelerator.device.type, torch.bfloat16)
+        return autocast(self.accelerator.device.type, self.config.precision)
 
     def evaluate(self) -> float:
         """Bits per byte on the held-out blocks, which the processes share."""

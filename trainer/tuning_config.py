@@ -184,7 +184,7 @@ class PpoConfig:
     """`natural` steps where what the policy says changes least for what is gained, of the packed
     corpus and at the prompts; embeddings, head and norms stay as they are."""
     learning_rate: float = 2e-5
-    """With `natural` a length: a step of r changes what is said of the corpus by r * r / 2 nats of
+    """With `natural` a length: a step of r changes what the policy says by about r * r / 2 nats of
     KL divergence a token."""
     fisher_blocks: int = 32
     """Blocks of the corpus on which `natural` measures what a step would change."""
@@ -250,6 +250,11 @@ class PpoConfig:
     checkpoint_every: int = 10
     keep_checkpoints: int = 2
     seed: int = 0
+
+    @property
+    def prompts(self) -> int:
+        """Of a round, over all processes."""
+        return self.rollouts // self.rollouts_per_prompt
 
     def __post_init__(self) -> None:
         counts = ("rounds", "rollouts", "rollouts_per_prompt", "max_tokens", "prompt_tokens")

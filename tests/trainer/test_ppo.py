@@ -1,5 +1,6 @@
 """Stage ppo on a small run: what it leaves, how it resumes, and what it refuses."""
 
+import copy
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,12 +10,14 @@ from typing import Literal, cast
 import pytest
 from safetensors.torch import load_file
 
+from lsp_server.engines import StopReason
 from lsp_server.prompt import load_tokenizer
 from trainer.checkpoint import load_checkpoint
 from trainer.errors import RecipeError, RewardError, StageError
 from trainer.metrics import read_lines
 from trainer.model import load
 from trainer.ppo import hardest, heldout_task, run, stop_rule
+from trainer.ppo_evaluation import HeldOutEvaluator
 from trainer.reward_pool import RewardPool
 from trainer.rewards import Completion, Scores
 from trainer.starts import Start
@@ -63,6 +66,28 @@ def test_it_leaves_weights_samples_and_figures(inputs: dict[str, Path], tmp_path
         found = summary["after"][name] - summary["before"][name]
         assert change["value"] == pytest.approx(found), name
         assert change["low"] <= change["value"] <= change["high"]
+
+
+def test_what_was_written_before_is_worth_what_it_was(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    def cut_off(completions: Sequence[Completion]) -> Scores:
+        return Scores(tuple(float(c.stop is StopReason.LENGTH) for c in completions), {})
+
+    model = load(inputs["pretrain"] / "model")
+    tokenizer = load_tokenizer(inputs["pretrain"] / "model" / "tokenizer.json")
+    config = replace(SMALL, max_tokens=24, eval_cursors=20)
+    task = heldout_task(config, inputs, tokenizer, cast(RewardPool, cut_off))
+    evaluator = HeldOutEvaluator(task, tmp_path / "before.json", model)
+    without_words = copy.deepcopy(model)
+    without_words.get_input_embeddings().weight.data.zero_()
+
+    evaluator.compare(without_words, tmp_path / "samples.jsonl")
+
+    samples = [json.loads(line) for line in read_lines(tmp_path / "samples.jsonl")]
+    worth = [sample["reward_before"] for sample in samples]
+    assert worth != [sample["reward_after"] for sample in samples]
+    assert sum(worth) / len(worth) == pytest.approx(evaluator.before["reward"])
 
 
 def test_rollouts_at_problems_are_rewarded_by_their_tests(
