@@ -49,6 +49,7 @@ class Factors:
         self.layer, self._transposed = layer, transposed
         into, out_of = layer.weight.shape if transposed else layer.weight.shape[::-1]
         device = layer.weight.device
+        self._rows = 0
         self._into_II = torch.zeros(into, into, device=device)
         self._out_of_OO = torch.zeros(out_of, out_of, device=device)
 
@@ -57,6 +58,7 @@ class Factors:
         if not out.requires_grad:
             return
         rows_TI = given[0].detach().flatten(0, -2).float()
+        self._rows += len(rows_TI)
         self._into_II += rows_TI.T @ rows_TI
         out.register_hook(self._note_gradient)  # type: ignore[no-untyped-call]
 
@@ -64,9 +66,9 @@ class Factors:
         rows_TO = gradient.detach().flatten(0, -2).float()
         self._out_of_OO += rows_TO.T @ rows_TO
 
-    def metric(self, tokens: int, places: int) -> Metric:
-        """After `tokens`, of which `places` had a loss."""
-        into_II, out_of_OO = invert(self._into_II / tokens), invert(self._out_of_OO / places)
+    def metric(self, places: int) -> Metric:
+        """After text of which `places` had a loss."""
+        into_II, out_of_OO = invert(self._into_II / self._rows), invert(self._out_of_OO / places)
         return Metric(self.layer.weight, self._transposed, into_II, out_of_OO)
 
 
@@ -97,8 +99,6 @@ class Drawn:
 
     logprob: Tensor
     """Of all that was drawn, with its gradient; scalar."""
-    tokens: int
-    """That were read for it."""
     places: int
     """That were drawn."""
 
@@ -112,13 +112,13 @@ def measure_metrics(model: Any, passes: Iterable[Drawn]) -> list[Metric]:
     every = factors_of(model)
     weights = [factors.layer.weight for factors in every]
     hooks = [factors.layer.register_forward_hook(factors.note) for factors in every]
-    tokens = places = 0
+    places = 0
     for drawn in passes:
         torch.autograd.grad(drawn.logprob, weights)
-        tokens, places = tokens + drawn.tokens, places + drawn.places
+        places += drawn.places
     for hook in hooks:
         hook.remove()
-    return [factors.metric(tokens, places) for factors in every]
+    return [factors.metric(places) for factors in every]
 
 
 class NaturalGradient(torch.optim.Optimizer):

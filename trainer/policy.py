@@ -20,7 +20,8 @@ from lsp_server.prompt import Sentinel
 from trainer.objective import Objective
 from trainer.ppo_math import entropy_of
 from trainer.processor import Precision, autocast
-from trainer.rollouts import PaddedPrompts, Written, positions_of, prompt_sight
+from trainer.reader import PaddedPrompts, positions_of, prompt_sight
+from trainer.rollouts import Written
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +153,7 @@ def read_nodes(model: Any, prompts: PaddedPrompts, trees: Trees) -> Tensor:
 @torch.no_grad()
 def judge(policy: Policy, written: Written, micro_batch: int) -> Judged:
     """What a policy says of texts, at most `micro_batch` of them at a time."""
-    parts = [policy(written.of_prompts(chosen)) for chosen in written.split(micro_batch)]
-    return Judged(*(torch.cat(field) for field in zip(*parts, strict=True)))
+    parts = list(written.split(micro_batch))
+    said = [policy(written.of_prompts(chosen)) for chosen in parts]
+    place = written.rows_of(torch.cat(parts)).argsort()
+    return Judged(*(torch.cat(field)[place] for field in zip(*said, strict=True)))

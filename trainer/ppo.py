@@ -14,7 +14,6 @@ Runs alone, or in every process of `accelerate launch`.
 import copy
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -75,10 +74,9 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
     check_context(config, model.config.max_position_embeddings)
     if accelerator.device.type == "cpu":
         use_chunked_attention(model)
-    drawn = find_starts(config, tokenizer, inputs["dedup"] / "train", heldout=False)
+    starts = find_starts(config, tokenizer, inputs["dedup"] / "train", heldout=False)
     with RewardPool(own_model(config.rewards, inputs), pool_limits(config)) as scorer:
         task = heldout_task(config, inputs, tokenizer, scorer)
-        starts = hardest(config, replace(task, starts=drawn), model)
         with accelerator.main_process_first():  # the others read what it has measured
             evaluator = HeldOutEvaluator(task, out / "before.json", model)
         reference = copy.deepcopy(model).requires_grad_(False).eval()
@@ -145,24 +143,6 @@ def heldout_task(
         lines=Lines(exact_points=config.exact_points, bits_share=config.bits_share),
         samples=Sampling(config.max_tokens, config.temperature, copies=config.eval_samples),
     )
-
-
-def hardest(config: PpoConfig, task: "HeldOutTask", model: Any) -> Sequence[Start]:
-    """Of every `candidates` starts of a task the one whose likeliest completion scores least.
-
-    Where that scores well already there is little to learn.
-    """
-    from trainer.ppo_evaluation import complete
-    from trainer.rollouts import Sampling
-
-    count = config.candidates
-    if count == 1:
-        return task.starts
-    completions, _ = complete(task, model, Sampling(config.max_tokens))
-    totals = task.scorer(completions).totals
-    scores = [math.inf if total is None else total for total in totals]
-    groups = (range(len(scores))[first : first + count] for first in range(0, len(scores), count))
-    return [task.starts[min(group, key=scores.__getitem__)] for group in groups]
 
 
 def read_blocks(config: PpoConfig, packing: Path) -> Any:

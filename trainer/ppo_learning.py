@@ -113,13 +113,11 @@ class Learner:
             logprobs_NV = policy.logits_at(ids_RT, asked_places(ids_RT, step)).log_softmax(-1)
             shares_NV = logprobs_NV.detach().exp()
             drawn_N1 = torch.multinomial(shares_NV, 1, generator=randomness)
-            yield Drawn(logprobs_NV.gather(1, drawn_N1).sum(), ids_RT.numel(), len(drawn_N1))
+            yield Drawn(logprobs_NV.gather(1, drawn_N1).sum(), len(drawn_N1))
         for batch in written:
             for chosen in batch.split(config.micro_batch):
                 part = batch.of_prompts(chosen)
-                places = int(part.mask_BT.sum())
-                read = int(part.prompts.mask_GP.sum()) + places
-                yield Drawn(policy(part)[0].sum(), read, places)
+                yield Drawn(policy(part)[0].sum(), int(part.mask_BT.sum()))
 
     def learn(self, batch: Experience, round_number: int) -> LearningFigures:
         """All optimizer steps of a round."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
+from math import nan
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,7 +28,7 @@ from trainer.kl_control import KlControl, start_control
 from trainer.metrics import MetricsLog, RoundMetrics
 from trainer.policy import Policy
 from trainer.ppo_learning import Anchor, Corpus, Learner
-from trainer.ppo_round import Hindsight, explained_variance, look_back
+from trainer.ppo_round import Hindsight, explained_variance, look_back, most_telling
 from trainer.progress import progress_bar
 from trainer.rewards import Completion, Scores
 from trainer.rollouts import Rollouts, Sampling, Written, write_rollouts
@@ -141,17 +142,22 @@ class PpoLoop:
         """Write rollouts, score them, and learn from them in a few optimizer steps."""
         config, started = self.config, time.monotonic()
         coefficient = self.control.coefficient(config)
-        starts = self.my_starts()
+        starts, kept = self.my_starts()
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        rollouts = self.explore(starts, (config.seed * 1_000_003 + self.round) * world + rank)
-        scores = self.score(starts, rollouts)
+        written = self.explore(starts, (config.seed * 1_000_003 + self.round) * world + rank)
+        scores = self.score(starts, written)
+        earned_B = torch.tensor([nan if total is None else total for total in scores.totals])
+        chosen = most_telling(earned_B, config.rollouts_per_prompt, kept)
+        rollouts = written.of_prompts(chosen.to(self.accelerator.device))
+        truths = [starts[number].truth_ids for number in chosen.tolist()]
         hindsight = Hindsight(
             policy=self.parts.policy,
             reference=self.parts.reference,
             coefficient=coefficient,
-            truths=[start.truth_ids for start in starts] if config.truth_coefficient else (),
+            truths=truths if config.truth_coefficient else (),
         )
-        batch, drift = look_back(config, rollouts, scores.totals, hindsight)
+        earned_B = earned_B[written.written.rows_of(chosen)]
+        batch, drift = look_back(config, rollouts, earned_B, hindsight)
         kl = self.share(drift.kl)
         figures = self.learner.learn(batch, self.round)
         self.control = self.control.after(kl, config)
@@ -159,7 +165,7 @@ class PpoLoop:
         self.elapsed += time.monotonic() - started
         return RoundMetrics(
             step=self.round,
-            rollouts=self.round * config.rollouts,
+            rollouts=self.round * config.rollouts * config.candidates,
             reward=self.share(scores.mean),
             parts={name: self.share(value) for name, value in scores.parts.items()},
             skipped=round(self.share(scores.skipped) * self.accelerator.num_processes),
@@ -167,7 +173,7 @@ class PpoLoop:
             coefficient=coefficient,
             entropy=self.share(drift.entropy),
             explained_variance=self.share(explained_variance(batch)),
-            tokens=self.share(rollouts.written.mask_BT.sum(1).float().mean()),
+            tokens=self.share(written.written.mask_BT.sum(1).float().mean()),
             seconds=round(self.elapsed, 2),
             learning=asdict(figures),
         )
@@ -179,10 +185,12 @@ class PpoLoop:
             starts = deal(self.parts.starts, number, config.prompts)
             yield self.explore(starts, -1 - config.seed * 1_000_003 - number).written
 
-    def my_starts(self) -> list[Start]:
-        """This process's share of the round's prompts."""
+    def my_starts(self) -> tuple[list[Start], int]:
+        """This process's share of the round's prompts, and of how many of them it learns."""
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        return deal(self.parts.starts, self.round, self.config.prompts)[rank::world]
+        count = self.config.prompts
+        every = deal(self.parts.starts, self.round, count * self.config.candidates)
+        return every[rank::world], len(range(rank, count, world))
 
     def explore(self, starts: Sequence[Start], seed: int) -> Rollouts:
         """What the policy writes at each start."""

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from trainer import ppo_math
 from trainer.policy import Judged, Policy, judge
-from trainer.rollouts import Ids, Rollouts, Written
+from trainer.reader import Ids
+from trainer.rollouts import Rollouts, Written
 from trainer.tuning_config import PpoConfig
 
 
@@ -71,10 +72,11 @@ class Hindsight:
 
 
 def look_back(
-    config: PpoConfig, rollouts: Rollouts, scores: Sequence[float | None], hindsight: Hindsight
+    config: PpoConfig, rollouts: Rollouts, earned_B: Tensor, hindsight: Hindsight
 ) -> tuple[Experience, Drift]:
     """What a round's rollouts teach; one without a score teaches nothing.
 
+    `earned_B`: their scores, NaN for none.
     Advantages are not whitened yet: that takes those of all processes.
     """
     written, own_B = with_truths(rollouts.written, hindsight.truths)
@@ -82,10 +84,9 @@ def look_back(
     reference_BT = judge(hindsight.reference, written, config.micro_batch).logprobs_BT
     own_BT = written.mask_BT & own_B[:, None]
     given_B = torch.full(own_B.shape, torch.nan, device=own_B.device)
-    earned = torch.tensor([torch.nan if s is None else s for s in scores]).to(given_B)
     if config.baseline == "others":
-        earned = ppo_math.beside_others(earned, rollouts.written.copies)
-    given_B[own_B] = earned
+        earned_B = ppo_math.beside_others(earned_B, rollouts.written.copies)
+    given_B[own_B] = earned_B.to(given_B)
     scored_BT = own_BT & ~given_B.isnan()[:, None]
     ratio_BT = ppo_math.log_ratio(then.logprobs_BT, reference_BT, scored_BT)
     scores_BT = ppo_math.at_last_token(given_B.nan_to_num(), scored_BT)
@@ -106,6 +107,17 @@ def look_back(
         kl_BT.sum() / own_B.sum().clamp(min=1), ppo_math.masked_mean(then.entropy_BT, own_BT)
     )
     return experience, drift
+
+
+def most_telling(earned_B: Tensor, copies: int, kept: int) -> Tensor:
+    """Numbers, ascending, of the `kept` prompts whose rollouts' scores differ the most.
+
+    Where all of them are worth the same there is nothing to learn (DAPO's dynamic sampling, Yu et
+    al. 2025). `earned_B`: scores of `copies` rollouts for each prompt, NaN for none.
+    """
+    off_GC = ppo_math.beside_others(earned_B, copies).nan_to_num().view(-1, copies)
+    order = off_GC.square().sum(1).argsort(descending=True, stable=True)
+    return order[:kept].sort().values
 
 
 def with_truths(written: Written, truths: Sequence[Ids]) -> tuple[Written, Tensor]:

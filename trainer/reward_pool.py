@@ -71,9 +71,12 @@ class RewardPool:
     def _ask_workers(
         self, completions: Sequence[Completion], answers: dict[str, list[Answer | None]]
     ) -> None:
-        """Fill in what the parts say that are asked in workers."""
+        """Fill in what the parts say that are asked in workers, once for completions alike."""
         every = tuple(range(len(self._recipes)))
-        tasks = deque((row, Task(completion, every)) for row, completion in enumerate(completions))
+        alike: dict[Completion, list[int]] = {}
+        for row, completion in enumerate(completions):
+            alike.setdefault(completion, []).append(row)
+        tasks = deque((rows[0], Task(completion, every)) for completion, rows in alike.items())
         while tasks or any(worker.left for worker in self._workers):
             self._hand_out(tasks)
             for worker in self._await_answers():
@@ -81,7 +84,8 @@ class RewardPool:
                 answer = self._read(worker)
                 if answer is None:
                     continue
-                answers[self._recipes[parts[0]].part][worker.row] = answer
+                for row in alike[completions[worker.row]]:
+                    answers[self._recipes[parts[0]].part][row] = answer
                 if answer.reason:
                     self._check(answers, len(completions))
                 if worker not in self._workers and parts[1:]:

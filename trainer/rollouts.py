@@ -1,13 +1,10 @@
 """Rollouts: takes a policy and prompts, gives completions that it samples, side by side.
 
 A prompt and its completions are one row of the model's input, and completions that begin with the
-same tokens share these: each beginning is read once, and sees the prompt and what it goes on from.
-Prompts are padded on the left, so that every completion starts in the same column. Positions count
-from each prompt's own start, and nothing looks at padding.
+same tokens share these (`reader.py`).
 
 Shapes: G prompts, B = G * copies rollouts, those of a prompt next to each other, R beginnings that
-are gone on with, N of them at most to a prompt, P tokens of the longest prompt, S columns so far, T
-tokens of a completion at most, V vocabulary.
+are gone on with, P tokens of the longest prompt, T tokens of a completion at most, V vocabulary.
 """
 
 from collections.abc import Sequence
@@ -20,19 +17,10 @@ from torch import Tensor
 
 from lsp_server.engines import StopReason, StopRule
 from lsp_server.prompt import Sentinel, decode
+from trainer.reader import Ids, PaddedPrompts, Reader, pad_prompts
 
-Ids = Sequence[int]
 Randomness = torch.Generator | None
 """What samples are drawn from; None takes the likeliest token."""
-
-
-@dataclass(frozen=True, slots=True)
-class PaddedPrompts:
-    """Prompts as one matrix."""
-
-    ids_GP: Tensor
-    mask_GP: Tensor
-    """True on tokens, false on the padding to their left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +48,12 @@ class Written:
         return (chosen[:, None] * self.copies + ranks).flatten()
 
     def split(self, micro_batch: int) -> Sequence[Tensor]:
-        """Numbers of all prompts in parts, each of at most `micro_batch` texts or one prompt."""
-        prompts = torch.arange(len(self.prompts.ids_GP), device=self.ids_BT.device)
-        return torch.split(prompts, max(1, micro_batch // self.copies))
+        """Numbers of all prompts in parts, each of at most `micro_batch` texts or one prompt.
+
+        Prompts of like length share a part: there is less padding to read.
+        """
+        by_length = self.prompts.mask_GP.sum(1).argsort(stable=True)
+        return torch.split(by_length, max(1, micro_batch // self.copies))
 
     def with_last(self, texts: Sequence[Ids]) -> "Written":
         """One more text after each prompt, behind its others, cut to their T tokens."""
@@ -83,6 +74,12 @@ class Rollouts:
     """What of it is kept: up to the end token, or as far as the stop rule goes."""
     stops: tuple[StopReason, ...]
 
+    def of_prompts(self, chosen: Tensor) -> "Rollouts":
+        """Those of the prompts `chosen`, `[C]`."""
+        rows = self.written.rows_of(chosen).tolist()
+        texts, stops = (tuple(each[row] for row in rows) for each in (self.texts, self.stops))
+        return Rollouts(self.written.of_prompts(chosen), texts, stops)
+
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
@@ -94,28 +91,6 @@ class Sampling:
     randomness: Randomness = None
     copies: int = 1
     """Completions of each prompt, which is read once for all of them."""
-
-
-def pad_prompts(prompts: Sequence[Ids], device: torch.device) -> PaddedPrompts:
-    """Prompts side by side, their ends in one column."""
-    longest = max(map(len, prompts))
-    ids_GP = torch.full((len(prompts), longest), int(Sentinel.PAD))
-    mask_GP = torch.zeros_like(ids_GP, dtype=torch.bool)
-    for row, prompt in enumerate(prompts):
-        ids_GP[row, longest - len(prompt) :] = torch.tensor(prompt)
-        mask_GP[row, longest - len(prompt) :] = True
-    return PaddedPrompts(ids_GP.to(device), mask_GP.to(device))
-
-
-def positions_of(mask: Tensor) -> Tensor:
-    """Each token's place, counted from its row's first; 0 on padding before it."""
-    return (mask.cumsum(1) - 1).clamp(min=0)
-
-
-def prompt_sight(mask_GP: Tensor) -> Tensor:
-    """`[G, P, P]`, true where a token of a prompt may look: back. Padding sees itself."""
-    itself_PP = torch.eye(mask_GP.shape[1], dtype=torch.bool, device=mask_GP.device)
-    return mask_GP[:, None].expand(-1, len(itself_PP), -1).tril() | itself_PP
 
 
 @torch.no_grad()
@@ -212,62 +187,6 @@ class Beginning:
         for rollout, token in zip(self.rollouts, tokens, strict=False):
             by_token.setdefault(token, []).append(rollout)
         return by_token
-
-
-class Reader:
-    """A model that has read its prompts, and reads what they are gone on with token by token."""
-
-    def __init__(self, model: Any, prompts: PaddedPrompts) -> None:
-        from transformers import DynamicCache
-
-        self._model = model
-        self._cache = DynamicCache(config=model.config)
-        positions_GP, sight_GPP = positions_of(prompts.mask_GP), prompt_sight(prompts.mask_GP)
-        logits_G1V = self._read(prompts.ids_GP, positions_GP, sight_GPP, last=1)
-        self._next_G = prompts.mask_GP.sum(1)
-        self._slots = [0] * len(prompts.ids_GP)
-        """Of each row that was read last, its place among those of its prompt."""
-        self._sight_GNS = prompts.mask_GP[:, None]
-        """What these may look at."""
-        self.logits_GV = logits_G1V[:, 0].float()
-
-    def go_on(self, groups: Sequence[int], parents: Sequence[int], tokens: Sequence[int]) -> Tensor:
-        """Read a token behind each of some rows of the last step; what is said after it, `[R, V]`.
-
-        `groups`: the prompts that they belong to, in ascending order; `parents`: their rows.
-        """
-        slots = [0] * len(groups)
-        for row in range(1, len(groups)):
-            slots[row] = slots[row - 1] + 1 if groups[row] == groups[row - 1] else 0
-        shape = len(self._next_G), max(slots) + 1
-        device = self._next_G.device
-        at = torch.tensor(groups, device=device), torch.tensor(slots, device=device)
-        ids_GN = torch.full(shape, int(Sentinel.PAD), device=device)
-        ids_GN[at] = torch.tensor(tokens, device=device)
-        parent_GN = torch.zeros(shape, dtype=torch.long, device=device)
-        parent_GN[at] = torch.tensor([self._slots[row] for row in parents], device=device)
-        rows_G1 = torch.arange(shape[0], device=device)[:, None]
-        itself_NN = torch.eye(shape[1], dtype=torch.bool, device=device)
-        itself_GNN = itself_NN.expand(shape[0], -1, -1)
-        self._sight_GNS = torch.cat([self._sight_GNS[rows_G1, parent_GN], itself_GNN], dim=2)
-        positions_GN = self._next_G[:, None].expand(shape)
-        logits_GNV = self._read(ids_GN, positions_GN, self._sight_GNS)
-        self._next_G, self._slots = self._next_G + 1, slots
-        return logits_GNV[at].float()
-
-    def _read(
-        self, ids_GN: Tensor, positions_GN: Tensor, sight_GNS: Tensor, last: int = 0
-    ) -> Tensor:
-        """Logits of the `last` columns, of all for 0."""
-        logits_GNV: Tensor = self._model(
-            input_ids=ids_GN,
-            attention_mask=sight_GNS[:, None],
-            position_ids=positions_GN,
-            past_key_values=self._cache,
-            use_cache=True,
-            logits_to_keep=last,
-        ).logits
-        return logits_GNV
 
 
 def draw(logits_RV: Tensor, sampling: Sampling, count: int) -> Tensor:

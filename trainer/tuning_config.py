@@ -157,7 +157,7 @@ class PpoConfig:
     documents: int = 5000
     """Training documents that rollouts start in, at most."""
     candidates: int = 1
-    """Of so many prompts one is learned from: whose likeliest completion scores least at first."""
+    """Of so many prompts one is learned from: where the scores of its rollouts differ the most."""
     longest_document: int = 40_000
     """Characters; longer documents are left out, since rewards read them whole."""
     opening_tokens: tuple[int, int] = (4, 12)
@@ -166,7 +166,7 @@ class PpoConfig:
     """A rollout ends before the first of these."""
     rounds: int = 100
     rollouts: int = 64
-    """Completions written in a round, over all processes."""
+    """Completions that are learned from in a round, over all processes."""
     rollouts_per_prompt: int = 4
     max_tokens: int = 32
     """Tokens of one rollout at most."""

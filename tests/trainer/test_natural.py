@@ -39,7 +39,7 @@ def passes(model: OneLayer) -> Iterator[Drawn]:
     for ids in torch.arange(TOKENS).view(4, -1):
         logprobs = model.logits(ids).log_softmax(-1)
         words = torch.multinomial(logprobs.detach().exp(), 1, generator=randomness)
-        yield Drawn(logprobs.gather(1, words).sum(), len(ids), len(ids))
+        yield Drawn(logprobs.gather(1, words).sum(), len(ids))
 
 
 def step_along(model: OneLayer, gradient: Tensor, rate: float) -> Tensor:

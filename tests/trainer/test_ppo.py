@@ -16,7 +16,7 @@ from trainer.checkpoint import load_checkpoint
 from trainer.errors import RecipeError, RewardError, StageError
 from trainer.metrics import read_lines
 from trainer.model import load
-from trainer.ppo import hardest, heldout_task, run, stop_rule
+from trainer.ppo import heldout_task, run, stop_rule
 from trainer.ppo_evaluation import HeldOutEvaluator
 from trainer.reward_pool import RewardPool
 from trainer.rewards import Completion, Scores
@@ -127,26 +127,6 @@ def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(
     one, other = (load_checkpoint(folder / last) for folder in (whole, halves))
     assert all((one.model[name] == other.model[name]).all() for name in one.model)
     assert one.facts == other.facts
-
-
-def test_of_several_candidates_the_one_that_scores_least_is_learned_from(
-    inputs: dict[str, Path],
-) -> None:
-    model = load(inputs["pretrain"] / "model")
-    tokenizer = load_tokenizer(inputs["pretrain"] / "model" / "tokenizer.json")
-    worth: list[float | None] = [0.5, None, 0.2, 0.9, 0.1, 0.3, None]
-
-    def score(completions: Sequence[Completion]) -> Scores:
-        return Scores(tuple(worth[: len(completions)]), {})
-
-    task = heldout_task(SMALL, inputs, tokenizer, cast(RewardPool, score))
-    starts = [replace(task.starts[0], repo=f"tests/{number}") for number in range(len(worth))]
-    task = replace(task, starts=starts)
-
-    kept = hardest(replace(SMALL, candidates=3), task, model)
-
-    assert list(kept) == [starts[place] for place in (2, 4, 6)]
-    assert hardest(SMALL, task, model) is starts
 
 
 def test_other_settings_do_not_take_up_a_checkpoint(

@@ -288,6 +288,26 @@ def test_gradients_are_clipped_to_the_norm_that_is_set(toy: Toy) -> None:
     assert max(moved) < 0.01 * TOY.learning_rate
 
 
+def test_of_several_candidates_those_are_learned_from_whose_rollouts_differ(toy: Toy) -> None:
+    def cares_where_asked(completions: Sequence[Completion]) -> Scores:
+        cares = [completion.prefix == "cares" for completion in completions]
+        return Scores(tuple(n % 2 if care else 1.0 for n, care in enumerate(cares)), {})
+
+    config = replace(TOY, candidates=2, truth_coefficient=1.0)
+    loop = toy.loop(config, cares_where_asked, vocabulary=20)
+    (start, *_) = loop.parts.starts
+    careless = replace(start, prefix="", truth_ids=(13,))
+    starts = [careless, replace(start, prefix="cares", truth_ids=(12,))]
+    loop.parts = replace(loop.parts, starts=starts)
+    before = chance(loop, 12), chance(loop, 13)
+
+    loop.train()
+
+    assert chance(loop, 12) > 4 * before[0]
+    assert chance(loop, 13) < before[1]
+    assert rounds_of(loop)[-1]["rollouts"] == TOY.rounds * TOY.rollouts * 2
+
+
 def test_what_a_person_wrote_is_learned_beside_the_reward(toy: Toy) -> None:
     config = replace(TOY, truth_coefficient=1.0)
     loop = toy.loop(config, toy.share_of(11), vocabulary=20, truth=12)

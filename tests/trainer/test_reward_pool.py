@@ -214,8 +214,20 @@ def test_a_reward_that_always_hangs_ends_the_round_as_soon_as_that_is_clear(log:
     limits = PoolLimits(call_seconds=0.5, workers=2, skipped_share=0.05)
     said = "for 2 it took longer than 0.5 s"
     with RewardPool([odd(log)], limits) as pool, pytest.raises(RewardError, match=said):
-        pool(completions(*["sleep"] * 20))
+        pool(
+            [replace(each, suffix=f"# {n}") for n, each in enumerate(completions(*["sleep"] * 20))]
+        )
     assert len(log.read_text().splitlines()) <= 4
+
+
+def test_completions_alike_are_asked_about_once_and_share_the_answer(log: Path) -> None:
+    limits = PoolLimits(call_seconds=1, workers=2, skipped_share=0.8)
+    with RewardPool([RewardSpec(plugin="length"), odd(log)], limits) as pool:
+        scores = pool(completions("sleep", "abc", "sleep", "abc", "sleep"))
+    assert scores.totals == (None, 4.0, None, 4.0, None)
+    assert scores.skipped == 3
+    assert [skip.count for skip in scores.skips] == [3]
+    assert len(log.read_text().splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -242,7 +254,8 @@ def test_a_batched_reward_that_fails_is_told_of_like_any_other(
 def test_batched_rewards_are_asked_here_and_others_elsewhere() -> None:
     specs = [RewardSpec(plugin="batch", options={"answers": None}), odd()]
     with RewardPool(specs, PATIENT) as pool:
-        scores = pool(completions("process", "process", "process", "process"))
+        texts = completions("process", "process", "process", "process")
+        scores = pool([replace(text, suffix=f"# {n}") for n, text in enumerate(texts)])
     assert set(scores.values["batch"]) == {os.getpid()}
     assert os.getpid() not in scores.values["odd"]
 

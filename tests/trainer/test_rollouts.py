@@ -14,7 +14,8 @@ from lsp_server.prompt import Sentinel, encode, plain
 from lsp_server.stopping import end_of_line
 from trainer.attention import use_chunked_attention
 from trainer.policy import Policy, judge, plant
-from trainer.rollouts import PaddedPrompts, Rollouts, Sampling, Written, draw, write_rollouts
+from trainer.reader import PaddedPrompts
+from trainer.rollouts import Rollouts, Sampling, Written, draw, write_rollouts
 
 TEXTS = ("def f(x):\n    return ", "import os\n", "x = [1, 2, 3]\nfor item in x:\n    print(")
 
