@@ -209,7 +209,8 @@ class PpoConfig:
     """Of the surprise, nats a token, at what a person wrote at the same prompts."""
     anchor_coefficient: float = 5.0
     """Of the KL divergence from reference to policy, nats a token, on blocks of the packed corpus:
-    what keeps the policy from forgetting. 0 leaves it out."""
+    what keeps the policy from forgetting. 0 leaves it out. From few blocks its gradient is noise:
+    where `grad_norm` rises while the policy drifts, less of it, or more blocks, gains more."""
     anchor_blocks: int = 1
     """Per optimizer step, over all processes."""
     entropy_coefficient: float = 0.0
