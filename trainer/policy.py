@@ -153,7 +153,7 @@ def read_nodes(model: Any, prompts: PaddedPrompts, trees: Trees) -> Tensor:
 @torch.no_grad()
 def judge(policy: Policy, written: Written, micro_batch: int) -> Judged:
     """What a policy says of texts, at most `micro_batch` of them at a time."""
-    parts = list(written.split(micro_batch))
+    parts = written.split(micro_batch)
     said = [policy(written.of_prompts(chosen)) for chosen in parts]
     place = written.rows_of(torch.cat(parts)).argsort()
     return Judged(*(torch.cat(field)[place] for field in zip(*said, strict=True)))

@@ -226,7 +226,7 @@ def finish(loop: "PpoLoop", evaluator: "HeldOutEvaluator", begun_with: Path, har
     summary = {
         "figures": {
             "rounds": loop.round,
-            "rollouts": loop.round * loop.config.rollouts,
+            "rollouts": loop.rollouts,
             "seconds": round(loop.elapsed, 1),
             "ended early": harm or None,
             "held-out reward before": round(evaluator.before["reward"], 5),

@@ -138,25 +138,30 @@ class PpoLoop:
         self.save()
         return harm
 
+    @property
+    def rollouts(self) -> int:
+        """Written in all rounds so far, by all processes."""
+        return self.round * self.config.rollouts * self.config.candidates
+
     def take_round(self) -> RoundMetrics:
         """Write rollouts, score them, and learn from them in a few optimizer steps."""
         config, started = self.config, time.monotonic()
         coefficient = self.control.coefficient(config)
         starts, kept = self.my_starts()
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        written = self.explore(starts, (config.seed * 1_000_003 + self.round) * world + rank)
-        scores = self.score(starts, written)
+        drawn = self.explore(starts, (config.seed * 1_000_003 + self.round) * world + rank)
+        scores = self.score(starts, drawn)
         earned_B = torch.tensor([nan if total is None else total for total in scores.totals])
         chosen = most_telling(earned_B, config.rollouts_per_prompt, kept)
-        rollouts = written.of_prompts(chosen.to(self.accelerator.device))
-        truths = [starts[number].truth_ids for number in chosen.tolist()]
+        rollouts = drawn.of_prompts(chosen.to(self.accelerator.device))
+        told = chosen.tolist() if config.truth_coefficient else []
         hindsight = Hindsight(
             policy=self.parts.policy,
             reference=self.parts.reference,
             coefficient=coefficient,
-            truths=truths if config.truth_coefficient else (),
+            truths=[starts[number].truth_ids for number in told],
         )
-        earned_B = earned_B[written.written.rows_of(chosen)]
+        earned_B = earned_B[drawn.written.rows_of(chosen)]
         batch, drift = look_back(config, rollouts, earned_B, hindsight)
         kl = self.share(drift.kl)
         figures = self.learner.learn(batch, self.round)
@@ -165,7 +170,7 @@ class PpoLoop:
         self.elapsed += time.monotonic() - started
         return RoundMetrics(
             step=self.round,
-            rollouts=self.round * config.rollouts * config.candidates,
+            rollouts=self.rollouts,
             reward=self.share(scores.mean),
             parts={name: self.share(value) for name, value in scores.parts.items()},
             skipped=round(self.share(scores.skipped) * self.accelerator.num_processes),
@@ -173,7 +178,7 @@ class PpoLoop:
             coefficient=coefficient,
             entropy=self.share(drift.entropy),
             explained_variance=self.share(explained_variance(batch)),
-            tokens=self.share(written.written.mask_BT.sum(1).float().mean()),
+            tokens=self.share(drawn.written.mask_BT.sum(1).float().mean()),
             seconds=round(self.elapsed, 2),
             learning=asdict(figures),
         )

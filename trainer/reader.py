@@ -65,8 +65,8 @@ class Reader:
         positions_GP, sight_GPP = positions_of(prompts.mask_GP), prompt_sight(prompts.mask_GP)
         logits_G1V = self._read(prompts.ids_GP, positions_GP, sight_GPP, last=1)
         self._next_G = prompts.mask_GP.sum(1)
-        self._open = list(range(len(prompts.ids_GP)))
-        """Prompts that are still gone on with: the rows of the cache."""
+        self._row_of = {group: group for group in range(len(prompts.ids_GP))}
+        """In the cache, of each prompt that is still in it."""
         self._slots = [0] * len(prompts.ids_GP)
         """Of each row that was read last, its place among those of its prompt."""
         self._sight_GNS = prompts.mask_GP[:, None]
@@ -78,15 +78,14 @@ class Reader:
 
         `groups`: the prompts that they belong to, in ascending order; `parents`: their rows.
         """
-        self._keep(sorted(set(groups)))
-        place_of = {group: place for place, group in enumerate(self._open)}
+        self._drop_ended(groups)
         slots = [0] * len(groups)
         for row in range(1, len(groups)):
             slots[row] = slots[row - 1] + 1 if groups[row] == groups[row - 1] else 0
-        shape = len(self._open), max(slots) + 1
+        shape = len(self._row_of), max(slots) + 1
         device = self._next_G.device
-        places = torch.tensor([place_of[group] for group in groups], device=device)
-        at = places, torch.tensor(slots, device=device)
+        rows = torch.tensor([self._row_of[group] for group in groups], device=device)
+        at = rows, torch.tensor(slots, device=device)
         ids_GN = torch.full(shape, int(Sentinel.PAD), device=device)
         ids_GN[at] = torch.tensor(tokens, device=device)
         parent_GN = torch.zeros(shape, dtype=torch.long, device=device)
@@ -100,16 +99,15 @@ class Reader:
         self._next_G, self._slots = self._next_G + 1, slots
         return logits_GNV[at].float()
 
-    def _keep(self, groups: Sequence[int]) -> None:
-        """Forget the prompts that no text goes on from any more, where they are many."""
-        if len(groups) > MOST_OPEN * len(self._open):
+    def _drop_ended(self, groups: Sequence[int]) -> None:
+        """Forget the prompts that are not among `groups`, where they are many."""
+        still = list(dict.fromkeys(groups))
+        if len(still) > MOST_OPEN * len(self._row_of):
             return
-        wanted = set(groups)
-        places = [place for place, group in enumerate(self._open) if group in wanted]
-        kept = torch.tensor(places, device=self._next_G.device)
+        kept = torch.tensor([self._row_of[group] for group in still], device=self._next_G.device)
         self._cache.batch_select_indices(kept)
         self._next_G, self._sight_GNS = self._next_G[kept], self._sight_GNS[kept]
-        self._open = list(groups)
+        self._row_of = {group: row for row, group in enumerate(still)}
 
     def _read(
         self, ids_GN: Tensor, positions_GN: Tensor, sight_GNS: Tensor, last: int = 0

@@ -47,7 +47,7 @@ class Written:
         ranks = torch.arange(self.copies, device=chosen.device)
         return (chosen[:, None] * self.copies + ranks).flatten()
 
-    def split(self, micro_batch: int) -> Sequence[Tensor]:
+    def split(self, micro_batch: int) -> tuple[Tensor, ...]:
         """Numbers of all prompts in parts, each of at most `micro_batch` texts or one prompt.
 
         Prompts of like length share a part: there is less padding to read.
