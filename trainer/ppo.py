@@ -222,7 +222,10 @@ def finish(loop: "PpoLoop", evaluator: "HeldOutEvaluator", begun_with: Path, har
     shutil.rmtree(out / "model", ignore_errors=True)
     shutil.copytree(out / "best", out / "model")
     shutil.copyfile(begun_with / "tokenizer.json", out / "model" / "tokenizer.json")
-    found = evaluator.compare(load(out / "model"), out / "samples.jsonl")
+    model = load(out / "model")
+    # As the completions before were written: kernels round differently.
+    model.set_attn_implementation(loop.parts.policy.model.config._attn_implementation)
+    found = evaluator.compare(model, out / "samples.jsonl")
     summary = {
         "figures": {
             "rounds": loop.round,
