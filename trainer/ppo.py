@@ -215,16 +215,15 @@ def fingerprint(config: PpoConfig, begun_with: Path) -> str:
 
 
 def finish(loop: "PpoLoop", evaluator: "HeldOutEvaluator", begun_with: Path, harm: str) -> None:
-    """Put the best weights in `model/`, complete the held-out texts with them, sum up."""
+    """Put the best weights in `model/` and the policy, complete held-out texts, sum up."""
     from trainer.model import load
 
     out = loop.out
     shutil.rmtree(out / "model", ignore_errors=True)
     shutil.copytree(out / "best", out / "model")
     shutil.copyfile(begun_with / "tokenizer.json", out / "model" / "tokenizer.json")
-    model = load(out / "model")
-    # As the completions before were written: kernels round differently.
-    model.set_attn_implementation(loop.parts.policy.model.config._attn_implementation)
+    model = loop.parts.policy.model
+    model.load_state_dict(load(out / "model").state_dict())
     found = evaluator.compare(model, out / "samples.jsonl")
     summary = {
         "figures": {
