@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from lsp_server.bench import options
+from lsp_server.bench.beside import changes_since, check_places, read_earlier
 from lsp_server.bench.config import OWN_SERVER, ReplayConfig, parse_options
 from lsp_server.bench.crossfile_cli import crossfile_command
 from lsp_server.bench.engines_cli import engines_command
 from lsp_server.bench.extract import extract
-from lsp_server.bench.figures import compute_figures
+from lsp_server.bench.figures import Bootstrap, compute_figures
 from lsp_server.bench.files import SourceFile, read_sources, read_targets, thin_out
 from lsp_server.bench.fit_cli import fit_command
 from lsp_server.bench.load_cli import load_command
@@ -61,6 +62,7 @@ def replay_command(
         float, typer.Option(help="Seconds to get ready in.")
     ] = ReplayConfig.ready_timeout,
     json_file: options.JsonFile = None,
+    beside: options.Beside = None,
 ) -> None:
     """Type real code through a language server, key by key, and say what its suggestions saved."""
     config = ReplayConfig(
@@ -76,7 +78,7 @@ def replay_command(
         ready_timeout=ready,
     )
     chosen = thin_out(read_sources(files, targets, root), config.max_files, config.seed)
-    show(measure(config, chosen), json_file)
+    show(measure(config, chosen, beside), json_file)
 
 
 @app.command("extract")
@@ -95,15 +97,21 @@ def extract_command(
     Console().print(f"{written} files written below {out}")
 
 
-def measure(config: ReplayConfig, files: list[SourceFile]) -> Report:
-    """The replay of these files, and the figures of what came of it."""
-    records = with_progress(config, plan_replay(config, files))
+def measure(config: ReplayConfig, files: list[SourceFile], beside: Path | None) -> Report:
+    """The replay of these files, and the figures of what came of it, beside an earlier one."""
+    plans = plan_replay(config, files)
+    earlier = read_earlier(beside) if beside else None
+    if earlier:
+        check_places(earlier, plans)
+    records = with_progress(config, plans)
+    bootstrap = Bootstrap(config.seed, config.resamples)
     return Report(
         command=("lory", *sys.argv[1:]),
         config=config,
         files=[file.name for file in files],
         records=records,
-        figures=compute_figures(records, config.seed, config.resamples),
+        figures=compute_figures(records, bootstrap),
+        changes=changes_since(earlier, records, bootstrap) if earlier else None,
     )
 
 

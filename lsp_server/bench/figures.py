@@ -10,10 +10,19 @@ from lsp_server.bench.replay import BlockRecord, PointRecord, Records
 from lsp_server.bench.session import Answer, Outcome
 from lsp_server.bench.work import Work
 
+Counts = tuple[str, float, float]
+"""A file, hits in it and cases."""
+
+FileSums = dict[str, tuple[float, float]]
+"""Hits and cases by file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A share with its 95 % interval over files; all None where there was nothing to count."""
+    """A share, or the change of one, with its 95 % interval over files.
+
+    All None where there was nothing to count.
+    """
 
     value: float | None
     low: float | None
@@ -95,9 +104,8 @@ class Figures:
     """None where the server does not tell."""
 
 
-def compute_figures(records: Records, seed: int, resamples: int) -> Figures:
-    """The figures of all records; `seed` and `resamples` are the bootstrap's."""
-    bootstrap = Bootstrap(seed, resamples)
+def compute_figures(records: Records, bootstrap: "Bootstrap") -> Figures:
+    """The figures of all records, with the bootstrap's intervals."""
     points = point_figures(records.points, bootstrap) if records.points else None
     typing = typing_figures(records.blocks, bootstrap) if records.blocks else None
     work = work_figures(records.work) if records.blocks and records.work else None
@@ -111,21 +119,36 @@ class Bootstrap:
     seed: int
     resamples: int
 
-    def rate(self, counts: Iterable[tuple[str, int, int]]) -> Rate:
-        """Sum of hits over sum of cases, of (file, hits, cases), with the percentile interval."""
-        per_file: dict[str, tuple[int, int]] = {}
-        for file, hits, cases in counts:
-            before = per_file.get(file, (0, 0))
-            per_file[file] = (before[0] + hits, before[1] + cases)
-        table = np.array(list(per_file.values()), dtype=np.int64).reshape(-1, 2)
-        hits_sum, cases_sum = table.sum(axis=0)
-        if cases_sum == 0:
+    def rate(self, counts: Iterable[Counts]) -> Rate:
+        """Sum of hits over sum of cases, with the percentile interval."""
+        return self._interval([sums_of(counts)], [1.0])
+
+    def change(self, before: Iterable[Counts], after: Iterable[Counts]) -> Rate:
+        """How that share changed; a file is drawn with what it had before and has after."""
+        return self._interval([sums_of(before), sums_of(after)], [-1.0, 1.0])
+
+    def _interval(self, sums: Sequence[FileSums], signs: list[float]) -> Rate:
+        """The signed sum of shares; no rate where one of them has no cases."""
+        files = dict.fromkeys(file for one in sums for file in one)
+        rows = [[one.get(file, (0.0, 0.0)) for one in sums] for file in files]
+        table = np.array(rows, dtype=np.float64).reshape(-1, len(sums), 2)
+        whole = table.sum(axis=0)
+        if not whole[:, 1].all():
             return Rate(None, None, None)
         random = np.random.default_rng(self.seed)
         drawn = table[random.integers(len(table), size=(self.resamples, len(table)))].sum(axis=1)
-        drawn = drawn[drawn[:, 1] > 0]
-        low, high = np.percentile(drawn[:, 0] / drawn[:, 1], [2.5, 97.5])
-        return Rate(float(hits_sum / cases_sum), float(low), float(high))
+        drawn = drawn[(drawn[:, :, 1] > 0).all(axis=1)]
+        low, high = np.percentile(drawn[:, :, 0] / drawn[:, :, 1] @ signs, [2.5, 97.5])
+        return Rate(float(whole[:, 0] / whole[:, 1] @ signs), float(low), float(high))
+
+
+def sums_of(counts: Iterable[Counts]) -> FileSums:
+    """All hits and cases of each file."""
+    sums: FileSums = {}
+    for file, hits, cases in counts:
+        before = sums.get(file, (0.0, 0.0))
+        sums[file] = (before[0] + hits, before[1] + cases)
+    return sums
 
 
 def point_figures(records: Sequence[PointRecord], bootstrap: Bootstrap) -> PointFigures:

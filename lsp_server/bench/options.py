@@ -20,3 +20,6 @@ Workspace = Annotated[
     Path | None, typer.Option(help="The workspace's folder; without it, an empty one.")
 ]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Where all figures are written.")]
+Beside = Annotated[
+    Path | None, typer.Option(help="What --json wrote of the same places: say what has changed.")
+]

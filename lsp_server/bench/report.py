@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
+from lsp_server.bench.beside import Changes
 from lsp_server.bench.config import ReplayConfig
 from lsp_server.bench.figures import (
     Figures,
@@ -37,6 +38,8 @@ class Report:
     """All that the choice was made from, after thinning out."""
     records: Records
     figures: Figures
+    changes: Changes | None = None
+    """Beside an earlier replay, if there is one."""
 
     @property
     def server(self) -> str:
@@ -59,6 +62,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "server": server,
         "machine": describe_machine(),
         "figures": asdict(report.figures),
+        "changes": asdict(report.changes) if report.changes else None,
         "points": [point_row(record) for record in report.records.points],
         "blocks": [block_row(record) for record in report.records.blocks],
         "files": list(report.files),
@@ -104,7 +108,7 @@ def as_table(report: Report) -> Table:
     table = Table("figure", "value", title=f"{report.server}, seed {report.config.seed}")
     figures = report.figures
     lines = [*point_lines(figures.points), *typing_lines(figures.typing), *work_lines(figures.work)]
-    for name, value in lines:
+    for name, value in [*lines, *change_lines(report.changes)]:
         table.add_row(name, value)
     return table
 
@@ -153,6 +157,30 @@ def work_lines(figures: WorkFigures | None) -> list[tuple[str, str]]:
         ("tokens written per step", "-" if per_step is None else f"{per_step:.2f}"),
         ("drafted tokens accepted", plain_percent(figures.accepted)),
     ]
+
+
+def change_lines(changes: Changes | None) -> list[tuple[str, str]]:
+    """The rows of what changed since an earlier replay."""
+    if changes is None:
+        return []
+    lines = [("beside", changes.beside)]
+    if changes.saved and changes.acceptance:
+        lines += [("saved", points(changes.saved)), ("acceptance", points(changes.acceptance))]
+    if changes.exact and changes.similarity:
+        lines += [
+            ("exact match", points(changes.exact)),
+            ("edit similarity", points(changes.similarity)),
+            ("exact matches won, lost", f"{changes.won}, {changes.lost}"),
+        ]
+    return lines
+
+
+def points(change: Rate) -> str:
+    """A change of a share in percentage points, with its interval."""
+    if change.value is None or change.low is None or change.high is None:
+        return "none shown"
+    value, low, high = (100 * part for part in (change.value, change.low, change.high))
+    return f"{value:+.1f} [{low:.1f}, {high:.1f}] points"
 
 
 def plain_percent(value: float | None) -> str:

@@ -63,6 +63,41 @@ def test_a_replay_prints_a_table_and_a_row_and_writes_every_figure(tmp_path: Pat
     assert written["figures"]["typing"]["saved"]["value"] == pytest.approx(1 - 11 / (len(CODE) - 1))
 
 
+def test_a_replay_says_what_changed_since_an_earlier_one_at_the_same_places(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(CODE)
+    truth, lies = (
+        shlex.join([sys.executable, str(SMALL_SERVER), behaviour, str(tmp_path / "m.py")])
+        for behaviour in ("truth", "lies")
+    )
+    earlier, later = tmp_path / "earlier.json", tmp_path / "later.json"
+    common = ["replay", "--files", str(tmp_path), "--timeout", "60", "--blocks", "1"]
+    run(*common, "--points", "3", "--server", truth, "--json", str(earlier))
+    beside = ["--beside", str(earlier)]
+    output = run(*common, "--points", "3", "--server", lies, *beside, "--json", str(later))
+    assert "-95.7 [-95.7, -95.7] points" in output
+    assert "-100.0 [-100.0, -100.0] points" in output
+    assert "0, 3" in output
+    written: dict[str, Any] = json.loads(later.read_text())
+    assert written["changes"]["beside"] == str(earlier)
+    assert (written["changes"]["won"], written["changes"]["lost"]) == (0, 3)
+    only_typing = run(*common, "--points", "0", "--server", truth, *beside)
+    assert "+0.0 [0.0, 0.0] points" in only_typing
+    assert "won" not in only_typing
+
+
+def test_a_replay_of_other_places_is_told_so_before_it_begins(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(CODE)
+    earlier = tmp_path / "earlier.json"
+    server = shlex.join([sys.executable, str(SMALL_SERVER), "lies", "-"])
+    common = ["replay", "--files", str(tmp_path), "--timeout", "60", "--blocks", "0"]
+    run(*common, "--points", "3", "--server", server, "--json", str(earlier))
+    with pytest.raises(BenchError, match="the 2 points of this replay .* 2 of them among 3"):
+        run(*common, "--points", "2", "--server", "no-such-server", "--beside", str(earlier))
+    earlier.write_text('{"points": [{"file": "m.py"}]}')
+    with pytest.raises(BenchError, match="expected what lory bench replay --json writes in"):
+        run(*common, "--points", "2", "--server", "no-such-server", "--beside", str(earlier))
+
+
 def test_a_mode_left_out_leaves_its_cells_empty(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(CODE)
     server = shlex.join([sys.executable, str(SMALL_SERVER), "truth", str(tmp_path / "m.py")])

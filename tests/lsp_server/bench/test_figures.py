@@ -56,6 +56,24 @@ def test_a_file_without_cases_does_not_break_the_interval() -> None:
     assert (rate.value, rate.low, rate.high) == (0.5, 0.5, 0.5)
 
 
+def test_a_change_is_the_later_share_less_the_earlier() -> None:
+    change = Bootstrap(0, 200).change([("a", 2, 10), ("b", 1, 10)], [("a", 4, 10), ("b", 8, 20)])
+    assert change.value == pytest.approx(12 / 30 - 3 / 20)
+    assert change.low == pytest.approx(0.2)
+    assert change.high == pytest.approx(0.3)
+
+
+def test_files_that_change_alike_leave_no_doubt_however_they_differ() -> None:
+    before = [(str(i), i, 10) for i in range(9)]
+    change = Bootstrap(0, 100).change(before, [(file, hits + 1, 10) for file, hits, _ in before])
+    bounds = (change.value, change.low, change.high)
+    assert bounds == pytest.approx((0.1, 0.1, 0.1))
+
+
+def test_a_share_of_nothing_has_no_change() -> None:
+    assert Bootstrap(0, 100).change([("a", 1, 2)], [("a", 0, 0)]) == Rate(None, None, None)
+
+
 def test_a_late_answer_counts_with_the_timeout() -> None:
     latency = latency_of([SHOWN, EMPTY, LATE])
     assert latency.p50 == pytest.approx(30)
@@ -68,7 +86,7 @@ def test_point_figures_count_every_point() -> None:
     none = PointScore(shown=False, exact=False, similarity=0.0)
     pairs = [(right, SHOWN), (wrong, SHOWN), (none, LATE), (none, FAILED)]
     records = tuple(PointRecord("f", i, score, answer) for i, (score, answer) in enumerate(pairs))
-    figures = compute_figures(Records(FACTS, "", records, ()), 0, 100)
+    figures = compute_figures(Records(FACTS, "", records, ()), Bootstrap(0, 100))
     assert figures.typing is None
     assert figures.points is not None
     assert figures.points.exact.value == 0.25
@@ -81,7 +99,7 @@ def test_point_figures_count_every_point() -> None:
 def test_typing_figures_sum_over_blocks_and_latencies_over_answers() -> None:
     first = BlockRecord("f", 1, TypingTally(100, 30, 8, 2), (SHOWN, EMPTY, SHOWN))
     second = BlockRecord("g", 1, TypingTally(50, 15, 2, 1), (EMPTY,))
-    figures = compute_figures(Records(FACTS, "", (), (first, second)), 0, 100)
+    figures = compute_figures(Records(FACTS, "", (), (first, second)), Bootstrap(0, 100))
     assert figures.points is None
     assert figures.typing is not None
     assert figures.typing.saved.value == pytest.approx(0.3)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lsp_server.bench.config import ReplayConfig
-from lsp_server.bench.figures import compute_figures
+from lsp_server.bench.figures import Bootstrap, compute_figures
 from lsp_server.bench.files import SourceFile, read_folders
 from lsp_server.bench.keystrokes import TypingTally
 from lsp_server.bench.replay import FilePlan, Records, plan_replay, replay
@@ -42,7 +42,7 @@ def test_a_server_that_knows_each_lines_rest_saves_all_but_the_newlines(tmp_path
     assert block.tally == TypingTally(characters=59, saved=57, shown=3, taken=3)
     assert len(block.answers) == 3
     assert [record.score.exact for record in records.points] == [True, True]
-    figures = compute_figures(records, 0, 50)
+    figures = compute_figures(records, Bootstrap(0, 50))
     assert figures.typing is not None
     assert figures.typing.saved.value == pytest.approx(57 / 59)
     assert figures.typing.acceptance.value == 1.0
