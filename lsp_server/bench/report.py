@@ -165,17 +165,20 @@ def change_lines(changes: Changes | None) -> list[tuple[str, str]]:
         return []
     lines = [("beside", changes.beside)]
     if changes.saved and changes.acceptance:
-        lines += [("saved", points(changes.saved)), ("acceptance", points(changes.acceptance))]
+        lines += [
+            ("saved", in_points(changes.saved)),
+            ("acceptance", in_points(changes.acceptance)),
+        ]
     if changes.exact and changes.similarity:
         lines += [
-            ("exact match", points(changes.exact)),
-            ("edit similarity", points(changes.similarity)),
+            ("exact match", in_points(changes.exact)),
+            ("edit similarity", in_points(changes.similarity)),
             ("exact matches won, lost", f"{changes.won}, {changes.lost}"),
         ]
     return lines
 
 
-def points(change: Rate) -> str:
+def in_points(change: Rate) -> str:
     """A change of a share in percentage points, with its interval."""
     if change.value is None or change.low is None or change.high is None:
         return "none shown"
