@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
+from lsp_server.bench.bootstrap import ratio_interval, sums_of
 
 Z = 1.959963984540054
 """Standard normal quantile of a two-sided 95 % interval."""
@@ -88,16 +88,10 @@ def ratio_figure(
 ) -> Figure:
     """Sum of numerators over sum of denominators, with the bootstrap's interval over whole groups.
 
-    Groups are drawn with replacement RESAMPLES times (Efron 1979; the percentile interval). A
-    single group says nothing about its spread: its interval is the value alone.
+    Raises ValueError where the denominators come to 0.
     """
-    order = {group: index for index, group in enumerate(dict.fromkeys(groups))}
-    index = [order[group] for group in groups]
-    tops = np.bincount(index, numerators, len(order))
-    bottoms = np.bincount(index, denominators, len(order))
-    value = float(tops.sum() / bottoms.sum())
-    rng = np.random.default_rng(seed)
-    drawn = rng.integers(0, len(order), (RESAMPLES, len(order)))
-    ratios = tops[drawn].sum(1) / bottoms[drawn].sum(1)
-    low, high = (float(bound) for bound in np.quantile(ratios, (0.025, 0.975)))
-    return Figure(value, low, high, len(numerators))
+    sums = sums_of(zip(groups, numerators, denominators, strict=True))
+    found = ratio_interval([sums], [1.0], resamples=RESAMPLES, seed=seed)
+    if found is None:
+        raise ValueError("expected denominators whose sum is above 0")
+    return Figure(*found, len(numerators))

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lsp_server.bench.bootstrap import Sums, ratio_interval, sums_of
 from lsp_server.bench.replay import BlockRecord, PointRecord, Records
 from lsp_server.bench.session import Answer, Outcome
 from lsp_server.bench.work import Work
 
 Counts = tuple[str, float, float]
 """A file, hits in it and cases."""
-
-FileSums = dict[str, tuple[float, float]]
-"""Hits and cases by file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,28 +125,9 @@ class Bootstrap:
         """How that share changed; a file is drawn with what it had before and has after."""
         return self._interval([sums_of(before), sums_of(after)], [-1.0, 1.0])
 
-    def _interval(self, sums: Sequence[FileSums], signs: list[float]) -> Rate:
-        """The signed sum of shares; no rate where one of them has no cases."""
-        files = dict.fromkeys(file for one in sums for file in one)
-        rows = [[one.get(file, (0.0, 0.0)) for one in sums] for file in files]
-        table = np.array(rows, dtype=np.float64).reshape(-1, len(sums), 2)
-        whole = table.sum(axis=0)
-        if not whole[:, 1].all():
-            return Rate(None, None, None)
-        random = np.random.default_rng(self.seed)
-        drawn = table[random.integers(len(table), size=(self.resamples, len(table)))].sum(axis=1)
-        drawn = drawn[(drawn[:, :, 1] > 0).all(axis=1)]
-        low, high = np.percentile(drawn[:, :, 0] / drawn[:, :, 1] @ signs, [2.5, 97.5])
-        return Rate(float(whole[:, 0] / whole[:, 1] @ signs), float(low), float(high))
-
-
-def sums_of(counts: Iterable[Counts]) -> FileSums:
-    """All hits and cases of each file."""
-    sums: FileSums = {}
-    for file, hits, cases in counts:
-        before = sums.get(file, (0.0, 0.0))
-        sums[file] = (before[0] + hits, before[1] + cases)
-    return sums
+    def _interval(self, terms: Sequence[Sums], signs: Sequence[float]) -> Rate:
+        found = ratio_interval(terms, signs, resamples=self.resamples, seed=self.seed)
+        return Rate(*found) if found else Rate(None, None, None)
 
 
 def point_figures(records: Sequence[PointRecord], bootstrap: Bootstrap) -> PointFigures:

@@ -1,0 +1,43 @@
+"""What a ratio is worth where cases of a group are alike: resampling of whole groups."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+Sums = Mapping[Hashable, tuple[float, float]]
+"""Hits and cases by group."""
+
+Interval = tuple[float, float, float]
+"""A value and the bounds of its 95 % interval."""
+
+
+def sums_of(counts: Iterable[tuple[Hashable, float, float]]) -> dict[Hashable, tuple[float, float]]:
+    """All hits and cases of each group, of (group, hits, cases) in any order."""
+    sums: dict[Hashable, tuple[float, float]] = {}
+    for group, hits, cases in counts:
+        before = sums.get(group, (0.0, 0.0))
+        sums[group] = (before[0] + hits, before[1] + cases)
+    return sums
+
+
+def ratio_interval(
+    terms: Sequence[Sums], signs: Sequence[float], *, resamples: int, seed: int
+) -> Interval | None:
+    """The signed sum of the terms' ratios, each its hits over its cases, with its 95 % interval.
+
+    The percentile interval (Efron 1979) of `resamples` draws of whole groups with replacement; a
+    group is drawn with what it has in every term, so that [-1, 1] gives a paired change. Draws in
+    which a term has no cases do not count. A single group says nothing about its spread: its
+    interval is the value alone. None where a term has no cases at all.
+    """
+    groups = dict.fromkeys(group for term in terms for group in term)
+    rows = [[term.get(group, (0.0, 0.0)) for term in terms] for group in groups]
+    table = np.array(rows, dtype=np.float64).reshape(-1, len(terms), 2)
+    whole = table.sum(axis=0)
+    if not whole[:, 1].all():
+        return None
+    random = np.random.default_rng(seed)
+    drawn = table[random.integers(len(table), size=(resamples, len(table)))].sum(axis=1)
+    drawn = drawn[(drawn[:, :, 1] > 0).all(axis=1)]
+    low, high = np.percentile(drawn[:, :, 0] / drawn[:, :, 1] @ signs, [2.5, 97.5])
+    return float(whole[:, 0] / whole[:, 1] @ signs), float(low), float(high)
