@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from lsp_server.bench.bootstrap import ratio_interval, sums_of
+from lsp_server.bootstrap import ratio_interval, sums_of
 
 Z = 1.959963984540054
 """Standard normal quantile of a two-sided 95 % interval."""

@@ -2,7 +2,7 @@
 
 A sign counts only where the truth does not have it as well. `valid` is the headline: the share of
 texts that parse in place and have no undefined names, which is where the rewards `parses` and
-`names` are both 1; a blank text, where one was wanted, is not valid.
+`names` are both 1; text that does nothing, where the truth does something, is not valid.
 """
 
 import math
@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from statistics import fmean
 
-from lsp_server.stopping import last_line, split
+from lsp_server.stopping import split
 from trainer.code_in_place import analyse
+from trainer.idle import is_blank, is_comment, is_idle, is_pass
 from trainer.intervals import Figure, Z, ratio_figure
 from trainer.line_match import compare
 from trainer.reward_rules import (
     find_undefined,
-    is_blank,
     keep_before_suffix,
     place_of,
     repeated_above,
@@ -29,7 +29,6 @@ PROBE_POINTS = 5.0
 LENGTH_SHARE = 0.25
 """Share by which the mean length may change before one is warned."""
 
-EMPTY_STATEMENTS = frozenset(("pass", "..."))
 LINES_ABOVE = 4
 SWALLOWING = re.compile(
     r"^[ \t]*except(?:[ \t]+(?:Base)?Exception(?:[ \t]+as[ \t]+\w+)?)?[ \t]*:"
@@ -45,7 +44,7 @@ class Signs:
     """What one completion shows."""
 
     valid: bool
-    """It parses in place and has no undefined names."""
+    """It parses in place, has no undefined names, and does something."""
     parses: bool
     undefined: bool
     """It parses and uses names that nothing defines."""
@@ -78,7 +77,7 @@ def find_signs(completion: Completion) -> Signs:
     truth = replace(completion, text=completion.truth)
     bad = {name: sign(completion) and not sign(truth) for name, sign in FINDERS.items()}
     return Signs(
-        valid=parses and not undefined,
+        valid=parses and not undefined and not is_idle(completion),
         parses=parses,
         undefined=bool(undefined),
         exact=match.exact and bool(completion.truth),
@@ -87,23 +86,6 @@ def find_signs(completion: Completion) -> Signs:
         empty=blank,
         **bad,
     )
-
-
-def is_pass(completion: Completion) -> bool:
-    """Whether the text, or its lines, do nothing."""
-    if completion.text.strip().lstrip(":").strip() in EMPTY_STATEMENTS:
-        return True
-    lines = {line.partition("#")[0].strip() for line in completed_lines(completion)} - {""}
-    return bool(lines) and bool(completion.text.strip()) and lines <= EMPTY_STATEMENTS
-
-
-def is_comment(completion: Completion) -> bool:
-    """Whether each of its lines is a comment, or a comment is all that is added to one."""
-    lines = [line.strip() for line, _, _ in split(completion.text)]
-    if last_line(completion.prefix).lstrip().startswith("#"):
-        lines = lines[1:]
-    kept = [line for line in lines if line]
-    return bool(completion.text.strip()) and all(line.startswith("#") for line in kept)
 
 
 def copies_prefix(completion: Completion) -> bool:
@@ -131,11 +113,6 @@ FINDERS: dict[str, Callable[[Completion], bool]] = {
     "copied_suffix": copies_suffix,
     "swallows": swallows,
 }
-
-
-def completed_lines(completion: Completion) -> list[str]:
-    """The lines of a text, the first with what stands before the cursor."""
-    return [line for line, _, _ in split(last_line(completion.prefix) + completion.text)]
 
 
 def measure_probes(completions: Sequence[Completion]) -> dict[str, float]:

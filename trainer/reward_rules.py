@@ -1,8 +1,8 @@
 """Rule rewards: takes a completion, gives a number in 0..1, 1 for what one would want.
 
 Partial credit is part of every rule: a reward that is 0 for nearly all texts teaches nothing. Where
-the truth is known, no text is worth less for what the truth does as well. Text without a character
-other than white space is worth 0 where the truth has one: writing nothing breaks no rule.
+the truth is known, no text is worth less for what the truth does as well. Text that does nothing
+(`idle.py`) is worth 0 where the truth does something: it breaks no rule.
 """
 
 import os
@@ -19,6 +19,7 @@ from lsp_server.filters import FilterContext, drop_repeat_of_suffix, rest_of_lin
 from lsp_server.stopping import last_line, split
 from trainer.code_in_place import analyse, grammar_errors, parsed_before
 from trainer.errors import RewardError
+from trainer.idle import is_idle
 from trainer.names_in_text import unseen_names
 from trainer.rewards import Completion
 from trainer.sandbox import SandboxLimits, probe_isolation, run_programs
@@ -34,12 +35,6 @@ MARKS = re.compile(
 """Whole strings, comments, and what is left: brackets, and quotes that nothing closes."""
 
 
-def is_blank(completion: Completion) -> bool:
-    """Whether nothing was written where something is wanted."""
-    wanted = bool(completion.truth.strip()) or not completion.truth
-    return wanted and not completion.text.strip()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parses:
     """1 where the file parses with the text in place.
@@ -52,7 +47,7 @@ class Parses:
 
     def __call__(self, completion: Completion) -> float:
         """0..1."""
-        if is_blank(completion):
+        if is_idle(completion):
             return 0.0
         prefix, text, suffix, truth = place_of(completion)
         if analyse(prefix, text, suffix, truth).parses:
@@ -72,7 +67,7 @@ class Names:
 
     def __call__(self, completion: Completion) -> float:
         """0..1."""
-        undefined = None if is_blank(completion) else find_undefined(completion)
+        undefined = None if is_idle(completion) else find_undefined(completion)
         return 0.0 if undefined is None else 1 / (1 + len(undefined))
 
 
@@ -104,7 +99,7 @@ class Repetition:
 
     def __call__(self, completion: Completion) -> float:
         """0..1."""
-        if is_blank(completion):
+        if is_idle(completion):
             return 0.0
         free = self._repeated(completion, completion.truth)
         return 1 - max(0.0, self._repeated(completion, completion.text) - free)
@@ -129,7 +124,7 @@ class Ending:
 
     def __call__(self, completion: Completion) -> float:
         """0..1."""
-        if is_blank(completion):
+        if is_idle(completion):
             return 0.0
         line, rest = last_line(completion.prefix), rest_of_line(completion.suffix)
         written = left_open(line + completion.text + rest)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lsp_server.bench.bootstrap import Sums, ratio_interval, sums_of
 from lsp_server.bench.replay import BlockRecord, PointRecord, Records
 from lsp_server.bench.session import Answer, Outcome
 from lsp_server.bench.work import Work
+from lsp_server.bootstrap import Sums, ratio_interval, sums_of
 
 Counts = tuple[str, float, float]
 """A file, hits in it and cases."""
