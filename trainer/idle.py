@@ -3,6 +3,7 @@
 Such text breaks no rule that is asked of it, so a policy finds it where nothing holds it back.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from lsp_server.stopping import last_line, split
@@ -20,8 +21,12 @@ def is_idle(completion: Completion) -> bool:
         return True
     if not completion.truth.strip():
         return False
-    truth = replace(completion, text=completion.truth)
-    return any(sign(completion) and not sign(truth) for sign in (is_pass, is_comment))
+    return any(unlike_truth(sign, completion) for sign in (is_pass, is_comment))
+
+
+def unlike_truth(sign: Callable[[Completion], bool], completion: Completion) -> bool:
+    """Whether the text shows a sign that the truth in its place does not."""
+    return sign(completion) and not sign(replace(completion, text=completion.truth))
 
 
 def is_blank(completion: Completion) -> bool:

@@ -8,12 +8,12 @@ texts that parse in place and have no undefined names, which is where the reward
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from statistics import fmean
 
 from lsp_server.stopping import split
 from trainer.code_in_place import analyse
-from trainer.idle import is_blank, is_comment, is_idle, is_pass
+from trainer.idle import is_blank, is_comment, is_idle, is_pass, unlike_truth
 from trainer.intervals import Figure, Z, ratio_figure
 from trainer.line_match import compare
 from trainer.reward_rules import (
@@ -74,8 +74,7 @@ def find_signs(completion: Completion) -> Signs:
     blank = is_blank(completion)
     parses = not blank and analyse(*place_of(completion)).parses
     undefined = find_undefined(completion) if parses else None
-    truth = replace(completion, text=completion.truth)
-    bad = {name: sign(completion) and not sign(truth) for name, sign in FINDERS.items()}
+    bad = {name: unlike_truth(sign, completion) for name, sign in FINDERS.items()}
     return Signs(
         valid=parses and not undefined and not is_idle(completion),
         parses=parses,
