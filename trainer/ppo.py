@@ -207,7 +207,7 @@ def fingerprint(config: PpoConfig, begun_with: Path) -> str:
     kept = {
         name: value
         for name, value in asdict(config).items()
-        if name not in ("rounds", "eval_every", "checkpoint_every", "keep_checkpoints")
+        if name not in ("rounds", "patience", "eval_every", "checkpoint_every", "keep_checkpoints")
     }
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
     weights = hashlib.sha256((begun_with / "model.safetensors").read_bytes()).hexdigest()[:12]

@@ -81,6 +81,8 @@ class PpoLoop:
         self.elapsed = 0.0
         self.control = start_control(config)
         self.best = float("-inf")
+        self.harmed = 0
+        """Evaluations that showed harm, up to the last, in a row."""
         parts.policy.to(accelerator.device)
         parts.reference.to(accelerator.device)
         anchor = Anchor(parts.reference, parts.corpus)
@@ -107,7 +109,7 @@ class PpoLoop:
             optimizer.load_state_dict(kept)
         self.round, self.elapsed = state.step, state.elapsed
         self.control = KlControl(state.facts["gathered"], state.facts["kl"])
-        self.best = state.facts["best"]
+        self.best, self.harmed = state.facts["best"], state.facts["harmed"]
 
     def train(self) -> str:
         """Run all rounds; gives the sentence that says why it ended before, or "".
@@ -226,7 +228,7 @@ class PpoLoop:
         return scores
 
     def evaluate(self) -> tuple[dict[str, float], str]:
-        """Figures on held-out text, and what harm they show.
+        """Figures on held-out text, and what harm ends the run, if any.
 
         The weights are kept where they are the best so far and do none.
         """
@@ -241,7 +243,8 @@ class PpoLoop:
         found = [(figures, harm, self.best)]
         broadcast_object_list(found)
         figures, harm, self.best = found[0]
-        return figures, harm
+        self.harmed = self.harmed + 1 if harm else 0
+        return figures, harm if self.harmed >= self.config.patience else ""
 
     def keep_best(self) -> None:
         """Put the policy's weights in place of those in `best/`."""
@@ -265,7 +268,7 @@ class PpoLoop:
                 fingerprint=self.parts.fingerprint,
                 model=self.parts.policy.state_dict(),
                 optimizers=[each.state_dict() for each in self.learner.optimizers],
-                facts={**asdict(self.control), "best": self.best},
+                facts={**asdict(self.control), "best": self.best, "harmed": self.harmed},
             )
             save_checkpoint(self.out / "checkpoints", state, self.config.keep_checkpoints)
         self.accelerator.wait_for_everyone()

@@ -161,7 +161,7 @@ class Judgement:
     """What tuning has done since before."""
 
     harm: str
-    """Which line was crossed, as a sentence; "" for none. Tuning stops there."""
+    """Which line was crossed, as a sentence; "" for none. Such weights are not kept."""
     warnings: tuple[str, ...]
     """Signs that became more common, and a length that drifted: to look at, nothing stops."""
 
@@ -178,9 +178,9 @@ def judge(
     tests: of 300 cursors, half a point is a cursor and a half. `cursors` adds the 95 % interval
     that a change from so many paired cursors has at least: with d of n cursors changed, all in one
     direction, the standard error of the change is sqrt(d - d * d / n) / n. For two of 300 that is
-    -0.7 ± 0.9 points: a fall that may be chance, for which one stops all the same, since the best
-    weights are kept. More cursors say more; ten times as many have an interval three times as
-    narrow.
+    -0.7 ± 0.9 points: a fall that may be chance, for which such weights are not kept all the same;
+    hence `ppo.patience` before a run ends. More cursors say more; ten times as many have an
+    interval three times as narrow.
     """
     return Judgement(find_harm(before, now, cursors, lines), tuple(find_drift(before, now)))
 

@@ -241,6 +241,9 @@ class PpoConfig:
     """Percentage points of held-out exact match that tuning may cost before it is ended."""
     bits_share: float = 0.01
     """Share by which held-out bits per byte may rise before it is ended."""
+    patience: int = 2
+    """Evaluations in a row that show such harm before it is: of a few hundred cursors, half a point
+    of exact match may be chance. Weights of none of them are kept."""
     eval_every: int = 10
     eval_cursors: int = 300
     """Held-out cursors that are completed at each evaluation."""
@@ -272,7 +275,7 @@ class PpoConfig:
         require_at_least(0, "ppo", self, "warmup_steps")
         require_at_least(1, "ppo", self, "anchor_blocks", "fisher_blocks")
         require_at_least(0, "ppo", self, "fisher_rounds", "eval_samples")
-        require_at_least(1, "ppo", self, "candidates")
+        require_at_least(1, "ppo", self, "candidates", "patience")
         if self.baseline == "others":
             expected = "2 or more: a completion is compared with the others of its prompt"
             per_prompt = self.rollouts_per_prompt

@@ -69,7 +69,9 @@ def never(_text: str) -> int | None:
 class Watch:
     """An evaluator that gives the figures it was made with, one set after the other."""
 
-    def __init__(self, rewards: Sequence[float] = (0.0,), harm_at: int = -1) -> None:
+    def __init__(
+        self, rewards: Sequence[float] = (0.0,), harm_at: frozenset[int] = frozenset()
+    ) -> None:
         self.rewards, self.harm_at, self.measured = list(rewards), harm_at, 0
         self.before: Mapping[str, float] = {"reward": self.rewards[0]}
 
@@ -78,7 +80,7 @@ class Watch:
         return {"reward": self.rewards[min(self.measured, len(self.rewards) - 1)]}
 
     def harm(self, figures: Mapping[str, float]) -> str:
-        return "exact match fell" if self.measured == self.harm_at else ""
+        return "exact match fell" if self.measured in self.harm_at else ""
 
 
 class OneBlock:
@@ -369,8 +371,9 @@ def test_a_prompt_with_one_rollout_has_no_others_to_compare_with() -> None:
 
 
 def test_harm_ends_the_run_and_the_best_weights_before_it_are_kept(toy: Toy) -> None:
-    watch = Watch(rewards=[0.1, 0.5, 0.4, 0.9], harm_at=3)
-    loop = toy.loop(replace(TOY, eval_every=2), toy.share_of(8), evaluator=watch)
+    watch = Watch(rewards=[0.1, 0.5, 0.4, 0.9], harm_at=frozenset({3}))
+    config = replace(TOY, eval_every=2, patience=1)
+    loop = toy.loop(config, toy.share_of(8), evaluator=watch)
     best: dict[str, Any] = {}
     keep = loop.keep_best
 
@@ -390,6 +393,33 @@ def test_harm_ends_the_run_and_the_best_weights_before_it_are_kept(toy: Toy) -> 
 
     kept = load_file(loop.out / "best" / "model.safetensors")
     assert all(torch.equal(kept[name], best["weights"][name]) for name in kept)
+
+
+@pytest.mark.parametrize(
+    ("harm_at", "ended", "rounds"),
+    [({1, 3, 5}, "", 12), ({1, 3, 4}, "exact match fell", 8), ({1, 6}, "", 12)],
+)
+def test_harm_that_the_next_evaluation_does_not_show_ends_nothing(
+    toy: Toy, harm_at: set[int], ended: str, rounds: int
+) -> None:
+    watch = Watch(rewards=[0.1, 0.9], harm_at=frozenset(harm_at))
+    loop = toy.loop(replace(TOY, eval_every=2, patience=2), toy.share_of(8), evaluator=watch)
+
+    assert loop.train() == ended
+
+    assert (loop.round, loop.best) == (rounds, 0.9)
+
+
+def test_a_resumed_run_remembers_the_harm_of_its_last_evaluation(toy: Toy) -> None:
+    config = replace(TOY, rounds=2, eval_every=2, patience=2)
+    toy.loop(config, toy.share_of(8), evaluator=Watch(harm_at=frozenset({1}))).train()
+
+    taken_up = toy.loop(
+        replace(config, rounds=6), toy.share_of(8), evaluator=Watch(harm_at=frozenset({1}))
+    )
+
+    assert taken_up.train() == "exact match fell"
+    assert taken_up.round == 4
 
 
 def test_a_round_without_any_score_changes_nothing_and_is_finite(toy: Toy) -> None:
