@@ -109,7 +109,7 @@ class PpoLoop:
             optimizer.load_state_dict(kept)
         self.round, self.elapsed = state.step, state.elapsed
         self.control = KlControl(state.facts["gathered"], state.facts["kl"])
-        self.best, self.harmed = state.facts["best"], state.facts["harmed"]
+        self.best, self.harmed = state.facts["best"], int(state.facts["harmed"])
 
     def train(self) -> str:
         """Run all rounds; gives the sentence that says why it ended before, or "".
