@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,7 @@ def never(_text: str) -> int | None:
 class Watch:
     """An evaluator that gives the figures it was made with, one set after the other."""
 
-    def __init__(
-        self, rewards: Sequence[float] = (0.0,), harm_at: frozenset[int] = frozenset()
-    ) -> None:
+    def __init__(self, rewards: Sequence[float] = (0.0,), harm_at: Collection[int] = ()) -> None:
         self.rewards, self.harm_at, self.measured = list(rewards), harm_at, 0
         self.before: Mapping[str, float] = {"reward": self.rewards[0]}
 
@@ -371,7 +369,7 @@ def test_a_prompt_with_one_rollout_has_no_others_to_compare_with() -> None:
 
 
 def test_harm_ends_the_run_and_the_best_weights_before_it_are_kept(toy: Toy) -> None:
-    watch = Watch(rewards=[0.1, 0.5, 0.4, 0.9], harm_at=frozenset({3}))
+    watch = Watch(rewards=[0.1, 0.5, 0.4, 0.9], harm_at={3})
     config = replace(TOY, eval_every=2, patience=1)
     loop = toy.loop(config, toy.share_of(8), evaluator=watch)
     best: dict[str, Any] = {}
@@ -402,7 +400,7 @@ def test_harm_ends_the_run_and_the_best_weights_before_it_are_kept(toy: Toy) -> 
 def test_harm_that_the_next_evaluation_does_not_show_ends_nothing(
     toy: Toy, harm_at: set[int], ended: str, rounds: int
 ) -> None:
-    watch = Watch(rewards=[0.1, 0.9], harm_at=frozenset(harm_at))
+    watch = Watch(rewards=[0.1, 0.9], harm_at=harm_at)
     loop = toy.loop(replace(TOY, eval_every=2, patience=2), toy.share_of(8), evaluator=watch)
 
     assert loop.train() == ended
@@ -412,11 +410,9 @@ def test_harm_that_the_next_evaluation_does_not_show_ends_nothing(
 
 def test_a_resumed_run_remembers_the_harm_of_its_last_evaluation(toy: Toy) -> None:
     config = replace(TOY, rounds=2, eval_every=2, patience=2)
-    toy.loop(config, toy.share_of(8), evaluator=Watch(harm_at=frozenset({1}))).train()
+    toy.loop(config, toy.share_of(8), evaluator=Watch(harm_at={1})).train()
 
-    taken_up = toy.loop(
-        replace(config, rounds=6), toy.share_of(8), evaluator=Watch(harm_at=frozenset({1}))
-    )
+    taken_up = toy.loop(replace(config, rounds=6), toy.share_of(8), evaluator=Watch(harm_at={1}))
 
     assert taken_up.train() == "exact match fell"
     assert taken_up.round == 4
