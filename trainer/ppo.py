@@ -4,6 +4,7 @@
     checkpoints/     the newest training states
     best/            weights of the best evaluation that showed no harm
     before.json      held-out figures and completions of the weights that tuning began with
+    before_test.json the same at the cursors of the test, where there are any
     samples.jsonl    held-out completions before and after
     model/           the best weights, as transformers saves them, and tokenizer.json
     training.json    figures for the card
@@ -27,6 +28,7 @@ from lsp_server.engines import StopRule
 from lsp_server.prompt import Budget, load_tokenizer
 from lsp_server.stopping import end_of_line
 from trainer.checks import require
+from trainer.errors import CorpusError
 from trainer.pipeline import Inputs, write_record
 from trainer.problems import end_of_solution
 from trainer.processor import prepare_process
@@ -47,6 +49,16 @@ if TYPE_CHECKING:
 PATH_TOKENS = 32
 SUFFIX_SHARE = 0.25
 """Of a prompt's tokens."""
+
+MAY_CHANGE = (
+    "rounds",
+    "patience",
+    "eval_every",
+    "test_cursors",
+    "checkpoint_every",
+    "keep_checkpoints",
+)
+"""Settings that a run may be taken up with other values of."""
 
 
 def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
@@ -76,7 +88,7 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
         use_chunked_attention(model)
     starts = find_starts(config, tokenizer, inputs["dedup"] / "train", heldout=False)
     with RewardPool(own_model(config.rewards, inputs), pool_limits(config)) as scorer:
-        task = heldout_task(config, inputs, tokenizer, scorer)
+        task, test = split(heldout_task(config, inputs, tokenizer, scorer), config)
         with accelerator.main_process_first():  # the others read what it has measured
             evaluator = HeldOutEvaluator(task, out / "before.json", model)
         reference = copy.deepcopy(model).requires_grad_(False).eval()
@@ -94,6 +106,7 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
         loop = PpoLoop(config, parts, accelerator, out)
         harm = loop.train()
         if accelerator.is_main_process:
+            evaluator = final_evaluator(loop, test) if test else evaluator
             finish(loop, evaluator, begun_with, harm)
     accelerator.end_training()
 
@@ -128,7 +141,7 @@ def pool_limits(config: PpoConfig) -> "PoolLimits":
 def heldout_task(
     config: PpoConfig, inputs: Inputs, tokenizer: Tokenizer, scorer: "RewardPool"
 ) -> "HeldOutTask":
-    """What every evaluation completes and measures."""
+    """What is completed and measured, at the cursors of evaluations and then those of the test."""
     from trainer.ppo_evaluation import HeldOutTask
     from trainer.probes import Lines
     from trainer.rollouts import Sampling
@@ -145,6 +158,23 @@ def heldout_task(
     )
 
 
+def split(task: "HeldOutTask", config: PpoConfig) -> tuple["HeldOutTask", "HeldOutTask | None"]:
+    """What evaluations measure, and what the test does; None where it does not differ.
+
+    Raises CorpusError where the evaluations leave no cursors to the test.
+    """
+    if not config.test_cursors:
+        return task, None
+    chosen_on, rest = task.starts[: config.eval_cursors], task.starts[config.eval_cursors :]
+    if not rest:
+        raise CorpusError(
+            f"ppo.test_cursors: expected more than {config.eval_cursors} held-out cursors, found "
+            f"{len(chosen_on)}; hold more out (dedup.heldout_share) or lower ppo.eval_cursors"
+        )
+    greedy = replace(task.samples, copies=0)
+    return replace(task, starts=chosen_on, samples=greedy), replace(task, starts=rest)
+
+
 def read_blocks(config: PpoConfig, packing: Path) -> Any:
     """The first held-out blocks, for bits per byte."""
     from trainer.batches import read_report
@@ -157,9 +187,9 @@ def find_starts(
     config: PpoConfig, tokenizer: Tokenizer, folder: Path, *, heldout: bool
 ) -> list[Start]:
     """Where rollouts start: to learn from, or to be measured on."""
-    drawn = config.rounds * config.prompts * config.candidates
+    measured_on = config.eval_cursors + config.test_cursors
     wanted = StartsWanted(
-        count=config.eval_cursors if heldout else drawn,
+        count=measured_on if heldout else config.rounds * config.prompts * config.candidates,
         longest_document=config.longest_document,
         documents=config.documents,
         seed=config.seed,
@@ -204,14 +234,19 @@ def stop_rule(config: PpoConfig, start: Start) -> StopRule:
 
 def fingerprint(config: PpoConfig, begun_with: Path) -> str:
     """What a checkpoint must share with the run that resumes it, as readable text."""
-    kept = {
-        name: value
-        for name, value in asdict(config).items()
-        if name not in ("rounds", "patience", "eval_every", "checkpoint_every", "keep_checkpoints")
-    }
+    kept = {name: value for name, value in asdict(config).items() if name not in MAY_CHANGE}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:12]
     weights = hashlib.sha256((begun_with / "model.safetensors").read_bytes()).hexdigest()[:12]
     return f"settings {digest}, weights {weights}"
+
+
+def final_evaluator(loop: "PpoLoop", test: "HeldOutTask") -> "HeldOutEvaluator":
+    """Compares with the weights that tuning began with, at the cursors of the test."""
+    from trainer.ppo_evaluation import HeldOutEvaluator
+
+    record = loop.out / "before_test.json"
+    record.unlink(missing_ok=True)  # it may be of other cursors
+    return HeldOutEvaluator(test, record, loop.parts.reference.model)
 
 
 def finish(loop: "PpoLoop", evaluator: "HeldOutEvaluator", begun_with: Path, harm: str) -> None:

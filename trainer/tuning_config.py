@@ -247,8 +247,12 @@ class PpoConfig:
     eval_every: int = 10
     eval_cursors: int = 300
     """Held-out cursors that are completed at each evaluation."""
+    test_cursors: int = 0
+    """Others, which are completed only at the end, before and after: the best weights are chosen by
+    evaluations, so that theirs flatter. 0 says at the end what evaluations said."""
     eval_samples: int = 0
-    """Completions that are sampled besides at each of them, before and after, at `temperature`."""
+    """Completions that are sampled besides where the end is measured, before and after, at each
+    cursor and at `temperature`."""
     eval_blocks: int = 64
     """Held-out blocks for bits per byte."""
     checkpoint_every: int = 10
@@ -274,7 +278,7 @@ class PpoConfig:
         require_at_least(0, "ppo", self, "truth_coefficient", "anchor_coefficient")
         require_at_least(0, "ppo", self, "warmup_steps")
         require_at_least(1, "ppo", self, "anchor_blocks", "fisher_blocks")
-        require_at_least(0, "ppo", self, "fisher_rounds", "eval_samples")
+        require_at_least(0, "ppo", self, "fisher_rounds", "eval_samples", "test_cursors")
         require_at_least(1, "ppo", self, "candidates", "patience")
         if self.baseline == "others":
             expected = "2 or more: a completion is compared with the others of its prompt"

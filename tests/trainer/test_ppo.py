@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from lsp_server.engines import StopReason
 from lsp_server.prompt import load_tokenizer
 from trainer.checkpoint import load_checkpoint
-from trainer.errors import RecipeError, RewardError, StageError
+from trainer.errors import CorpusError, RecipeError, RewardError, StageError
 from trainer.metrics import read_lines
 from trainer.model import load
 from trainer.ppo import heldout_task, run, stop_rule
@@ -66,6 +66,49 @@ def test_it_leaves_weights_samples_and_figures(inputs: dict[str, Path], tmp_path
         found = summary["after"][name] - summary["before"][name]
         assert change["value"] == pytest.approx(found), name
         assert change["low"] <= change["value"] <= change["high"]
+
+
+def test_the_end_is_measured_where_no_weights_were_chosen(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    one = replace(SMALL, rounds=1, eval_cursors=1, eval_samples=2)
+    with_test = replace(one, test_cursors=2)
+    folders = chosen_on, tested, every = [tmp_path / name for name in ("0", "2", "every")]
+    run(one, inputs, made(chosen_on))
+    run(with_test, inputs, made(tested))
+    run(replace(one, eval_cursors=3), inputs, made(every))
+
+    evaluations, test, both = map(texts_and_places, folders)
+    assert evaluations + test == both
+    assert len(test) == 2
+    summary = json.loads((tested / "training.json").read_text())
+    assert summary["changes"]["sampled/valid"]["n"] == 2 * 2
+    assert summary["before"] == json.loads((tested / "before_test.json").read_text())["figures"]
+
+    for taken_up in (with_test, replace(one, test_cursors=1)):
+        run(taken_up, inputs, chosen_on)
+        assert texts_and_places(chosen_on) == test[: taken_up.test_cursors]
+
+
+def test_evaluations_have_to_leave_cursors_to_the_test(
+    inputs: dict[str, Path], tmp_path: Path
+) -> None:
+    with pytest.raises(CorpusError, match="lower ppo.eval_cursors"):
+        run(replace(SMALL, eval_cursors=100_000, test_cursors=1), inputs, tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def made(folder: Path) -> Path:
+    """The folder, which is there now."""
+    folder.mkdir()
+    return folder
+
+
+def texts_and_places(folder: Path) -> list[tuple[str, ...]]:
+    """What a run's samples show: where, the truth, and what was written before tuning."""
+    samples = [json.loads(line) for line in read_lines(folder / "samples.jsonl")]
+    names = ("path", "prefix_tail", "truth", "before")
+    return [tuple(sample[name] for name in names) for sample in samples]
 
 
 def test_what_was_written_before_is_worth_what_it_was(
