@@ -171,8 +171,7 @@ def split(task: "HeldOutTask", config: PpoConfig) -> tuple["HeldOutTask", "HeldO
             f"ppo.test_cursors: expected more than {config.eval_cursors} held-out cursors, found "
             f"{len(chosen_on)}; hold more out (dedup.heldout_share) or lower ppo.eval_cursors"
         )
-    greedy = replace(task.samples, copies=0)
-    return replace(task, starts=chosen_on, samples=greedy), replace(task, starts=rest)
+    return replace(task, starts=chosen_on), replace(task, starts=rest)
 
 
 def read_blocks(config: PpoConfig, packing: Path) -> Any:

@@ -251,8 +251,7 @@ class PpoConfig:
     """Others, which are completed only at the end, before and after: the best weights are chosen by
     evaluations, so that theirs flatter. 0 says at the end what evaluations said."""
     eval_samples: int = 0
-    """Completions that are sampled besides where the end is measured, before and after, at each
-    cursor and at `temperature`."""
+    """Completions that are sampled besides at each cursor, before and after, at `temperature`."""
     eval_blocks: int = 64
     """Held-out blocks for bits per byte."""
     checkpoint_every: int = 10

@@ -88,6 +88,8 @@ def test_the_end_is_measured_where_no_weights_were_chosen(
     for taken_up in (with_test, replace(one, test_cursors=1)):
         run(taken_up, inputs, chosen_on)
         assert texts_and_places(chosen_on) == test[: taken_up.test_cursors]
+    run(one, inputs, tested)
+    assert texts_and_places(tested) == evaluations
 
 
 def test_evaluations_have_to_leave_cursors_to_the_test(
