@@ -73,10 +73,10 @@ def test_the_end_is_measured_where_no_weights_were_chosen(
 ) -> None:
     one = replace(SMALL, rounds=1, eval_cursors=1, eval_samples=2)
     with_test = replace(one, test_cursors=2)
-    folders = chosen_on, tested, every = [tmp_path / name for name in ("0", "2", "every")]
-    run(one, inputs, made(chosen_on))
-    run(with_test, inputs, made(tested))
-    run(replace(one, eval_cursors=3), inputs, made(every))
+    folders = chosen_on, tested, _ = [tmp_path / name for name in ("0", "2", "every")]
+    for folder, config in zip(folders, (one, with_test, replace(one, eval_cursors=3)), strict=True):
+        folder.mkdir()
+        run(config, inputs, folder)
 
     evaluations, test, both = map(texts_and_places, folders)
     assert evaluations + test == both
@@ -98,12 +98,6 @@ def test_evaluations_have_to_leave_cursors_to_the_test(
     with pytest.raises(CorpusError, match="lower ppo.eval_cursors"):
         run(replace(SMALL, eval_cursors=100_000, test_cursors=1), inputs, tmp_path)
     assert not any(tmp_path.iterdir())
-
-
-def made(folder: Path) -> Path:
-    """The folder, which is there now."""
-    folder.mkdir()
-    return folder
 
 
 def texts_and_places(folder: Path) -> list[tuple[str, ...]]:
