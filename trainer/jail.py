@@ -2,9 +2,10 @@
 
 `sandbox.py` starts this file as a script, in an interpreter of its own with an empty environment,
 so it imports the standard library alone. Three processes: the outermost holds the namespaces and
-waits; the second is the first process of the new process space, and with its end all others end;
-the third gives up its rights, takes its limits and runs the program. Each dies with its parent,
-the outermost with the process that started it. Linux only: it speaks to the kernel.
+waits; the second is the first process of the new process space, with its end all others end, and
+it watches how much memory they hold together; the third gives up its rights, takes its limits and
+runs the program. Each dies with its parent, the outermost with the process that started it. Linux
+only: it speaks to the kernel.
 
 Standard input brings the job and, once the program runs, a word; standard error is the report. Both
 are moved out of the program's sight before it starts; its own errors go to its output.
@@ -14,22 +15,34 @@ import ctypes
 import json
 import os
 import resource
+import select
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 CLONE_NEWNS = 0x0002_0000
 CLONE_NEWUSER = 0x1000_0000
+CLONE_NEWIPC = 0x0800_0000
 CLONE_NEWPID = 0x2000_0000
 CLONE_NEWNET = 0x4000_0000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_BIND, MS_REC, MS_PRIVATE = 2, 4, 8, 4096, 16384, 1 << 18
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, SIGKILL = 1, 38, 9
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, SIGKILL = 1, 22, 38, 9
+SECCOMP_MODE_FILTER, BYTES_OF_INSTRUCTION = 2, 8
 SYS_MOUNT_SETATTR, AT_FDCWD, AT_RECURSIVE, MOUNT_ATTR_RDONLY = 442, -100, 0x8000, 1
 CAPABILITY_VERSION_3 = 0x2008_0522
 
 REPORT, WORD = 200, 201
 """File descriptors: of JSON lines going out, of the word that proves a program's end coming in."""
+
+DEVICES = ("null", "zero", "full", "random", "urandom")
+LINKS = {"fd": "fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+"""In /dev, to where in /proc/self."""
+
+LOOK_SECONDS = 0.05
+"""Between two looks at how much memory all processes hold together."""
 
 LONGEST_DETAIL = 300
 """Characters of an exception's text that are reported."""
@@ -42,8 +55,8 @@ class Job:
     program: str
     folder: str
     """Working folder and HOME; a file system in memory is put there where `files` is set."""
-    home: str
-    """Folder hidden from the program where `files` is set; empty hides none."""
+    hidden: list[str]
+    """Folders that are empty for the program where `files` is set."""
     interpreter: str
     """Folder of the Python installation, kept readable whatever is hidden."""
     user: int | None
@@ -51,8 +64,11 @@ class Job:
     network: bool
     processes: bool
     files: bool
+    filter: str
+    """The seccomp filter in hexadecimal; empty sets none."""
     cpu_seconds: int
     memory_bytes: int
+    """Of each process, and where `processes` is set of all together."""
     file_bytes: int
     process_count: int
     open_files: int
@@ -99,7 +115,33 @@ def become_first_process(job: Job) -> int:
         os._exit(1)
     if runner == 0:
         run(job)
+    if job.processes:
+        watch_memory(runner, job.memory_bytes)
     return runner
+
+
+def watch_memory(runner: int, most: int) -> None:
+    """Return once the runner has ended; end everything where all processes hold more than `most`.
+
+    Called in the first process of the process space, which sees no other processes than these.
+    """
+    runner_ends = os.pidfd_open(runner)
+    while not select.select([runner_ends], [], [], LOOK_SECONDS)[0]:
+        if sum(map(held_memory, filter(str.isdigit, os.listdir("/proc")))) > most:
+            tell(verdict="memory", detail="all processes together")
+            os._exit(1)
+
+
+def held_memory(process: str) -> int:
+    """Bytes of a process, its share of what it shares; all of that where the kernel tells no more.
+
+    0 for one that has ended.
+    """
+    with suppress(OSError), open(f"/proc/{process}/smaps_rollup", "rb") as file:
+        return sum(int(line.split()[1]) for line in file if line.startswith(b"Pss:")) * 1024
+    with suppress(OSError), open(f"/proc/{process}/statm", "rb") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+    return 0
 
 
 def wait_for(process: int) -> None:
@@ -124,7 +166,7 @@ def mount(source: str, target: str, kind: str, flags: int, options: str = "") ->
 def enter_namespaces(job: Job) -> None:
     """Leave the host's network, processes and mounts, as far as the job asks."""
     flags = CLONE_NEWNET if job.network else 0
-    flags |= CLONE_NEWPID if job.processes else 0
+    flags |= CLONE_NEWPID | CLONE_NEWIPC if job.processes else 0
     flags |= CLONE_NEWNS if job.processes or job.files else 0
     if not flags:
         return
@@ -147,20 +189,41 @@ def write(path: str, text: str) -> None:
 
 
 def close_files(job: Job) -> None:
-    """Hide the home folder, make all read-only, put a small file system in the working folder."""
-    if job.home:
-        interpreter = os.open(job.interpreter, os.O_PATH | os.O_DIRECTORY)
-        mount("tmpfs", job.home, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
-        os.makedirs(job.interpreter, exist_ok=True)
-        mount(f"/proc/self/fd/{interpreter}", job.interpreter, "none", MS_BIND | MS_REC)
-        os.close(interpreter)
-        os.makedirs(job.folder, exist_ok=True)
+    """Hide folders and devices, make all read-only, put a small file system in the own folder."""
+    with keep(job.interpreter, job.hidden):
+        for folder in job.hidden:
+            mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
+    os.makedirs(job.folder, exist_ok=True)
+    close_devices()
     attributes = (ctypes.c_uint64 * 4)(MOUNT_ATTR_RDONLY, 0, 0, 0)
     everything = (AT_FDCWD, b"/", AT_RECURSIVE, attributes, ctypes.sizeof(attributes))
     call("syscall", SYS_MOUNT_SETATTR, *everything)
     owner = job.user if job.user is not None else os.getuid()
     options = f"mode=700,size={job.file_bytes},nr_inodes=1000,uid={owner}"
     mount("tmpfs", job.folder, "tmpfs", MS_NOSUID | MS_NODEV, options)
+
+
+@contextmanager
+def keep(folder: str, hidden: list[str]) -> Iterator[None]:
+    """Put a folder back in its place once those around it have been hidden."""
+    handle = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    yield
+    if any(os.path.commonpath((folder, above)) == above for above in hidden):
+        os.makedirs(folder, exist_ok=True)
+        mount(f"/proc/self/fd/{handle}", folder, "none", MS_BIND | MS_REC)
+    os.close(handle)
+
+
+def close_devices() -> None:
+    """Leave those devices alone that give or take bytes and reach nothing."""
+    handles = {name: os.open(f"/dev/{name}", os.O_PATH) for name in DEVICES}
+    mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=755,size=1m")
+    for name, handle in handles.items():
+        write(f"/dev/{name}", "")
+        mount(f"/proc/self/fd/{handle}", f"/dev/{name}", "none", MS_BIND)
+        os.close(handle)
+    for name, target in LINKS.items():
+        os.symlink(f"/proc/self/{target}", f"/dev/{name}")
 
 
 def give_up_rights(job: Job) -> None:
@@ -185,6 +248,20 @@ def give_up_rights(job: Job) -> None:
     ):
         resource.setrlimit(kind, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CPU, (job.cpu_seconds, job.cpu_seconds + 1))
+    if job.filter:
+        set_filter(bytes.fromhex(job.filter))
+
+
+class Instructions(ctypes.Structure):
+    """The kernel's `struct sock_fprog`."""
+
+    _fields_ = (("count", ctypes.c_ushort), ("first", ctypes.c_char_p))
+
+
+def set_filter(instructions: bytes) -> None:
+    """Refuse the system calls that a filter names, from now on and in every process begun here."""
+    program = Instructions(len(instructions) // BYTES_OF_INSTRUCTION, instructions)
+    call("prctl", PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0)
 
 
 def run(job: Job) -> None:

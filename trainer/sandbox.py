@@ -1,44 +1,50 @@
-"""Running programs that a model wrote: takes a program's text and limits, gives how it ended.
+"""Running programs that a model wrote, each behind walls and within limits, to see how they end.
 
 What holds a program, everywhere: an interpreter of its own without site-packages, an empty
 environment, a folder of its own, limits on processor time, memory for each process, file size,
 processes and open files, a wall clock that ends the whole process group, and a cap on its output.
-Where Linux allows it (`probe_isolation` says), also: no network, a process space that ends with the
-program, a read-only file system with the home folder hidden. As root, the program runs as nobody.
+Where Linux allows it (`probe_isolation` says), also: no network; a process space that ends with the
+program, with System V memory of its own and a limit on the memory of all its processes together; a
+read-only file system without home, temporary and run-time folders, and of the devices just those
+that reach nothing; no system call that leads to Unix sockets, keyrings, other namespaces or memory
+that no limit counts (`system_calls.py`). As root, the program runs as nobody.
 
-What does not: files outside the home folder that every user may read can be read; without
-`Isolation.files` the user's own files can be written; without `Isolation.processes` a process that
-leaves its group outlives the program until its processor time is spent. A program that passes must
-give back a word that it gets only after its last line; one written to attack this very sandbox, in
-the interpreter that runs its tests, could still find that word.
+What does not: files elsewhere that every user may read can be read; without `Isolation.files` the
+user's own files can be written; without `Isolation.processes` a process that leaves its group
+outlives the program until its processor time is spent, and memory is limited for each process
+alone; without `Isolation.system_calls` a program of the user's own account can use what that
+account has in the kernel, such as its keyring. A program that passes must give back a word that it
+gets only after its last line; one written to attack this very sandbox, in the interpreter that runs
+its tests, could still find that word.
 """
 
 import json
+import logging
 import os
-import secrets
-import selectors
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
-from enum import StrEnum
 from itertools import product
 from pathlib import Path
-from signal import SIGKILL, SIGXCPU
-from typing import Any
+from signal import SIGKILL
 
 from trainer import jail
 from trainer.errors import SandboxError
+from trainer.sandbox_end import START_SECONDS, Outcome, conclude, send
+from trainer.system_calls import compile_filter
 
 NOBODY = 65_534
 PREFIX = "lory-sandbox-"
-START_SECONDS = 60.0
-"""Wall time for the interpreter to start and the jail to close, on a busy machine."""
-CHUNK_BYTES = 65_536
+MEMORY_SHARE = 0.5
+"""Of the machine's memory, for all programs that run at one time."""
+SHARED_FOLDERS = ("/run", "/tmp", "/var/tmp")
+"""Where other programs leave sockets and files for whoever comes."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +53,7 @@ class SandboxLimits:
 
     wall_seconds: float
     memory_bytes: int = 512 * 1024 * 1024
-    """Address space of each process."""
+    """Address space of each process; where processes are isolated, memory of all together too."""
     file_bytes: int = 16 * 1024 * 1024
     """Size of one file; of all files together where the file system is isolated."""
     process_count: int = 32
@@ -70,47 +76,29 @@ class Isolation:
     processes: bool
     """Its own process space: nothing it starts outlives it, and it sees no process but its own."""
     files: bool
-    """The file system is read-only and without the home folder; its own folder is in memory."""
+    """The file system is read-only, what people and programs leave in it is hidden; its own folder
+    is in memory."""
+    system_calls: bool
+    """No Unix sockets, keyrings, new namespaces, or memory that no limit counts."""
 
     def __str__(self) -> str:
-        missing = [field.name for field in fields(self) if not getattr(self, field.name)]
+        missing = [
+            field.name.replace("_", " ") for field in fields(self) if not getattr(self, field.name)
+        ]
         return f"sandbox without own {', '.join(missing)}" if missing else "sandbox fully isolated"
-
-
-class Verdict(StrEnum):
-    """How a program ended."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    """An exception, a failed assertion, or an end before its last line."""
-    TIMEOUT = "timeout"
-    MEMORY = "memory"
-    OUTPUT = "output"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One program's end."""
-
-    verdict: Verdict
-    detail: str
-
-    @property
-    def passed(self) -> bool:
-        """Whether the program ran through its last line."""
-        return self.verdict is Verdict.PASSED
 
 
 def probe_isolation() -> Isolation:
     """The strongest isolation that works on this machine, found by trying.
 
-    Raises SandboxError where not even limits alone can hold a program.
+    What cannot be had is logged as a warning, before any program runs. Raises SandboxError where
+    not even limits alone can hold a program.
     """
     limits = SandboxLimits(wall_seconds=START_SECONDS)
     reason = ""
-    choices = sorted(product((True, False), repeat=3), key=sum, reverse=True)
-    for network, processes, files in choices:
-        isolation = Isolation(network=network, processes=processes, files=files)
+    walls = [field.name for field in fields(Isolation)]
+    for choice in sorted(product((True, False), repeat=len(walls)), key=sum, reverse=True):
+        isolation = Isolation(**dict(zip(walls, choice, strict=True)))
         try:
             # The module is one that no interpreter loads at its start: can the library be read?
             outcome = run_program("import colorsys", limits, isolation)
@@ -118,6 +106,8 @@ def probe_isolation() -> Isolation:
             reason = str(error)
             continue
         if outcome.passed:
+            if not all(choice):
+                log.warning("programs run in a %s", isolation)
             return isolation
         reason = outcome.detail
     raise SandboxError(
@@ -129,9 +119,18 @@ def probe_isolation() -> Isolation:
 def run_programs(
     programs: Iterable[str], limits: SandboxLimits, isolation: Isolation, workers: int
 ) -> Iterator[Outcome]:
-    """`run_program` on each, at most `workers` at a time; outcomes in the programs' order."""
-    with ThreadPoolExecutor(workers) as pool:
+    """`run_program` on each, at most `workers` at a time; outcomes in the programs' order.
+
+    Fewer at a time where so many could not have their memory together.
+    """
+    most = int(machine_memory() * MEMORY_SHARE) // limits.memory_bytes
+    with ThreadPoolExecutor(max(1, min(workers, most))) as pool:
         yield from pool.map(lambda program: run_program(program, limits, isolation), programs)
+
+
+def machine_memory() -> int:
+    """Bytes of the machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def run_program(program: str, limits: SandboxLimits, isolation: Isolation) -> Outcome:
@@ -146,20 +145,23 @@ def run_program(program: str, limits: SandboxLimits, isolation: Isolation) -> Ou
         job = jail.Job(
             program=program,
             folder=folder,
-            home=hidden_home(),
+            hidden=hidden_folders(),
             interpreter=sys.base_prefix,
             user=user,
+            network=isolation.network,
+            processes=isolation.processes,
+            files=isolation.files,
+            filter=find_filter().hex() if isolation.system_calls else "",
             cpu_seconds=limits.cpu_seconds,
             memory_bytes=limits.memory_bytes,
             file_bytes=limits.file_bytes,
             process_count=limits.process_count,
             open_files=limits.open_files,
-            **asdict(isolation),
         )
         with start_jail(folder) as process:
             try:
                 send(process, json.dumps(asdict(job)) + "\n")
-                return conclude(process, limits)
+                return conclude(process, limits.wall_seconds, limits.output_bytes)
             finally:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, SIGKILL)
@@ -179,114 +181,15 @@ def start_jail(folder: str) -> "subprocess.Popen[bytes]":
     )
 
 
-def send(process: "subprocess.Popen[bytes]", text: str) -> None:
-    """Text into the jail; one that is gone is noticed where its report is read."""
-    assert process.stdin
-    rest = memoryview(text.encode())
-    with suppress(BrokenPipeError):
-        while rest:
-            rest = rest[os.write(process.stdin.fileno(), rest) :]
+def find_filter() -> bytes:
+    """The filter of system calls; SandboxError where this system cannot make one."""
+    if not (found := compile_filter()):
+        raise SandboxError("expected libseccomp on this system; install libseccomp2")
+    return found
 
 
-def conclude(process: "subprocess.Popen[bytes]", limits: SandboxLimits) -> Outcome:
-    """Follow the jail's output and report until the program's end is known."""
-    word = secrets.token_hex(16)
-    clock = Clock(time.monotonic() + START_SECONDS)
-    started, printed, rest = False, 0, b""
-    for is_report, chunk in read_chunks(process, clock):
-        if not is_report:
-            printed += len(chunk)
-            if printed > limits.output_bytes:
-                return Outcome(Verdict.OUTPUT, f"more than {limits.output_bytes} bytes of output")
-            continue
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if started:
-                return read_verdict(line, word)
-            check_started(line)
-            started = True
-            clock.end = time.monotonic() + limits.wall_seconds
-            send(process, word)
-    if not started:
-        raise SandboxError(f"the sandbox did not start: {last_line(rest) or 'no report'}")
-    return read_status(process, clock)
-
-
-@dataclass(slots=True)
-class Clock:
-    """The moment, of time.monotonic(), at which patience ends."""
-
-    end: float
-
-    @property
-    def left(self) -> float:
-        """Seconds until then."""
-        return max(0.0, self.end - time.monotonic())
-
-
-def read_chunks(process: "subprocess.Popen[bytes]", clock: Clock) -> Iterator[tuple[bool, bytes]]:
-    """(whether it is report, bytes) as they come, until both streams end or the clock does."""
-    with selectors.DefaultSelector() as selector:
-        for stream in (process.stdout, process.stderr):
-            assert stream
-            selector.register(stream, selectors.EVENT_READ, stream is process.stderr)
-        while selector.get_map() and (events := selector.select(clock.left)):
-            for key, _ in events:
-                chunk = os.read(key.fd, CHUNK_BYTES)
-                if chunk:
-                    yield key.data, chunk
-                else:
-                    selector.unregister(key.fileobj)
-
-
-def check_started(line: bytes) -> None:
-    """Raise SandboxError unless the jail's first line says that its walls stand."""
-    message = parse_message(line)
-    if "ready" not in message:
-        reason = message.get("error", last_line(line))
-        raise SandboxError(f"the isolation asked for cannot be had here: {reason}")
-
-
-def read_verdict(line: bytes, word: str) -> Outcome:
-    """The outcome that the jail reports; a pass without the word is a program that lied."""
-    message = parse_message(line)
-    detail = str(message.get("detail", ""))
-    match message.get("verdict"):
-        case "passed" if secrets.compare_digest(detail.encode(), word.encode()):
-            return Outcome(Verdict.PASSED, "")
-        case "memory":
-            return Outcome(Verdict.MEMORY, detail)
-        case "failed":
-            return Outcome(Verdict.FAILED, detail)
-    return Outcome(Verdict.FAILED, "forged report")
-
-
-def read_status(process: "subprocess.Popen[bytes]", clock: Clock) -> Outcome:
-    """The outcome of a program that never reported: how its process ended, if it did in time."""
-    try:
-        status = process.wait(clock.left)
-    except subprocess.TimeoutExpired:
-        return Outcome(Verdict.TIMEOUT, "wall time")
-    if status in (128 + SIGXCPU, 128 + SIGKILL):
-        return Outcome(Verdict.TIMEOUT, "processor time")
-    return Outcome(Verdict.FAILED, f"ended before its last line, with status {status}")
-
-
-def parse_message(line: bytes) -> dict[str, Any]:
-    """A line of the report; empty where it is not one."""
-    with suppress(ValueError):
-        message = json.loads(line)
-        if isinstance(message, dict):
-            return message
-    return {}
-
-
-def last_line(text: bytes) -> str:
-    """The last line of what a failing interpreter printed."""
-    return text.decode(errors="replace").strip().rpartition("\n")[2]
-
-
-def hidden_home() -> str:
-    """The home folder, where there is one that can be hidden."""
-    home = Path.home()
-    return str(home) if home.is_dir() and home != Path(home.anchor) else ""
+def hidden_folders() -> list[str]:
+    """The home folder and those that all users share, as far as they exist; none within another."""
+    found = {Path(folder).resolve() for folder in (Path.home(), *SHARED_FOLDERS)}
+    folders = {folder for folder in found if folder.is_dir() and folder != Path(folder.anchor)}
+    return sorted(str(folder) for folder in folders if folders.isdisjoint(folder.parents))

@@ -18,7 +18,8 @@ from trainer.pipeline import write_whole
 from trainer.problems import Task, draw, end_of_solution
 from trainer.progress import watch
 from trainer.prompts import left_to_right
-from trainer.sandbox import Isolation, SandboxLimits, Verdict, run_programs
+from trainer.sandbox import Isolation, SandboxLimits, run_programs
+from trainer.sandbox_end import Verdict
 
 TEXTS = "texts.jsonl"
 

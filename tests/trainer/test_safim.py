@@ -8,7 +8,8 @@ import pytest
 
 from trainer.errors import SourceError
 from trainer.safim import load_safim
-from trainer.sandbox import SandboxLimits, Verdict, probe_isolation, run_program
+from trainer.sandbox import SandboxLimits, probe_isolation, run_program
+from trainer.sandbox_end import Verdict
 
 SUMS = {
     "task_id": "block_0",
