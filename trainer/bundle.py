@@ -39,6 +39,7 @@ from trainer.config import BundleConfig
 from trainer.exported import find_graphs
 from trainer.ledger import TRAIN, read_entries
 from trainer.model_card import CardFacts, write_card
+from trainer.records import write_whole
 from trainer.tuning_config import TuningStage
 
 RECIPE = "recipe.yaml"
@@ -65,7 +66,7 @@ def run(config: BundleConfig, inputs: Mapping[str, Path], out: Path) -> None:
         parity=read_json(inputs["export"] / "parity.json"),
         evaluation=read_evaluation(inputs["evaluate"] / "evaluation.json"),
     )
-    (folder / CARD).write_text(write_card(facts), encoding="utf-8")
+    write_whole(folder / CARD, write_card(facts))
     write_manifest(folder, make_manifest(facts, folder))
     check(folder)
 
@@ -152,7 +153,7 @@ def write_recipe(settings: Mapping[str, Any], path: Path) -> None:
     """All stages' settings as a recipe."""
     import yaml
 
-    path.write_text(yaml.safe_dump(dict(settings), sort_keys=False), encoding="utf-8")
+    write_whole(path, yaml.safe_dump(dict(settings), sort_keys=False))
 
 
 def read_evaluation(path: Path) -> tuple[Measurement, ...]:

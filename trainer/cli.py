@@ -19,9 +19,9 @@ from trainer.pipeline import (
     run_all,
     run_stage,
     stages_of,
-    write_whole,
 )
 from trainer.processor import prepare_process
+from trainer.records import write_whole
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace

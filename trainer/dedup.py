@@ -1,7 +1,6 @@
 """Station 3: takes the filtered documents, gives `train/`, `heldout/` and the ledger."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from trainer.ledger import (
 )
 from trainer.near_duplicates import NearDuplicates
 from trainer.progress import watch
+from trainer.records import write_record
 
 
 def run(config: DedupConfig, inputs: Mapping[str, Path], out: Path) -> None:
@@ -90,4 +90,4 @@ def write_report(entries: list[Entry], path: Path) -> None:
         "licences": sorted({e.licence for e in entries if e.decision == TRAIN}),
         "ledger_sha256": ledger_hash(entries),
     }
-    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_record(path, report)

@@ -15,8 +15,9 @@ from trainer.exported import find_graphs, hash_files
 from trainer.measures import measure_bits, measure_lines, measure_memory
 from trainer.model import newest_weights
 from trainer.parts import Measure, join_samples, measure_part, open_parts
-from trainer.pipeline import Inputs, write_record
+from trainer.pipeline import Inputs
 from trainer.program_measures import measure_humaneval, measure_infilling, measure_safim
+from trainer.records import write_record
 
 
 def run(config: EvaluateConfig, inputs: Inputs, out: Path) -> None:

@@ -7,7 +7,6 @@ facts.json          architecture, parameters, context, vocabulary
 tokenizer.json      as the model was trained with
 """
 
-import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -25,6 +24,7 @@ from trainer.errors import CorpusError, ExportError
 from trainer.line_match import LineMatch, match_line
 from trainer.parity import GreedyParity, QuantizedParity, compare_greedy, compare_quantized
 from trainer.progress import watch
+from trainer.records import write_record
 
 if TYPE_CHECKING:
     from trainer.graph import Precision
@@ -69,12 +69,12 @@ def run(config: ExportConfig, inputs: Mapping[str, Path], out: Path) -> None:
     model = load(trained).float().eval()
     write_graphs(model, [ORACLE, *config.precisions], out)
     facts = read_facts(model)
-    write_json(out / "facts.json", asdict(facts))
+    write_record(out / "facts.json", asdict(facts))
     gate = Gate(config, out, facts.context, cursors)
     greedy = prove_oracle(gate, model)
     quantized = prove_quantized(gate)
     proven = {precision: asdict(figure) for precision, figure in quantized.items()}
-    write_json(out / "parity.json", {ORACLE: asdict(greedy), **proven})
+    write_record(out / "parity.json", {ORACLE: asdict(greedy), **proven})
     check_gate(config, greedy, quantized)
 
 
@@ -179,8 +179,3 @@ def check_gate(
                 f"{figure.exact_match:.2f} % over {figure.cursors} cursors; leave {precision} out "
                 "of export.precisions, or raise export.exact_match_cursors to lower the noise"
             )
-
-
-def write_json(path: Path, record: Mapping[str, Any]) -> None:
-    """One JSON object, indented."""
-    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

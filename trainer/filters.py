@@ -7,7 +7,6 @@ Transformers, chapter 10).
 
 import ast
 import hashlib
-import json
 import re
 import signal
 import warnings
@@ -25,6 +24,7 @@ from trainer.document import Document, DocumentWriter, read_documents
 from trainer.errors import CorpusError
 from trainer.ledger import KEPT, Entry, count_decisions, entry_of, write_entries
 from trainer.progress import watch
+from trainer.records import write_record
 
 HEAD_LINES = 5
 """Lines at the start in which a file says what it is."""
@@ -203,7 +203,7 @@ def run(config: FiltersConfig, inputs: Mapping[str, Path], out: Path) -> None:
     write_entries(entries, out / "decisions.parquet")
     decisions = count_decisions(entries)
     report = {"documents": len(entries), "kept": writer.documents, "decisions": decisions}
-    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_record(out / "report.json", report)
     if not writer.documents:
         biggest = ", ".join(f"{name} {row['documents']}" for name, row in [*decisions.items()][:3])
         raise CorpusError(

@@ -7,7 +7,6 @@ packing.json         sizes and shares, for the stages that read the above
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +21,7 @@ from trainer.config import PackingConfig
 from trainer.errors import CorpusError
 from trainer.pipeline import Inputs
 from trainer.progress import watch
+from trainer.records import write_record
 from trainer.segments import Segment, Segmenter
 from trainer.text_store import TextStore
 
@@ -61,7 +61,7 @@ def run(config: PackingConfig, inputs: Inputs, out: Path) -> None:
             HELDOUT_EPOCH,
             config.heldout_tokens,
         )
-    (out / "packing.json").write_text(json.dumps(report, indent=1) + "\n")
+    write_record(out / "packing.json", report)
 
 
 def pack(

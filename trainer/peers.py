@@ -4,7 +4,6 @@ Each peer converts the bundle once and then writes greedy tokens from token ids;
 are in `native_peers.py`.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.prompt import Sentinel
+from trainer.records import write_record
 
 Told = Callable[[int], None]
 
@@ -36,7 +36,7 @@ def write_checkpoint_once(bundle: Path, folder: Path) -> Path:
                 "pad_token": Sentinel.PAD.text,
                 "unk_token": Sentinel.PAD.text,
             }
-            (fresh / "tokenizer_config.json").write_text(json.dumps(settings))
+            write_record(fresh / "tokenizer_config.json", settings)
     return out
 
 

@@ -20,6 +20,7 @@ from typing import Any, get_args
 
 from trainer.config import Recipe
 from trainer.errors import StageError
+from trainer.records import write_record
 from trainer.tuning_config import TuningStage
 
 Inputs = Mapping[str, Path]
@@ -180,18 +181,6 @@ def check_settings(stage: Stage, out: Path, config: dict[str, Any]) -> None:
             f"stage {stage.name} in {out.parent} was made with other settings ({', '.join(keys)}); "
             f"give a new --run, or delete {out} to make it again"
         )
-
-
-def write_record(path: Path, record: dict[str, Any]) -> None:
-    """Write `record` so that it is there whole or not at all."""
-    write_whole(path, json.dumps(record, indent=1) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` so that `path` has all of it or what it had before."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def process_rank() -> int:

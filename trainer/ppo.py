@@ -29,9 +29,10 @@ from lsp_server.prompt import Budget, load_tokenizer
 from lsp_server.stopping import end_of_line
 from trainer.checks import require
 from trainer.errors import CorpusError
-from trainer.pipeline import Inputs, write_record
+from trainer.pipeline import Inputs
 from trainer.problems import end_of_solution
 from trainer.processor import prepare_process
+from trainer.records import write_record
 from trainer.starts import (
     Start,
     StartsWanted,

@@ -20,8 +20,8 @@ from lsp_server.engines import StopReason, StopRule
 from trainer.heldout import HeldOut, bits_per_byte, sum_nats
 from trainer.intervals import Figure, ratio_figure
 from trainer.objective import Objective
-from trainer.pipeline import write_record, write_whole
 from trainer.probes import Lines, find_harm, judge, measure_changes, measure_probes
+from trainer.records import write_record, write_whole
 from trainer.rewards import Completion, Scores
 from trainer.rollouts import Sampling, write_rollouts
 from trainer.starts import Start, in_place, repeat

@@ -12,7 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from trainer.errors import PreferenceError
-from trainer.pipeline import Inputs, write_record
+from trainer.pipeline import Inputs
 from trainer.preference import (
     GROUP,
     Label,
@@ -25,6 +25,7 @@ from trainer.preference import (
 )
 from trainer.preference_material import Material
 from trainer.progress import watch
+from trainer.records import write_record
 from trainer.tuning_config import PreferencesConfig
 
 

@@ -23,6 +23,7 @@ from trainer.checks import require
 from trainer.config import PretrainConfig
 from trainer.pipeline import Inputs
 from trainer.processor import Precision, fastest_precision, prepare_process
+from trainer.records import write_record
 
 SITTINGS = "sittings.jsonl"
 
@@ -199,4 +200,4 @@ def write_summary(loop: Any, bits: float) -> None:
         if peak and work
         else None,
     }
-    (loop.out / "training.json").write_text(json.dumps(summary, indent=1) + "\n")
+    write_record(loop.out / "training.json", summary)

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from trainer.errors import StageError
-from trainer.pipeline import STAGES, write_whole
+from trainer.pipeline import STAGES
+from trainer.records import write_whole
 from trainer.report_figures import draw
 from trainer.report_sections import Section, Table, read_sections
 from trainer.scaling import scaling_section

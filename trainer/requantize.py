@@ -19,6 +19,7 @@ from lsp_server.manifest import write_manifest
 from trainer.architectures import build_graph
 from trainer.bundle import check, read_needs
 from trainer.graph import Precision, Quantization
+from trainer.records import write_whole
 from trainer.weights import read_weights
 
 
@@ -32,7 +33,7 @@ def requantize(source: Path, out: Path, precision: Precision) -> Bundle:
     shutil.copytree(source, out)
     onnx.save(graph, out / MODEL)
     card = out / CARD
-    card.write_text(card.read_text(encoding="utf-8") + note(bundle, precision), encoding="utf-8")
+    write_whole(card, card.read_text(encoding="utf-8") + note(bundle, precision))
     manifest = replace(
         bundle.manifest,
         precision=precision,

@@ -18,9 +18,10 @@ from typing import Any, TypeVar
 from lsp_server.prompt import load_tokenizer
 from trainer.checks import require
 from trainer.errors import RewardError
-from trainer.pipeline import Inputs, process_rank, write_record
+from trainer.pipeline import Inputs, process_rank
 from trainer.preference import Label, Preference, read_labels, read_pairs
 from trainer.processor import prepare_process
+from trainer.records import write_record
 from trainer.reward_figures import describe_classes, describe_numbers, describe_pairs
 from trainer.reward_model import FACTS
 from trainer.reward_rows import PairRows, RewardLayout, cut_share

@@ -15,8 +15,9 @@ from typing import Any
 from lsp_server.prompt import load_tokenizer
 from trainer.checks import require
 from trainer.errors import CorpusError
-from trainer.pipeline import Inputs, process_rank, write_record
+from trainer.pipeline import Inputs, process_rank
 from trainer.processor import prepare_process
+from trainer.records import write_record
 from trainer.sft_samples import Drawn, Sample, Sampler, count_samples
 from trainer.tuning_config import SftConfig
 

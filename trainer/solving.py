@@ -14,10 +14,10 @@ from tokenizers import Tokenizer
 from lsp_server.engines import Engine, Limits, StopRule
 from lsp_server.prompt import Budget, Prompt, build
 from lsp_server.stopping import Shape, rule_for
-from trainer.pipeline import write_whole
 from trainer.problems import Task, draw, end_of_solution
 from trainer.progress import watch
 from trainer.prompts import left_to_right
+from trainer.records import write_whole
 from trainer.sandbox import Isolation, SandboxLimits, run_programs
 from trainer.sandbox_end import Verdict
 

@@ -4,7 +4,6 @@ An entry point of the group `lory.sources` is called with the options of the rec
 Source, whose `read` yields Document and Skipped objects.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import astuple, fields
@@ -16,6 +15,7 @@ from trainer.document import DocumentWriter
 from trainer.errors import CorpusError, SourceError
 from trainer.plugin_options import PluginGroup
 from trainer.progress import watch
+from trainer.records import write_record
 from trainer.source_files import Admitted, Skipped, Source
 
 GROUP = PluginGroup("lory.sources", "source plugin", SourceError)
@@ -87,7 +87,7 @@ def write_report(
         "repositories": list(repository_rows(documents, sizes)),
         "skipped": dict(Counter(entry.reason for entry in skipped).most_common()),
     }
-    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_record(path, report)
 
 
 def repository_rows(

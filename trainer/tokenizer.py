@@ -1,7 +1,6 @@
 """Station 4: takes the training split, gives `tokenizer.json` and its held-out bytes per token."""
 
 import hashlib
-import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -19,6 +18,7 @@ from trainer.config import TokenizerConfig
 from trainer.document import Document, read_documents
 from trainer.errors import CorpusError
 from trainer.progress import watch
+from trainer.records import write_record
 
 LETTER = r"[\p{L}\p{M}]"
 MARK = r"[^\s\p{L}\p{M}\p{N}_]"
@@ -119,7 +119,7 @@ def run(config: TokenizerConfig, inputs: Mapping[str, Path], out: Path) -> None:
         "heldout_documents": len(texts),
         "heldout_bytes_per_token": round(measure(tokenizer, texts), 4),
     }
-    (out / "report.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    write_record(out / "report.json", report)
 
 
 def learn(config: TokenizerConfig, train: Path, texts: list[str], out: Path) -> dict[str, Any]:

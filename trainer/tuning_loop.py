@@ -27,8 +27,9 @@ from trainer.checks import require
 from trainer.errors import StageError
 from trainer.interrupt import StopRequest
 from trainer.metrics import MetricsLog, TuningMetrics, read_lines
-from trainer.pipeline import process_rank, write_record
+from trainer.pipeline import process_rank
 from trainer.progress import progress_bar
+from trainer.records import write_record
 from trainer.tuning_config import RewardConfig, SftConfig
 
 CHECKPOINTS = "checkpoints"

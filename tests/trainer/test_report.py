@@ -14,8 +14,8 @@ from trainer.cli import ReportOrder, main, parse_report
 from trainer.config import PretrainConfig
 from trainer.errors import RecipeError, StageError
 from trainer.metrics import MetricsLog, RoundMetrics, StepMetrics
-from trainer.pipeline import write_record
 from trainer.preference import Preference
+from trainer.records import write_record
 from trainer.report import write_report
 from trainer.report_sections import read_sections
 from trainer.reward_figures import describe_pairs
