@@ -1,8 +1,12 @@
 """Credentials are found wherever they stand; ordinary code holds none."""
 
-import pytest
+import re
 
-from trainer.credentials import detectors, find_secret
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainer.credentials import KINDS, Kind, detectors, find_secret
 
 # Joined at run time, so that no scanner takes this file for a leak.
 TOKENS = {
@@ -41,6 +45,29 @@ def test_an_aws_secret_is_told_by_the_name_of_its_variable() -> None:
 
 def test_every_detector_has_an_example_here() -> None:
     assert {detector.secret_type for detector in detectors()} == set(TOKENS)
+
+
+FORMS = [
+    pytest.param(form, id=f"{kind.name}-{number}")
+    for kind, detector in zip(KINDS, detectors(), strict=True)
+    for number, form in enumerate(detector.denylist)
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@settings(max_examples=40)
+@given(st.data())
+def test_whatever_a_detector_knows_is_found(form: re.Pattern[str], data: st.DataObject) -> None:
+    # ASCII, of which all tokens are: patterns that ignore case would match letters like U+017F too.
+    token = data.draw(st.from_regex(form, alphabet=st.characters(max_codepoint=126)))
+    line = max(token.split("\n"), key=lambda part: form.search(part) is not None)
+    if any(next(iter(detector.analyze_string(line)), None) for detector in detectors()):
+        assert find_secret(f"a = 1\n{line}\nb = 2\n")
+
+
+def test_a_detector_without_a_telling_part_is_refused() -> None:
+    with pytest.raises(ValueError, match="NewDetector: expected a pattern"):
+        Kind("new", "NewDetector", "")
 
 
 @pytest.mark.parametrize(
