@@ -15,6 +15,7 @@ from trainer.errors import ExportError
 from trainer.graph import MICROSOFT, GraphBuilder, Heads, Precision
 from trainer.paths import wire_body
 from trainer.weights import NetworkWeights
+from trainer.wired import GPT, LLAMA, check_wired, rotary_base
 
 EMBEDDING, POSITIONS = "embedding", "positions"
 
@@ -59,28 +60,13 @@ def build_graph(source: NetworkWeights, precision: Precision) -> onnx.ModelProto
     return network.builder.model(source.config.vocab_size)
 
 
-def expect(network: Network, settings: dict[str, Any]) -> None:
-    """Raise ExportError unless the configuration has these settings, the only ones wired here."""
-    for name, expected in settings.items():
-        found = getattr(network.config, name, None)
-        if found != expected:
-            raise ExportError(
-                f"expected a model with {name} {expected!r}, found {found!r}; "
-                "train one of the presets of pretrain.model"
-            )
-
-
 def wire_llama(network: Network) -> None:
     """RMSNorm before each sub-block, rotary positions, SwiGLU, no biases, tied head."""
     config, builder = network.config, network.builder
-    settings = {"hidden_act": "silu", "attention_bias": False, "mlp_bias": False}
-    expect(network, settings | {"tie_word_embeddings": True})
-    rope = config.rope_parameters
-    if rope["rope_type"] != "default":
-        raise ExportError(f"expected rope_type default, found {rope['rope_type']}; train it so")
+    check_wired(config, LLAMA)
     query, kv = config.num_attention_heads, config.num_key_value_heads
     heads = Heads(query, kv, config.head_dim, config.max_position_embeddings)
-    rotary = store_rotary(builder, heads, rope["rope_theta"])
+    rotary = store_rotary(builder, heads, rotary_base(config))
     builder.table(EMBEDDING, network.weights["model.embed_tokens.weight"])
     x = builder.rows("embedded", EMBEDDING, INPUT_IDS, config.hidden_size)
 
@@ -155,7 +141,7 @@ def swiglu(network: Network, x: str, layer: int) -> str:
 def wire_gpt(network: Network) -> None:
     """GPT-2: layer norm before each sub-block and at the end. GPT-1: after each sub-block."""
     config, builder = network.config, network.builder
-    expect(network, {"activation_function": "gelu_new", "tie_word_embeddings": True})
+    check_wired(config, GPT)
     count, width = config.num_attention_heads, config.hidden_size // config.num_attention_heads
     heads = Heads(count, count, width, config.n_positions)
     builder.table(EMBEDDING, network.weights["transformer.wte.weight"])

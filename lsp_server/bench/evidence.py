@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from lsp_server.bench.blocks import Block, choose_blocks
 from lsp_server.bench.files import SourceFile
 from lsp_server.engines.decoder import OnnxDecoder, open_session
-from lsp_server.engines.decoding import NEVER_WRITTEN
 from lsp_server.engines.mixture import classes, sureness
 from lsp_server.engines.prompt_cache import PREFILL_TOKENS, PromptCache
 from lsp_server.engines.sampling import softmax
+from lsp_server.engines.vocabulary import read_vocabulary
 from lsp_server.loading import Model
 from lsp_server.project.open_texts import OpenTexts
 from lsp_server.project.reading import read_source
@@ -31,7 +31,7 @@ from lsp_server.project.rungs import LADDER, LONGEST, Levels
 from lsp_server.project.segment import Segment, build_segment
 from lsp_server.project.view import Part, ProjectView
 from lsp_server.project.walk import Rules, find_files, root_of
-from lsp_server.prompt import build, encode
+from lsp_server.prompt import build, encode, load_tokenizer
 
 RUNGS = len(LADDER)
 BLOCK_TOKENS = 128
@@ -96,6 +96,8 @@ class Sampler:
         decoder = OnnxDecoder(open_session(model.bundle.model_path, threads))
         self._cache = PromptCache(decoder, slots=1)
         self._tokenizer = model.tokenizer
+        tokenizer = load_tokenizer(model.bundle.tokenizer_path)
+        self._never_written = read_vocabulary(tokenizer).never_written
         self._budget = replace(model.budget, heal=False, completion=BLOCK_TOKENS)
 
     def read_block(
@@ -110,7 +112,7 @@ class Sampler:
         for at, logits_V in enumerate(self._logits(prompt.ids, ids)):
             if at % REFRESHED == 0:
                 recall = ProjectRecall([*before, *ids[:at]], after, others)
-            logits_V[NEVER_WRITTEN] = -np.inf
+            logits_V[self._never_written] = -np.inf
             model_V = softmax(logits_V)
             levels = recall.levels([*before[-LONGEST:], *ids[:at]][-LONGEST:])
             rows.append((float(model_V[ids[at]]), sureness(float(model_V.max())), levels, ids[at]))

@@ -32,8 +32,6 @@ SENTINEL_IDS = frozenset(int(sentinel) for sentinel in Sentinel)
 SMALLEST = 1e-30
 """Stands for a probability that float32 cannot tell from 0."""
 
-NEVER_WRITTEN = np.array([sentinel for sentinel in Sentinel if sentinel is not Sentinel.END])
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -148,7 +146,7 @@ class Decoding:
 
     def _choose(self, logits_V: Vector, healing: bytes, end: int) -> Choice:
         """The next token after the first `end` cached ones, among those that may come next."""
-        logits_V[NEVER_WRITTEN] = -np.inf
+        logits_V[self._vocabulary.never_written] = -np.inf
         probabilities_V = softmax(logits_V)
         if self._drafter is not None and self._limits.mixed:
             levels = self._drafter.recall.levels(self._latest(self._cache.ids, end))

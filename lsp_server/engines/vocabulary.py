@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from lsp_server.errors import TokenizerError
-from lsp_server.prompt import SENTINELS
+from lsp_server.prompt import Sentinel
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,13 @@ class Vocabulary:
     """Bytes of every token, and the same sorted, for healing."""
 
     pieces: tuple[bytes, ...]
-    """By token id; b"" for sentinels."""
+    """By token id; b"" for sentinels and for other special tokens, which stand for no text."""
     sorted_pieces: tuple[bytes, ...]
     """Without the empty ones."""
     sorted_ids: NDArray[np.int64]
     """Token ids parallel to `sorted_pieces`."""
+    never_written: NDArray[np.int64]
+    """Tokens without a text, but for the one that ends a completion."""
 
     def beginning(self, text: bytes) -> NDArray[np.int64]:
         """Ids of the tokens that can come next where `text` must come next.
@@ -53,8 +55,12 @@ def read_vocabulary(tokenizer: Tokenizer) -> Vocabulary:
         )
     pieces = [b""] * len(ids)
     alphabet = byte_alphabet()
+    added = tokenizer.get_added_tokens_decoder()
     for text, token in ids.items():
-        pieces[token] = b"" if text in SENTINELS else token_bytes(text, alphabet)
+        if token not in added:
+            pieces[token] = token_bytes(text, alphabet)
+        elif not added[token].special:
+            pieces[token] = added[token].content.encode()
     missing = {bytes([byte]) for byte in range(256)} - set(pieces)
     if missing:
         raise TokenizerError(
@@ -62,8 +68,13 @@ def read_vocabulary(tokenizer: Tokenizer) -> Vocabulary:
             "rebuild the tokenizer with: lory-train tokenizer"
         )
     order = sorted((piece, token) for token, piece in enumerate(pieces) if piece)
-    sorted_ids = np.array([token for _, token in order], np.int64)
-    return Vocabulary(tuple(pieces), tuple(piece for piece, _ in order), sorted_ids)
+    mute = [t for t, piece in enumerate(pieces) if not piece and t != Sentinel.END]
+    return Vocabulary(
+        pieces=tuple(pieces),
+        sorted_pieces=tuple(piece for piece, _ in order),
+        sorted_ids=np.array([token for _, token in order], np.int64),
+        never_written=np.array(mute, np.int64),
+    )
 
 
 def token_bytes(text: str, alphabet: dict[str, int]) -> bytes:

@@ -117,3 +117,48 @@ def test_an_unknown_architecture_or_setting_names_what_is_expected(make_model: M
     model.config.model_type = "mamba"
     with pytest.raises(ExportError, match="expected a model of type llama or gpt2, found mamba"):
         build_decoder(model, "fp32")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("gpt2", "scale_attn_by_inverse_layer_idx", True),
+        ("gpt2", "scale_attn_weights", False),
+        ("gpt2", "reorder_and_upcast_attn", True),
+        ("gpt2", "add_cross_attention", True),
+        ("gpt2", "activation_function", "gelu"),
+        ("gpt2", "block_order", "sandwich"),
+        ("gpt2", "logit_softcapping", 30.0),
+        ("llama", "hidden_act", "gelu"),
+        ("llama", "pretraining_tp", 2),
+        ("llama", "sliding_window", 128),
+        ("llama", "tie_word_embeddings", False),
+    ],
+)
+def test_a_setting_that_is_not_wired_is_refused_by_its_name(
+    make_model: Make, kind: str, name: str, value: object
+) -> None:
+    model = make_model(kind)
+    setattr(model.config, name, value)
+    with pytest.raises(ExportError, match=f"with {name} .*, found {value!r}"):
+        build_decoder(model, "fp32")
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gpt1"])
+def test_a_model_that_was_saved_and_loaded_is_still_understood(
+    make_model: Make, kind: str, tmp_path: Path
+) -> None:
+    from trainer.model import load
+
+    make_model(kind).save_pretrained(tmp_path)
+    assert build_decoder(load(tmp_path).float(), "fp32").graph.node
+
+
+@pytest.mark.parametrize("other", [{"rope_type": "linear", "factor": 2.0}, {"partial": 0.5}])
+def test_rotary_positions_of_another_kind_are_refused(
+    make_model: Make, other: dict[str, object]
+) -> None:
+    model = make_model("llama")
+    model.config.rope_parameters = {**model.config.rope_parameters, **other}
+    with pytest.raises(ExportError, match="expected rotary positions of rope_type default"):
+        build_decoder(model, "fp32")

@@ -1,13 +1,19 @@
 """The vocabulary's bytes are those the tokenizer decodes to, and healing finds every start."""
 
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from lsp_server.engines import Limits
+from lsp_server.engines.onnx import open_engine
 from lsp_server.engines.vocabulary import byte_alphabet, read_vocabulary
 from lsp_server.errors import TokenizerError
-from lsp_server.prompt import SENTINELS, encode
+from lsp_server.prompt import SENTINELS, Prompt, Sentinel, encode, guard_sentinels, spm
 
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -59,3 +65,42 @@ def test_a_tokenizer_that_is_not_byte_level_is_refused() -> None:
     tokenizer.train_from_iterator(["import os\n"], trainer)
     with pytest.raises(TokenizerError, match="byte-level tokenizer, found the token"):
         read_vocabulary(tokenizer)
+
+
+def reread(tokenizer: Tokenizer) -> Tokenizer:
+    """A copy, to be changed."""
+    return guard_sentinels(Tokenizer.from_str(tokenizer.to_str()), "a copy")
+
+
+def test_special_tokens_of_others_stand_for_no_text(small_tokenizer: Tokenizer) -> None:
+    tokenizer = reread(small_tokenizer)
+    tokenizer.add_special_tokens(["<|im_end|>"])
+    tokenizer.add_tokens(["    # é"])
+    ids = tokenizer.get_vocab(with_added_tokens=True)
+    foreign, ordinary = ids["<|im_end|>"], ids["    # é"]
+
+    vocabulary = read_vocabulary(tokenizer)
+
+    assert vocabulary.pieces[foreign] == b""
+    assert foreign in vocabulary.never_written
+    assert foreign not in vocabulary.beginning(b"<|im")
+    assert vocabulary.pieces[ordinary] == "    # é".encode()
+    assert Sentinel.END not in vocabulary.never_written
+
+
+def test_the_engine_never_writes_special_tokens_of_others(
+    graphs: Callable[[str, str], Path], small_tokenizer: Tokenizer, small_corpus: list[str]
+) -> None:
+    limits = Limits(max_tokens=12, stop=lambda _: None)
+    prompt = Prompt(tuple(spm([], encode(small_tokenizer, small_corpus[0][6000:6300]), [])))
+    graph, texts = graphs("llama", "fp32"), []
+    tokenizer = reread(small_tokenizer)
+    for _ in range(2):
+        (candidate,) = open_engine(graph, tokenizer, threads=1).complete(prompt, limits, Event())
+        texts.append(candidate.text)
+        longest = max(small_tokenizer.encode(texts[0]).tokens, key=len)
+        tokenizer.add_special_tokens([longest])
+
+    taken = read_vocabulary(small_tokenizer).pieces[small_tokenizer.get_vocab()[longest]].decode()
+    assert taken in texts[0]
+    assert taken not in texts[1]
