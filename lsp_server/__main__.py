@@ -20,7 +20,10 @@ def main() -> None:
     if sys.argv[1:] in SERVED_AT_ONCE:
         from lsp_server.serve import serve_standard_streams
 
-        sys.exit(serve_standard_streams())
+        code = serve_standard_streams()
+        from lsp_server.ending import leave  # imports what an editor would wait for
+
+        leave(code)
     from lsp_server.cli import main as run_command
 
     run_command()

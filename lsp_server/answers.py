@@ -8,8 +8,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from lsp_server.documents import Edit, Position
 from lsp_server.greeting import ACCEPTED_COMMAND
-from lsp_server.places import Place, Selection
-from lsp_server.session import Answer
+from lsp_server.places import Answer, Place, Selection
 
 
 def position_from(position: lsp.Position) -> Position:

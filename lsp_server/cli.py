@@ -28,11 +28,12 @@ def lsp_command(
     stdio: Annotated[bool, typer.Option("--stdio", help="The default; editors add it.")] = False,
 ) -> None:
     """Serve an editor over standard input and output."""
+    from lsp_server.ending import leave
     from lsp_server.serve import serve_standard_streams, serve_tcp
 
     if stdio and tcp is not None:
         raise LoryError("expected --stdio or --tcp, found both; leave one out")
-    raise typer.Exit(serve_standard_streams() if tcp is None else serve_tcp(tcp))
+    leave(serve_standard_streams() if tcp is None else serve_tcp(tcp))
 
 
 @app.command("complete")

@@ -8,18 +8,25 @@ import asyncio
 import json
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from threading import BoundedSemaphore, Thread
 
-from lsp_server.language_server import LoryServer
+from lsp_server.ending import Ending
+from lsp_server.messages import says_goodbye
 from lsp_server.server import create_server
 from lsp_server.transport import FramedInput, Output
 
 FORMAT = "lory: %(levelname)s: %(message)s"
 LOOKAHEAD = 64
 """Messages that are read before the first of them is handled, at most."""
+LONGEST_GOODBYE = 4096
+"""Bytes; a longer message that speaks of an exit is looked at in its turn alone."""
 SWITCH_SECONDS = 0.0005
 """How long the engine's Python code may keep the event loop waiting; Python's own is 0.005."""
+
+log = logging.getLogger(__name__)
 
 
 def hold(
@@ -35,47 +42,58 @@ def hold(
     server = create_server()
     server.protocol.set_writer(output)
     server.protocol.greeted = greeted
-    with suppress(KeyboardInterrupt, SystemExit):  # `exit` ends the event loop
-        asyncio.run(converse(server, framed, first))
+
+    def exit_code() -> int:
+        return 0 if server.protocol.was_shut_down and not framed.fault else 1
+
+    async def converse() -> None:
+        loop = asyncio.get_running_loop()
+        ending = Ending(loop, exit_code)
+        output.when_gone = server.protocol.when_over = ending.begin
+        if output.gone:  # since before anybody listened
+            ending.begin()
+
+        def deliver(body: bytes, taken: Callable[[], None]) -> None:
+            loop.call_soon_threadsafe(server.take, body, taken)
+
+        read = partial(read_messages, framed, first, deliver, ending)
+        Thread(target=read, name="lory-input", daemon=True).start()
+        await ending.wait()
+
+    with suppress(KeyboardInterrupt, SystemExit):
+        asyncio.run(converse())  # cancels what is pending: its answers are sent before the end
+    output.close()
     server.session.end()
     if framed.fault:
         logging.getLogger(__name__).error("%s", framed.fault)
-        return 1
-    return 0 if server.protocol.was_shut_down else 1
+    return exit_code()
 
 
-async def converse(server: LoryServer, framed: FramedInput, first: bytes | None) -> None:
-    """Handle messages in their order until the input or the client's reading ends."""
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
+def read_messages(
+    framed: FramedInput,
+    body: bytes | None,
+    deliver: Callable[[bytes, Callable[[], None]], None],
+    ending: Ending,
+) -> None:
+    """Deliver messages in their order, `body` first, until the input ends, however it does."""
     room = BoundedSemaphore(LOOKAHEAD)
-
-    def take(body: bytes) -> None:
-        room.release()
-        try:
-            server.take(body)
-        except BrokenPipeError:
-            ended.set()
-
-    def read(body: bytes | None) -> None:
-        with suppress(OSError, RuntimeError, ValueError):  # the stream or the loop is closed
-            while body is not None:
-                room.acquire()
-                loop.call_soon_threadsafe(take, body)
-                if says_goodbye(body):
-                    return  # a thread that waits for input would keep the interpreter from ending
-                body = framed.message()
-            loop.call_soon_threadsafe(ended.set)
-
-    Thread(target=read, args=(first,), name="lory-input", daemon=True).start()
-    await ended.wait()
+    try:
+        while body is not None:
+            room.acquire()
+            deliver(body, room.release)
+            if may_say_goodbye(body):
+                ending.expect()  # handled in its turn, unless the event loop waits for the client
+            body = framed.message()
+    except (OSError, RuntimeError, ValueError) as exc:  # the stream or the loop is closed
+        log.debug("the input broke off: %s", exc)
+    finally:
+        ending.begin()
 
 
-def says_goodbye(body: bytes) -> bool:
-    """Whether a message is the last one that a client sends."""
-    if b'"exit"' not in body:
+def may_say_goodbye(body: bytes) -> bool:
+    """Whether a message is the last one that a client sends, as far as its bytes tell."""
+    if b'"exit"' not in body or len(body) > LONGEST_GOODBYE:
         return False
     with suppress(ValueError, RecursionError):
-        message = json.loads(body)
-        return isinstance(message, dict) and message.get("method") == "exit"
+        return says_goodbye(json.loads(body))
     return False

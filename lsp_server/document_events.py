@@ -17,6 +17,11 @@ def did_change(ls: LoryServer, params: lsp.DidChangeTextDocumentParams) -> None:
     ls.session.edit(params.text_document.uri, map(edit_from, params.content_changes))
 
 
+def change_lost(ls: LoryServer, uri: str | None) -> None:
+    """A change could not be read: of one document, or of nobody knows which."""
+    ls.session.lose_track(uri)
+
+
 def did_save(ls: LoryServer, params: lsp.DidSaveTextDocumentParams) -> None:
     """Read a document that settings kept unread until now."""
     ls.session.save(params.text_document.uri, params.text)

@@ -213,6 +213,10 @@ class Documents:
         """Every document whose text is kept."""
         return list(self._documents.values())
 
+    def known(self) -> list[TextDocument]:
+        """Every document whose text is kept, or held until it may be."""
+        return [*self._documents.values(), *self._held.values()]
+
     def edit(self, uri: str, edits: Iterable[Edit | str]) -> list[Splice]:
         """Apply edits in order; a string is a new whole text. Nothing for an unread document.
 

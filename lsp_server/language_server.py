@@ -1,8 +1,8 @@
 """The server as pygls has it: takes messages, gives them to handlers; Lory's line to the user."""
 
 import asyncio
-import json
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -87,21 +87,17 @@ class LoryServer(LanguageServer):
             begin = lsp.WorkDoneProgressBegin(title="Lory", percentage=0)
             self.work_done_progress.begin(token, begin)
 
-    def take(self, body: bytes) -> None:
-        """Handle one message; what cannot be read is refused."""
+    def take(self, body: bytes, taken: Callable[[], None] = lambda: None) -> None:
+        """Handle one message; what cannot be read is refused. `taken` is called first."""
+        taken()
         try:
-            data = json.loads(body)
-            message = self.protocol.structure_message(data) if isinstance(data, dict) else data
-            self.protocol.handle_message(message)
-        except BrokenPipeError:
-            raise
+            self.protocol.take(body)
         except Exception as exc:
             self._report_server_error(exc, JsonRpcException)
 
     def report_server_error(self, error: Exception, source: type[Exception]) -> None:
         """One line in the log for what pygls could not handle; the client has its own answer."""
-        if not self.protocol.refuse_unreadable(error):
-            its_own = not isinstance(error, JsonRpcInvalidParams)
-            log.error("%s", one_line(error), exc_info=error if its_own else None)
-            if source is not FeatureRequestError:
-                self._show_error(one_line(error))
+        its_own = not isinstance(error, JsonRpcInvalidParams)
+        log.error("%s", one_line(error), exc_info=error if its_own else None)
+        if source is not FeatureRequestError:
+            self._show_error(one_line(error))

@@ -2,18 +2,25 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
+from functools import partial
+from threading import Thread
 from typing import Any
 
 from lsprotocol import types as lsp
 
+from lsp_server.client_process import wait_for_end
 from lsp_server.documents import Encoding
 from lsp_server.language_server import LoryServer
+from lsp_server.locations import can_be_file
 from lsp_server.plugin_guard import one_line
 from lsp_server.project.walk import SUFFIXES
 from lsp_server.settings import SECTION
 
 PATIENCE_FOR_SETTINGS = 2.0
-"""Seconds; a client that does not answer must not keep the model from loading."""
+"""Seconds that requests wait for a client to answer for its settings."""
+NO_SETTINGS = "no answer that can be read"
+"""In the place of settings; as it is no JSON object, what keeps text unread is at its strictest."""
 
 CONFIGURATION_CHANGES = lsp.Registration(
     id=lsp.WORKSPACE_DID_CHANGE_CONFIGURATION,
@@ -32,14 +39,40 @@ log = logging.getLogger(__name__)
 
 
 def initialize(ls: LoryServer, params: lsp.InitializeParams) -> None:
-    """Take the client's encoding, folders and options."""
+    """Take the client's encoding, folders, options, and the process to end with."""
     session = ls.session
     session.documents.encoding = Encoding(
         lsp.PositionEncodingKind(ls.workspace.position_encoding).value
     )
     folders = [folder.uri for folder in params.workspace_folders or ()]
-    session.folders = folders or ([params.root_uri] if params.root_uri else [])
+    folders = folders or ([params.root_uri] if params.root_uri else [])
+    session.take_folders(usable_folders(folders))
     session.begin(params.initialization_options)
+    if params.process_id is not None:
+        watch = partial(end_with, ls, params.process_id)
+        Thread(target=watch, name="lory-client", daemon=True).start()
+
+
+def end_with(ls: LoryServer, process: int) -> None:
+    """End once the client's process has ended: a child of its may hold the pipe for ever."""
+    try:
+        wait_for_end(process)
+    except ValueError as exc:
+        log.warning("processId: %s", exc)
+    else:
+        log.warning("the editor's process %d has ended", process)
+        ls.protocol.when_over()
+
+
+def usable_folders(uris: Iterable[str]) -> list[str]:
+    """The folders that can be folders; one line in the log for each other."""
+    usable = []
+    for uri in uris:
+        if can_be_file(uri):
+            usable.append(uri)
+        else:
+            log.warning("folder %r is left out: expected a path that the system can have", uri)
+    return usable
 
 
 def initialized(ls: LoryServer, _: lsp.InitializedParams) -> None:
@@ -71,16 +104,17 @@ def take_settings(ls: LoryServer, pushed: Any) -> None:
 
 
 async def pull_settings(ls: LoryServer, configuration: Any) -> None:
-    """Ask for the settings; what was sent holds where there is no answer."""
+    """Ask for the settings; what was sent holds where there is no answer, or else nothing."""
     item = lsp.ConfigurationParams([lsp.ConfigurationItem(section=SECTION)])
     asked = asyncio.ensure_future(ls.workspace_configuration_async(item))
     if not (await asyncio.wait([asked], timeout=PATIENCE_FOR_SETTINGS))[0]:
-        log.warning("the client gives no settings yet; the model loads, requests wait")
-        ls.session.configure(configuration)
+        log.warning("the editor gives no settings; until it does, nothing is read or suggested")
+        ls.session.give_up_waiting()
     try:
-        configuration = next(iter(await asked), None)
-    except Exception as exc:  # an error answer
-        log.warning("the client gives no settings: %s", one_line(exc))
+        (configuration,) = await asked
+    except Exception as exc:  # an error, or no list of one
+        log.warning("the editor gives no settings: %s", one_line(exc))
+        configuration = NO_SETTINGS if configuration is None else configuration
     ls.session.configure(configuration)
     ls.session.serve()
 
@@ -94,7 +128,8 @@ def did_change_folders(ls: LoryServer, params: lsp.DidChangeWorkspaceFoldersPara
     """Take the workspace's new folders."""
     gone = {folder.uri for folder in params.event.removed}
     kept = [uri for uri in ls.session.folders if uri not in gone]
-    ls.session.take_folders([*kept, *(folder.uri for folder in params.event.added)])
+    added = [folder.uri for folder in params.event.added]
+    ls.session.take_folders([*kept, *usable_folders(added)])
 
 
 def did_change_files(ls: LoryServer, params: lsp.DidChangeWatchedFilesParams) -> None:

@@ -4,6 +4,7 @@ A key press changes one line of many. Where the tokenizer starts a new piece at 
 the one that `lory-train tokenizer` makes does, the ids of a text are those of its lines in a row.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ LONGEST_KNOWN_LINE = 1_000
 FEW_LINES = 16
 """Up to as many are read one by one: waking the tokenizer's threads takes longer."""
 
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+"""What an editor sends of a character that it has cut in two."""
 PROBES = ("a\n\n    b", "x  \n\t\ny = 1\n\n\n", "\r\n\r\n  if a:\r\n", " \n \n", "é\n\u3000\n(\n)")
 """Where a tokenizer whose pieces reach over line ends gives itself away."""
 
@@ -41,6 +44,7 @@ class LineTokenizer:
 
     def encode(self, text: str, *, add_special_tokens: bool = False) -> Encoded:
         """Ids of the text, without special tokens; the flag is the tokenizer's own."""
+        text = well_formed(text)
         if not self.by_line or add_special_tokens:
             whole: list[int] = self._tokenizer.encode(
                 text, add_special_tokens=add_special_tokens
@@ -80,6 +84,14 @@ class LineTokenizer:
         ]
         whole: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
         return ids == whole
+
+
+def well_formed(text: str) -> str:
+    """The text with U+FFFD in place of each half of a character, which no tokenizer takes.
+
+    It counts as many units as that half in every encoding, so all places stay where they are.
+    """
+    return text if text.isascii() else LONE_SURROGATE.sub("\ufffd", text)
 
 
 def split_before_line_ends(text: str) -> list[str]:

@@ -4,23 +4,41 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 DRIVE = re.compile(r"^/([A-Za-z]:)(?=/|$)")
+PARTS = re.compile(r"(?:([^:/?#]+):)?(?://[^/?#]*)?([^?#]*)", re.DOTALL)
+"""Scheme and path of a URI as RFC 3986 parts it (appendix B): whatever an editor sends has them."""
+
+
+def scheme_and_path(uri: str) -> tuple[str, str]:
+    """Both as they are written; "" for none. Never raises, as `urlsplit` does."""
+    found = PARTS.match(uri)
+    return ((found[1] or "").lower(), found[2]) if found else ("", uri)
 
 
 def path_of(uri: str) -> PurePosixPath:
     """The path of a URI of any scheme, with forward slashes; a drive letter comes first."""
-    parts = urlsplit(uri)
-    return PurePosixPath(DRIVE.sub(r"\1", unquote(parts.path)))
+    return PurePosixPath(DRIVE.sub(r"\1", unquote(scheme_and_path(uri)[1])))
 
 
 def real_path(uri: str) -> PurePosixPath:
-    """The path of the file that a URI's path leads to over links."""
+    """The path of the file that a URI's path leads to over links, if there can be one."""
     path = path_of(uri)
-    if urlsplit(uri).scheme != "file":
+    if scheme_and_path(uri)[0] != "file":
         return path
-    return PurePosixPath(os.path.realpath(path).replace(os.sep, "/"))
+    try:
+        return PurePosixPath(os.path.realpath(path).replace(os.sep, "/"))
+    except ValueError:  # NUL, or half a character
+        return path
+
+
+def can_be_file(uri: str) -> bool:
+    """Whether a URI's path is one that a file system can have."""
+    try:
+        return b"\0" not in os.fsencode(path_of(uri))
+    except ValueError:
+        return False
 
 
 def path_in_workspace(uri: str, folders: Iterable[str]) -> str:

@@ -17,6 +17,8 @@ class Refusal:
 
 TURNED_OFF = Refusal("lory is turned off", "set enabled to true")
 NOT_OPEN = Refusal("not open", "open it in the editor")
+LOST = Refusal("a change of it could not be read", "close it and open it again")
+UNSETTLED = Refusal("the editor has not given its settings", "let it answer, or restart it")
 UNREAD_SINCE = Refusal("not read since it was turned off", "save it to have it read again")
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lsp_server.context import Cursor
 from lsp_server.documents import Position
+from lsp_server.engines import Candidate
 from lsp_server.splices import Point
 
 
@@ -28,3 +29,12 @@ class Place:
     lead: str = ""
     menu: bool = False
     """Whether it is for the completion menu."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered with."""
+
+    candidates: tuple[Candidate, ...]
+    ids: tuple[str, ...] = ()
+    """Of the suggestions, while feedback is on; the editor says by them what was accepted."""

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 from tokenizers import Tokenizer
 
 from lsp_server.errors import TokenizerError
-from lsp_server.line_tokens import split_before_line_ends
+from lsp_server.line_tokens import split_before_line_ends, well_formed
 from lsp_server.project.rungs import Recall
 
 CHARACTERS_PER_TOKEN = 16
@@ -197,7 +197,7 @@ def last_piece(tokenizer: TextTokenizer, prefix: str) -> str:
     start = prefix.rfind("\n")
     if start > 0 and prefix[start - 1] == "\r":
         start -= 1
-    tail = prefix[max(start, 0) :]
+    tail = well_formed(prefix[max(start, 0) :])
     if not tail or tokenizer.pre_tokenizer is None:
         return ""
     tail = tail[-4 * LONGEST_HEALED_PIECE :]

@@ -1,7 +1,6 @@
 """Runs the language server: takes two byte streams, gives the process's exit code."""
 
 import gc
-from contextlib import suppress
 from typing import BinaryIO
 
 from lsp_server.greeting import greet
@@ -14,8 +13,7 @@ def serve(reader: BinaryIO, writer: BinaryIO) -> int:
     first = framed.message()
     greeting = None if first is None else greet(first)
     if greeting is not None:
-        with suppress(BrokenPipeError):
-            output.write(greeting[1])
+        output.write(greeting[1])
     gc.disable()  # what is imported stays
     from lsp_server.conversation import hold  # slow to import, and an editor waits for the greeting
 

@@ -11,7 +11,6 @@ from lsp_server.greeting import ACCEPTED_COMMAND, EXPLAIN, EXPLAIN_COMMAND, STAT
 from lsp_server.language_server import LoryServer
 
 FEATURES: tuple[tuple[str, Callable[..., Any], Any], ...] = (
-    (lsp.INITIALIZE, lifecycle.initialize, None),
     (lsp.INITIALIZED, lifecycle.initialized, None),
     (lsp.SHUTDOWN, lifecycle.shutdown, None),
     (lsp.WORKSPACE_DID_CHANGE_CONFIGURATION, lifecycle.did_change_configuration, None),
@@ -40,22 +39,26 @@ COMMANDS: tuple[tuple[str, Callable[..., Any]], ...] = (
     (ACCEPTED_COMMAND, requests.accepted_command),
 )
 """What `workspace/executeCommand` knows; `greeting.py` announces them in this order."""
-OWN_DOCUMENTS = (
+NOT_THE_LIBRARYS = (
+    lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS,
     *(lsp.TEXT_DOCUMENT_DID_OPEN, lsp.TEXT_DOCUMENT_DID_CHANGE, lsp.TEXT_DOCUMENT_DID_CLOSE),
     *(lsp.NOTEBOOK_DOCUMENT_DID_OPEN, lsp.NOTEBOOK_DOCUMENT_DID_CHANGE),
     lsp.NOTEBOOK_DOCUMENT_DID_CLOSE,
 )
-"""What pygls would keep too, also texts that may not be read."""
+"""What pygls would keep too: texts that may not be read, and places that it cannot."""
 
 
 def create_server() -> LoryServer:
     """A server that has not begun to read."""
     server = LoryServer()
-    for method in OWN_DOCUMENTS:
+    for method in NOT_THE_LIBRARYS:
         server.protocol.fm.builtin_features.pop(method, None)
     for method, handler, options in FEATURES:
         server.feature(method, options)(handler)
     for name, handler in COMMANDS:
         server.command(name)(handler)
-    server.protocol.when_cancelled_early = partial(requests.cancelled_early, server)
+    protocol = server.protocol
+    protocol.when_opened = partial(lifecycle.initialize, server)
+    protocol.when_cancelled_early = partial(requests.cancelled_early, server)
+    protocol.when_change_lost = partial(document_events.change_lost, server)
     return server

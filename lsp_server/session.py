@@ -6,13 +6,12 @@ All methods run on the event loop's thread, and know nothing of the protocol's t
 import asyncio
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from lsp_server.completer import Completer, Status
 from lsp_server.context import Cursor
 from lsp_server.documents import Documents, Edit, Position, TextDocument
-from lsp_server.engines import Candidate
 from lsp_server.explanation import (
     Explanation,
     explain_absence,
@@ -22,30 +21,23 @@ from lsp_server.explanation import (
 from lsp_server.feedback.observer import Observer
 from lsp_server.filters import is_word
 from lsp_server.locations import path_in_workspace
-from lsp_server.permission import NOT_OPEN, UNREAD_SINCE, Refusal, may_come_on, refusal
-from lsp_server.places import Place, Selection
+from lsp_server.permission import (
+    LOST,
+    NOT_OPEN,
+    UNREAD_SINCE,
+    UNSETTLED,
+    Refusal,
+    may_come_on,
+    refusal,
+)
+from lsp_server.places import Answer, Place, Selection
 from lsp_server.plugin_guard import PluginGuard, Report
 from lsp_server.project.workspace import Workspace
-from lsp_server.settings import Settings, judge_settings
+from lsp_server.settings import Settings, judge_settings, loaded_with
 from lsp_server.surroundings import Lookout
 from lsp_server.trace import Fate, Outcome, Source, Station, Trace, Traces
 
-LOADED_WITH = (
-    *("enabled", "bundle", "engine", "engine_options", "device", "threads", "max_tokens"),
-    *("contexts", "filters", "project", "trusted"),
-)
-"""Settings that a change of means loading the model again."""
-
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a request is answered with."""
-
-    candidates: tuple[Candidate, ...]
-    ids: tuple[str, ...] = ()
-    """Of the suggestions, while feedback is on; the editor says by them what was accepted."""
 
 
 class Session:
@@ -63,7 +55,11 @@ class Session:
         self.completer = Completer(status, self._guard, self.workspace)
         self._options: Any = None
         self._loaded_for: Settings | None = None
+        self._lost: set[str] = set()
+        """Open documents of which a change was lost: what they say now is not known."""
         self._serving = asyncio.Event()
+        self._settled = asyncio.Event()
+        """Whether requests are answered: it serves, or the settings do not come."""
         self.traces = Traces()
         self.feedback = Observer(self.documents, self._guard)
 
@@ -86,10 +82,17 @@ class Session:
             self.workspace.begin(self.folders, self.settings)
         self._load()
 
+    def give_up_waiting(self) -> None:
+        """The settings do not come: nothing is read or suggested until they do."""
+        if not self._serving.is_set():
+            self._settled.set()
+            self._status.show("off", 100, f"nothing is read: {UNSETTLED.reason}")
+
     def serve(self) -> None:
         """Read the project and hand requests to the engine: it is known what may be read."""
         self.workspace.begin(self.folders, self.settings)
         self._serving.set()
+        self._settled.set()
         for held in self.documents.release():
             self.open(held.uri, held.language, held.text)
 
@@ -113,9 +116,9 @@ class Session:
         revision = None if document is None else document.revision
         trace = self.traces.begin(cursor.uri, Trace(place.end, cursor.invoked, place.lead))
         try:
-            await self._serving.wait()
+            await self._settled.wait()
             trace.allowed = True
-            if self.documents.get(cursor.uri) is None:
+            if not self._serving.is_set() or self.documents.get(cursor.uri) is None:
                 return Answer(())
             shown = await self.completer.complete(cursor, trace)
         except asyncio.CancelledError:
@@ -142,9 +145,7 @@ class Session:
         self._loaded_for = settings
         if not settings.enabled:
             self.completer.unload(settings)
-        elif before is None or any(
-            getattr(settings, name) != getattr(before, name) for name in LOADED_WITH
-        ):
+        elif before is None or loaded_with(settings) != loaded_with(before):
             self.completer.load(settings)
         else:
             self.completer.apply(settings)
@@ -163,8 +164,12 @@ class Session:
 
     def _refusal(self, uri: str) -> Refusal | None:
         """Why a document is not read; None where it is."""
+        if self._settled.is_set() and not self._serving.is_set():
+            return UNSETTLED
         if self.documents.get(uri) is not None:
             return None
+        if uri in self._lost:
+            return LOST
         language = self.documents.unread_language(uri)
         if language is None:
             return NOT_OPEN
@@ -177,6 +182,7 @@ class Session:
     def open(self, uri: str, language: str, text: str) -> None:
         """A document was opened."""
         self.feedback.close(uri)
+        self._lost.discard(uri)
         if refusal(self.settings, uri, language) is None:
             self.documents.open(uri, language, text)
         else:
@@ -190,6 +196,15 @@ class Session:
         self.feedback.edit(uri, self.documents.edit(uri, edits))
         self.workspace.edit(uri)
 
+    def lose_track(self, uri: str | None) -> None:
+        """A change cannot be read, of one document or of any: it is not read until opened anew."""
+        for document in self.documents.known():
+            if uri in (None, document.uri):
+                log.warning("%s is not read until it is opened anew: %s", document.uri, LOST.reason)
+                self._forget(document.uri, document.language)
+                self._lost.add(document.uri)
+                self.workspace.edit(document.uri)
+
     def save(self, uri: str, text: str | None) -> None:
         """A document was saved: read it if only earlier settings forbade that."""
         language = self.documents.unread_language(uri)
@@ -198,6 +213,7 @@ class Session:
 
     def close(self, uri: str) -> None:
         """A document was closed."""
+        self._lost.discard(uri)
         self.feedback.close(uri)
         self.documents.close(uri)
         self.workspace.close(uri)

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -170,6 +171,11 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
         raise SettingsError(f"setting {name!r}: expected {low} to {high}, found {value}; change it")
 
 
+loaded_with = attrgetter(
+    *("enabled", "bundle", "engine", "engine_options", "device", "threads", "max_tokens"),
+    *("contexts", "filters", "project", "trusted"),
+)
+"""What of the settings, when it changes, means loading the model again."""
 KINDS: Mapping[str, Any] = {item.name: item.type for item in fields(Settings)}
 """The type of each setting."""
 KINDS_OF_CONFIGURATION = {name: kind for name, kind in KINDS.items() if name != "trusted"}

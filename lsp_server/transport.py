@@ -7,8 +7,8 @@ session.
 import os
 import re
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import BinaryIO, cast
 
 LENGTH = re.compile(rb"content-length\s*:\s*(\d{1,10})\s*", re.IGNORECASE)
@@ -62,19 +62,43 @@ class FramedInput:
 
 
 class Output:
-    """Writes whole messages at once."""
+    """Writes whole messages at once; nothing more once the client has gone.
+
+    That is one state for good: a write that fails is told to `when_gone`, never to the client.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
+        self.when_gone: Callable[[], None] = lambda: None
         self._stream = stream
+        self._gone = False
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody reads any more."""
+        return self._gone
 
     def write(self, data: bytes) -> None:
-        """Send a message."""
-        self._stream.write(data)
-        self._stream.flush()
+        """Send a message, if there is somebody to send it to."""
+        if self._gone:
+            return
+        try:
+            self._stream.write(data)
+            self._stream.flush()
+        except (OSError, ValueError):  # broken, or closed
+            self.close()
 
     def close(self) -> None:
         """Send no more."""
-        self._stream.close()
+        if not self._gone:
+            self._gone = True
+            close_quietly(self._stream)
+            self.when_gone()
+
+
+def close_quietly(stream: BinaryIO) -> None:
+    """Close a stream that may be broken: what it still holds is lost with its reader."""
+    with suppress(OSError, ValueError):
+        stream.close()
 
 
 @contextmanager
@@ -85,8 +109,7 @@ def standard_streams() -> Iterator[tuple[BinaryIO, BinaryIO]]:
     try:
         yield sys.stdin.buffer, output
     finally:
-        if not output.closed:
-            output.close()
+        close_quietly(output)
 
 
 @contextmanager
@@ -98,5 +121,10 @@ def tcp_streams(port: int) -> Iterator[tuple[BinaryIO, BinaryIO]]:
         sys.stderr.write(f"lory: listening on {LOOPBACK}:{server.getsockname()[1]}\n")
         sys.stderr.flush()
         connection, _ = server.accept()
-    with connection, connection.makefile("rb") as reader, connection.makefile("wb") as writer:
+    reader, writer = connection.makefile("rb"), connection.makefile("wb")
+    try:
         yield cast(BinaryIO, reader), cast(BinaryIO, writer)
+    finally:
+        close_quietly(cast(BinaryIO, writer))
+        with suppress(OSError):  # the other side was faster
+            connection.shutdown(socket.SHUT_RDWR)  # also ends a read that a thread waits in

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from lsp_server.errors import IndexingError
-from lsp_server.plugin_guard import Report
+from lsp_server.plugin_guard import Report, one_line
 from lsp_server.project.digests import name_digest, text_digest
 from lsp_server.project.index import Batch, ProjectIndex
 from lsp_server.project.indexer import Job
@@ -69,10 +69,7 @@ class FileFollower:
                 return
             if self._walked and not self._keeps_still(notes):
                 continue
-            if notes.epoch != self._walked:
-                self._walk(notes)
-            else:
-                self._refresh(notes)
+            self._try(notes)
 
     def end(self) -> None:
         """Read no more; does not wait."""
@@ -81,6 +78,19 @@ class FileFollower:
             self._workspace.changed.notify_all()
         if (process := self.process) is not None:
             process.end()
+
+    def _try(self, notes: Notes) -> None:
+        """Read what is due; what fails is given up until there is other news of it."""
+        try:
+            if notes.epoch != self._walked:
+                self._walk(notes)
+            else:
+                self._refresh(notes)
+        except Exception as exc:
+            log.exception("files of the project are left out")
+            self._report(f"not all of the project's files are used: {one_line(exc)}")
+            self._walked = notes.epoch
+            self._workspace.settle(closed(notes))
 
     def stop_outdated(self) -> None:
         """End a process that reads by rules that hold no more."""

@@ -37,6 +37,6 @@ class Following:
     def _survive(self, run: Callable[[], None]) -> None:
         try:
             run()
-        except Exception as exc:
+        except BaseException as exc:  # a tokenizer's panic is no Exception
             log.exception("the project is followed no more")
             self._report(f"the project's files are used no more: {one_line(exc)}")

@@ -3,6 +3,7 @@
 A thread that sleeps until a document other than the one being written has changed.
 """
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
@@ -16,6 +17,8 @@ LARGEST = 1_000_000
 """Characters of a document that is read."""
 MOST_TOKENS = 500_000
 """Of all open documents together; what comes later is not read."""
+
+log = logging.getLogger(__name__)
 
 
 class TextFollower:
@@ -42,7 +45,7 @@ class TextFollower:
             now = self._due()
             for name, serial in due.items():
                 if now.get(name) == serial:
-                    self._read(name, serial)
+                    self._try(name, serial)
 
     def end(self) -> None:
         """Read no more; does not wait."""
@@ -62,6 +65,14 @@ class TextFollower:
             and not self._index.has(name, serial)
             and self._refused.get(name) != serial
         }
+
+    def _try(self, name: str, serial: int) -> None:
+        """Read a document; one that cannot be read is left out, and the others are not."""
+        try:
+            self._read(name, serial)
+        except BaseException:  # a tokenizer's panic is no Exception
+            log.exception("an open document is not used for others")
+            self._refused = {**self._refused, name: serial}
 
     def _read(self, name: str, serial: int) -> None:
         text = self._workspace.text(name)

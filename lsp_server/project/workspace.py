@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Condition
 
-from lsp_server.locations import path_of, real_path
+from lsp_server.locations import can_be_file, path_of, real_path
 from lsp_server.project.walk import Root, is_own, root_of
 from lsp_server.settings import Settings
 
@@ -120,7 +120,7 @@ class Workspace:
 
     def touch(self, uris: Iterable[str]) -> None:
         """Files have changed on the disk, have come or gone."""
-        paths, roots = [str(path_of(uri)) for uri in uris], self.notes.roots
+        paths, roots = [str(path_of(uri)) for uri in uris if can_be_file(uri)], self.notes.roots
         names = [real_name(path, roots) for path in paths]
         inside = [name for name in names if any(is_own(name, root) for root in roots)]
         if inside:

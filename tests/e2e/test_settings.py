@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lsp_server.lifecycle import PATIENCE_FOR_SETTINGS
-
 if TYPE_CHECKING:
     from tests.e2e.conftest import Editor, Rules, Script, StartEditor
 
@@ -180,10 +178,10 @@ def test_nothing_reaches_the_engine_before_the_client_has_told_its_settings(
     editor.client.handlers["workspace/configuration"] = tell
     editor.initialize({**script.options, "min_probability": 0.1}, CONFIGURED)
     editor.open("ret")
-    time.sleep(PATIENCE_FOR_SETTINGS + 1.5)
-    request = editor.start(0, 3)
-    items = editor.wait(request).result["items"]
-    assert [item["insertText"] for item in items] == ([] if settings else ["urn a + b"])
+    assert editor.ask(0, 3) == []  # answered once the patience is over
+    assert script.asked == []
+    editor.wait_status("ready")
+    assert editor.ask(0, 3) == ([] if settings else ["urn a + b"])
     assert len(script.asked) == (0 if settings else 1)
 
 

@@ -66,3 +66,11 @@ def test_prompts_are_the_same_either_way(shipped: Tokenizer) -> None:
     for cursor in range(0, len(text), 97):
         parts = ("tests/a.py", text[:cursor], text[cursor:], Budget(context=300))
         assert build(lines, *parts) == build(shipped, *parts)
+
+
+@pytest.mark.parametrize("half", [chr(0xD83D), chr(0xDC00)])
+def test_half_a_character_is_read_as_a_strange_one(shipped: Tokenizer, half: str) -> None:
+    lines = LineTokenizer(shipped)
+    assert lines.encode(f"a{half}b\n").ids == lines.encode("a\ufffdb\n").ids
+    prompt = build(LineTokenizer(shipped), "a.py", f"x = {half}", f"{half})", Budget())
+    assert prompt == build(LineTokenizer(shipped), "a.py", "x = \ufffd", "\ufffd)", Budget())

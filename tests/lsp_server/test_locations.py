@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.locations import path_in_workspace, path_of, real_path
+from lsp_server.locations import can_be_file, path_in_workspace, path_of, real_path
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,12 @@ from lsp_server.locations import path_in_workspace, path_of, real_path
         ("untitled:Untitled-1", "Untitled-1"),
         ("file:///p/%2Eenv", "/p/.env"),
         ("git:/p/a.py?ref=x", "/p/a.py"),
+        ("scp://user@[host//x/a.py", "//x/a.py"),
+        ("http://[::1", "."),
+        ("vscode-notebook-cell:/p/n.ipynb#W0s", "/p/n.ipynb"),
+        ("FILE:///p/a.py", "/p/a.py"),
+        ("a.py", "a.py"),
+        ("", "."),
     ],
 )
 def test_a_uri_names_a_path(uri: str, path: str) -> None:
@@ -40,3 +46,9 @@ def test_links_are_followed(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("KEY=1")
     (tmp_path / "notes.py").symlink_to(tmp_path / ".env")
     assert real_path((tmp_path / "notes.py").as_uri()).name == ".env"
+
+
+@pytest.mark.parametrize("uri", ["file:///a/%00.py", "file:///a/\ud800.py"])
+def test_a_path_that_no_system_can_have_is_left_as_it_is(uri: str) -> None:
+    assert not can_be_file(uri)
+    assert real_path(uri) == path_of(uri)
