@@ -9,6 +9,8 @@ has. What it inserts is counted neither as typed nor as saved.
 from dataclasses import dataclass
 from random import Random
 
+from lsp_server.bench.editors import indentation
+
 STEP_AFTER_COLON = 4
 """Characters of indentation that a colon at a line's end adds."""
 
@@ -32,32 +34,30 @@ class Block:
         return len(self.text) - len(self.automatic)
 
 
-def indentation(line: str) -> str:
-    """The blanks that a line starts with."""
-    return line[: len(line) - len(line.lstrip())]
+def automatic_indentation(above: str, line: str, step: int = STEP_AFTER_COLON) -> int:
+    """Characters that the editor indents `line` by, under `above`, the last line not blank.
 
-
-def automatic_indentation(above: str, line: str) -> int:
-    """Characters that the editor indents `line` by, under `above`, the last line not blank."""
+    `step`: what a colon at the end of `above` adds.
+    """
     given = indentation(above)
-    step = STEP_AFTER_COLON if above.rstrip().endswith(":") else 0
+    step = step if above.rstrip().endswith(":") else 0
     wanted = indentation(line)
     if not wanted.startswith(given):
         return min(len(given), len(wanted)) if given.startswith(wanted) else 0
     return min(len(given) + step, len(wanted))
 
 
-def block_at(text: str, first: int, lines: int) -> Block:
-    """The block of that many lines from line `first` on."""
+def block_at(text: str, first: int, lines: int, step: int = STEP_AFTER_COLON) -> Block:
+    """The block of that many lines from line `first` on; `step`: as `automatic_indentation` has."""
     rows = text.split("\n")
     above = next((row for row in reversed(rows[:first]) if row.strip()), "")
-    given = automatic_indentation(above, rows[first])
+    given = automatic_indentation(above, rows[first], step)
     start = sum(len(row) + 1 for row in rows[:first]) + given
     automatic: set[int] = set()
     position = -given
     for index, row in enumerate(rows[first : first + lines]):
         if index:
-            inserted = automatic_indentation(above, row)
+            inserted = automatic_indentation(above, row, step)
             automatic.update(range(position, position + inserted))
         position += len(row) + 1
         above = row if row.strip() else above

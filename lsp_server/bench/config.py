@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lsp_server.bench.editors import EditorName
+from lsp_server.bench.forms import Form
 from lsp_server.errors import BenchError
 
 OWN_SERVER = (sys.executable, "-m", "lsp_server", "lsp")
@@ -27,7 +29,13 @@ class ReplayConfig:
     blocks: int = 60
     """Blocks that are typed; 0 leaves that mode out."""
     points: int = 300
-    """Cursors that are asked at; 0 leaves that mode out."""
+    """Cursors that are asked at with the rest of the line cut off; 0 leaves that mode out."""
+    gaps: int = 300
+    """Cursors that are asked at with code behind them, both ways; 0 leaves that mode out."""
+    editor: EditorName = EditorName.VSCODE
+    """Whose defaults blocks are typed with."""
+    form: Form = field(default_factory=Form)
+    """How the files are written."""
     lines: int = 12
     """Lines of a block."""
     shortest: int = 3
@@ -54,10 +62,9 @@ class ReplayConfig:
         for name, value in counts.items():
             if value < 1:
                 raise BenchError(f"expected {name} of at least 1, found {value}")
-        if min(self.blocks, self.points) < 0 or self.blocks + self.points == 0:
-            raise BenchError(
-                f"expected blocks or points to replay, found {self.blocks} and {self.points}"
-            )
+        places = (self.blocks, self.points, self.gaps)
+        if min(places) < 0 or not any(places):
+            raise BenchError(f"expected blocks, points or gaps to replay, found {places}")
         if self.top is not None and self.top < 1:
             raise BenchError(f"expected top of at least 1, found {self.top}")
         timeouts = (self.timeout, self.start_timeout, self.ready_timeout, self.hung_after)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from lsp_server.bench.config import EnginesConfig
 from lsp_server.bench.engine_figures import Absent, EngineFigures
-from lsp_server.bench.report import describe_machine
+from lsp_server.bench.machine import describe_machine
 
 OWN = "lory"
 COLUMNS = (

@@ -6,25 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lsp_server.bench.replay import BlockRecord, PointRecord, Records
+from lsp_server.bench.bootstrapping import Bootstrap, Rate
+from lsp_server.bench.gap_figures import PlaceFigures, place_figures
+from lsp_server.bench.records import BlockRecord, PointRecord, Records
 from lsp_server.bench.session import Answer, Outcome
 from lsp_server.bench.work import Work
-from lsp_server.bootstrap import Sums, ratio_interval, sums_of
-
-Counts = tuple[str, float, float]
-"""A file, hits in it and cases."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A share, or the change of one, with its 95 % interval over files.
-
-    All None where there was nothing to count.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +46,14 @@ class TypingFigures:
 
     blocks: int
     characters: int
-    """Of all blocks, without what the editor indents."""
+    """Of all blocks, without what the idealised editor indents."""
     saved: Rate
+    """Share of them that came with suggestions; what the editor gives is not in it."""
     acceptance: Rate
+    given: float
+    """Share of the characters that the editor inserted itself."""
+    keys: float
+    """Keys pressed, moves and corrections too, for each character."""
     suggestions: int
     """Distinct ones shown."""
     taken: int
@@ -100,34 +91,16 @@ class Figures:
     typing: TypingFigures | None
     work: WorkFigures | None = None
     """None where the server does not tell."""
+    places: PlaceFigures | None = None
+    """Gaps, and what was wrong with suggestions."""
 
 
-def compute_figures(records: Records, bootstrap: "Bootstrap") -> Figures:
+def compute_figures(records: Records, bootstrap: Bootstrap) -> Figures:
     """The figures of all records, with the bootstrap's intervals."""
     points = point_figures(records.points, bootstrap) if records.points else None
     typing = typing_figures(records.blocks, bootstrap) if records.blocks else None
     work = work_figures(records.work) if records.blocks and records.work else None
-    return Figures(points, typing, work)
-
-
-@dataclass(frozen=True, slots=True)
-class Bootstrap:
-    """Resampling of whole files: points and blocks of one file are not independent."""
-
-    seed: int
-    resamples: int
-
-    def rate(self, counts: Iterable[Counts]) -> Rate:
-        """Sum of hits over sum of cases, with the percentile interval."""
-        return self._interval([sums_of(counts)], [1.0])
-
-    def change(self, before: Iterable[Counts], after: Iterable[Counts]) -> Rate:
-        """How that share changed; a file is drawn with what it had before and has after."""
-        return self._interval([sums_of(before), sums_of(after)], [-1.0, 1.0])
-
-    def _interval(self, terms: Sequence[Sums], signs: Sequence[float]) -> Rate:
-        found = ratio_interval(terms, signs, resamples=self.resamples, seed=self.seed)
-        return Rate(*found) if found else Rate(None, None, None)
+    return Figures(points, typing, work, place_figures(records, bootstrap))
 
 
 def point_figures(records: Sequence[PointRecord], bootstrap: Bootstrap) -> PointFigures:
@@ -155,11 +128,14 @@ def typing_figures(records: Sequence[BlockRecord], bootstrap: Bootstrap) -> Typi
     tallies = [record.tally for record in records]
     saved = [(record.file, record.tally.saved, record.tally.characters) for record in records]
     taken = [(record.file, record.tally.taken, record.tally.shown) for record in records]
+    characters = sum(tally.characters for tally in tallies)
     return TypingFigures(
         blocks=len(records),
-        characters=sum(tally.characters for tally in tallies),
+        characters=characters,
         saved=bootstrap.rate(saved),
         acceptance=bootstrap.rate(taken),
+        given=sum(tally.given for tally in tallies) / characters,
+        keys=sum(tally.keys for tally in tallies) / characters,
         suggestions=sum(tally.shown for tally in tallies),
         taken=sum(tally.taken for tally in tallies),
         requests=len(answers),

@@ -23,3 +23,8 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Where all figures
 Beside = Annotated[
     Path | None, typer.Option(help="What --json wrote of the same places: say what has changed.")
 ]
+Blocks = Annotated[int, typer.Option(help="Blocks to type.")]
+Points = Annotated[int, typer.Option(help="Cursors to ask at, the rest of the line cut off.")]
+Gaps = Annotated[int, typer.Option(help="Cursors to ask at, code behind them, in both ways.")]
+Seed = Annotated[int, typer.Option(help="Of every choice.")]
+MaxFiles = Annotated[int, typer.Option(help="Files at most.")]

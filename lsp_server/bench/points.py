@@ -10,7 +10,8 @@ from random import Random
 
 from rapidfuzz import fuzz
 
-from lsp_server.bench.blocks import indentation, is_code
+from lsp_server.bench.blocks import is_code
+from lsp_server.bench.editors import indentation
 from lsp_server.bench.suggestions import Offer
 
 

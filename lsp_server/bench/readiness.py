@@ -65,7 +65,7 @@ def warm_up(session: EditorSession, file: SourceFile, random: Random) -> Answer:
     session.open(file)
     points = choose_points(file.text, session.config.shortest, random)
     place = points[0].start if points else len(file.text)
-    answer = session.ask_without(place, place + len(points[0].cut) if points else place)
+    (answer,) = session.ask_without(place, place + len(points[0].cut) if points else place)
     session.close()
     return answer
 

@@ -1,25 +1,18 @@
 """The replay's report: takes records and figures, gives a table, JSON and a Markdown row."""
 
-import os
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from lsp_server.bench.beside import Changes
 from lsp_server.bench.config import ReplayConfig
-from lsp_server.bench.figures import (
-    Figures,
-    Latency,
-    PointFigures,
-    Rate,
-    TypingFigures,
-    WorkFigures,
-)
-from lsp_server.bench.replay import BlockRecord, PointRecord, Records
+from lsp_server.bench.figures import Figures, PointFigures, TypingFigures, WorkFigures
+from lsp_server.bench.machine import describe_machine
+from lsp_server.bench.place_lines import fault_change_lines, place_lines
+from lsp_server.bench.records import BlockRecord, GapRecord, PointRecord, Records
+from lsp_server.bench.wording import in_points, milliseconds, percent, plain_percent
 
 MARKDOWN_HEADER = (
     "| server | saved | acceptance | exact match | edit similarity | shown "
@@ -40,6 +33,12 @@ class Report:
     figures: Figures
     changes: Changes | None = None
     """Beside an earlier replay, if there is one."""
+
+    @property
+    def title(self) -> str:
+        """What was replayed, in a few words."""
+        parts = (self.server, self.config.editor, self.config.form.name)
+        return ", ".join([*filter(None, parts), f"seed {self.config.seed}"])
 
     @property
     def server(self) -> str:
@@ -65,6 +64,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "changes": asdict(report.changes) if report.changes else None,
         "points": [point_row(record) for record in report.records.points],
         "blocks": [block_row(record) for record in report.records.blocks],
+        "gaps": [gap_row(record) for record in report.records.gaps],
         "files": list(report.files),
     }
 
@@ -83,34 +83,28 @@ def block_row(record: BlockRecord) -> dict[str, Any]:
     return {"file": record.file, "line": record.line, **asdict(record.tally), **timing}
 
 
-def describe_machine() -> dict[str, Any]:
-    """What the latencies depend on."""
-    return {
-        "platform": platform.platform(),
-        "processor": processor_name(Path("/proc/cpuinfo")),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-    }
-
-
-def processor_name(facts: Path) -> str:
-    """The processor's model, from Linux's list of facts where there is one."""
-    if facts.is_file():
-        for line in facts.read_text(errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                return value.strip()
-    return platform.processor() or platform.machine()
+def gap_row(record: GapRecord) -> dict[str, Any]:
+    """One gap, in plain values."""
+    return asdict(record)
 
 
 def as_table(report: Report) -> Table:
     """The figures, for a terminal."""
-    table = Table("figure", "value", title=f"{report.server}, seed {report.config.seed}")
-    figures = report.figures
-    lines = [*point_lines(figures.points), *typing_lines(figures.typing), *work_lines(figures.work)]
+    table = Table("figure", "value", title=report.title)
+    lines = figure_lines(report.figures)
     for name, value in [*lines, *change_lines(report.changes)]:
         table.add_row(name, value)
     return table
+
+
+def figure_lines(figures: Figures) -> list[tuple[str, str]]:
+    """Every figure with its name."""
+    return [
+        *point_lines(figures.points),
+        *typing_lines(figures.typing),
+        *work_lines(figures.work),
+        *place_lines(figures.places),
+    ]
 
 
 def point_lines(figures: PointFigures | None) -> list[tuple[str, str]]:
@@ -137,6 +131,7 @@ def typing_lines(figures: TypingFigures | None) -> list[tuple[str, str]]:
         ("blocks, characters", f"{figures.blocks}, {figures.characters}"),
         ("saved", percent(figures.saved)),
         ("acceptance", percent(figures.acceptance)),
+        ("given by the editor, keys a character", f"{figures.given:.1%}, {figures.keys:.2f}"),
         ("suggestions taken of shown", suggestions),
         ("requests, answers with a suggestion", f"{figures.requests}, {figures.answers_shown:.1%}"),
         ("latency of typing, p50 / p95 / p99", milliseconds(figures.latency, "p50", "p95", "p99")),
@@ -175,32 +170,7 @@ def change_lines(changes: Changes | None) -> list[tuple[str, str]]:
             ("edit similarity", in_points(changes.similarity)),
             ("exact matches won, lost", f"{changes.won}, {changes.lost}"),
         ]
-    return lines
-
-
-def in_points(change: Rate) -> str:
-    """A change of a share in percentage points, with its interval."""
-    if change.value is None or change.low is None or change.high is None:
-        return "none shown"
-    value, low, high = (100 * part for part in (change.value, change.low, change.high))
-    return f"{value:+.1f} [{low:.1f}, {high:.1f}] points"
-
-
-def plain_percent(value: float | None) -> str:
-    """A share without an interval."""
-    return "-" if value is None else f"{value:.1%}"
-
-
-def percent(rate: Rate) -> str:
-    """A share with its interval."""
-    if rate.value is None:
-        return "none shown"
-    return f"{rate.value:.1%} [{rate.low:.1%}, {rate.high:.1%}]"
-
-
-def milliseconds(latency: Latency, *names: str) -> str:
-    """Some of the percentiles."""
-    return " / ".join(f"{getattr(latency, name):.0f}" for name in names) + " ms"
+    return [*lines, *fault_change_lines(changes)]
 
 
 def markdown_row(report: Report) -> str:

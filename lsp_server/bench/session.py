@@ -1,13 +1,14 @@
 """An editor's side of one workspace: takes edits and cursors in characters, gives offers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from time import perf_counter
 from typing import Any
 
 from lsp_server.bench.client import METHOD_NOT_FOUND, LspClient, Response
 from lsp_server.bench.config import ReplayConfig
+from lsp_server.bench.editors import EditorName
 from lsp_server.bench.files import SourceFile
 from lsp_server.bench.handshake import ServerFacts
 from lsp_server.bench.positions import Cursor, position_at
@@ -19,8 +20,9 @@ MENU = "textDocument/completion"
 AUTOMATIC = 2
 """LSP's InlineCompletionTriggerKind.Automatic."""
 INVOKED = 1
+"""Both kinds' Invoked."""
 TRIGGER_CHARACTER = 2
-"""LSP's CompletionTriggerKind."""
+"""LSP's CompletionTriggerKind.TriggerCharacter."""
 
 
 class Outcome(StrEnum):
@@ -58,7 +60,8 @@ class EditorSession:
     def open(self, file: SourceFile) -> None:
         """Opens the file; it must be closed before another is opened."""
         self.text, self._uri, self._version = file.text, file.uri, 1
-        document = {"uri": self._uri, "languageId": "python", "version": 1, "text": self.text}
+        text = self._written(self.text)
+        document = {"uri": self._uri, "languageId": "python", "version": 1, "text": text}
         self._changed_at = perf_counter()
         self.client.notify("textDocument/didOpen", {"textDocument": document})
 
@@ -68,12 +71,12 @@ class EditorSession:
 
     def replace(self, start: int, end: int, new: str) -> None:
         """Replaces `text[start:end]`, here and in the server."""
-        change: dict[str, Any] = {"text": new}
+        change: dict[str, Any] = {"text": self._written(new)}
         if self.facts.incremental:
             change["range"] = {"start": self._position(start), "end": self._position(end)}
         self.text = self.text[:start] + new + self.text[end:]
         if not self.facts.incremental:
-            change["text"] = self.text
+            change["text"] = self._written(self.text)
         self._version += 1
         document = {"uri": self._uri, "version": self._version}
         self._changed_at = perf_counter()
@@ -81,12 +84,13 @@ class EditorSession:
             "textDocument/didChange", {"textDocument": document, "contentChanges": [change]}
         )
 
-    def ask(self, offset: int) -> Answer:
+    def ask(self, offset: int, *, explicit: bool = False) -> Answer:
         """Asks for suggestions at a cursor, as the configuration has it: inline or the menu.
 
+        `explicit`: as if the user had asked, not because something was typed.
         Raises BenchError where the server does not know the request, has ended or hangs.
         """
-        request = self.start(offset)
+        request = self.start(offset, explicit=explicit)
         self._waiting_since = self._waiting_since or perf_counter()
         spent = perf_counter() - self._changed_at
         response = self.client.wait(request, max(0.0, self.config.timeout - spent))
@@ -99,28 +103,42 @@ class EditorSession:
             return Answer((), seconds, Outcome.ERROR)
         return Answer(tuple(self._offers(response.result, offset)), seconds, Outcome.ANSWERED)
 
-    def start(self, offset: int) -> int:
+    def start(self, offset: int, *, explicit: bool = False) -> int:
         """Asks without waiting; gives the request's id."""
-        return self.client.start_request(MENU if self.config.menu else INLINE, self._at(offset))
+        method = MENU if self.config.menu else INLINE
+        return self.client.start_request(method, self._at(offset, explicit))
 
-    def ask_without(self, start: int, end: int) -> Answer:
-        """Asks at `start` while `text[start:end]` is cut out, and puts it back."""
+    def ask_without(
+        self, start: int, end: int, explicit: Sequence[bool] = (False,)
+    ) -> list[Answer]:
+        """Asks at `start` while `text[start:end]` is cut out, and puts it back.
+
+        `explicit`: how, one request each.
+        """
         cut = self.text[start:end]
         self.replace(start, end, "")
-        answer = self.ask(start)
+        answers = [self.ask(start, explicit=way) for way in explicit]
         self.replace(start, start, cut)
-        return answer
+        return answers
 
     def _offers(self, result: Any, offset: int) -> Sequence[Offer]:
+        """What is on show; Neovim leaves an answer's line ends as they are, others adapt them."""
         cursor = Cursor(self.text, offset, self.facts.encoding)
         read = menu_offers if self.config.menu else inline_offers
-        return read(result, cursor)[: self.config.offered]
+        offers = read(result, cursor)[: self.config.offered]
+        if self.config.editor is EditorName.NEOVIM:
+            return offers
+        return [replace(offer, text=offer.text.replace("\r\n", "\n")) for offer in offers]
 
-    def _at(self, offset: int) -> dict[str, Any]:
-        context: dict[str, Any] = {"triggerKind": AUTOMATIC}
+    def _written(self, text: str) -> str:
+        """The text with the form's line ends."""
+        return text.replace("\n", self.config.form.line_end)
+
+    def _at(self, offset: int, explicit: bool) -> dict[str, Any]:
+        context: dict[str, Any] = {"triggerKind": INVOKED if explicit else AUTOMATIC}
         if self.config.menu:
             key = self.text[offset - 1 : offset]
-            triggered = key in self.facts.trigger_characters
+            triggered = key in self.facts.trigger_characters and not explicit
             context = {"triggerKind": TRIGGER_CHARACTER if triggered else INVOKED}
             context |= {"triggerCharacter": key} if triggered else {}
         position = self._position(offset)

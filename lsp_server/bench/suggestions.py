@@ -24,6 +24,8 @@ class Offer:
     rewrites: int = 0
     """Characters before the cursor that taking it would replace first: where there are any, it is
     no continuation of what the user has typed."""
+    covers: int = 0
+    """Characters behind the cursor that the text takes the place of; the cursor ends behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +69,17 @@ def malformed(kind: str, result: Any) -> BenchError:
 
 def distinct(offers: Iterable[Offer]) -> list[Offer]:
     """Offers that would change the text, each once, in their order."""
-    return [offer for offer in dict.fromkeys(offers) if offer.text or offer.rewrites]
+    return [offer for offer in dict.fromkeys(offers) if offer != Offer("")]
 
 
 def offer_of(edit: Edit, cursor: Cursor) -> Offer:
-    """The edit as seen from the cursor, without what it repeats of the text around it."""
+    """The edit as seen from the cursor, without what it repeats of the text before it."""
     before = cursor.text[edit.start : cursor.offset]
-    after = cursor.text[cursor.offset : edit.end]
-    new = edit.new.removesuffix(after)
-    kept = len(shared_start(before, new))
-    return Offer(new[kept:], rewrites=len(before) - kept)
+    if edit.new == before + cursor.text[cursor.offset : edit.end]:
+        return Offer("")
+    kept = len(shared_start(before, edit.new))
+    covers = edit.end - cursor.offset
+    return Offer(edit.new[kept:], rewrites=len(before) - kept, covers=covers)
 
 
 def shared_start(first: str, second: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lsp_server.bench.cli import app
-from lsp_server.bench.report import processor_name
+from lsp_server.bench.machine import processor_name
 from lsp_server.errors import BenchError
 
 SMALL_SERVER = Path(__file__).parent / "small_server.py"
@@ -42,7 +42,7 @@ def test_a_replay_prints_a_table_and_a_row_and_writes_every_figure(tmp_path: Pat
         "--json",
         str(figures),
     ]
-    options += ["--option", "a.b=1"]
+    options += ["--option", "a.b=1", "--editor", "plain", "--gaps", "0"]
     output = run("replay", "--files", str(workspace), "--server", server, *options)
     assert "acceptance" in output
     assert "| small 1.2 | 95.7% [95.7%, 95.7%] | 100.0% [100.0%, 100.0%] | 100.0%" in output
@@ -71,6 +71,7 @@ def test_a_replay_says_what_changed_since_an_earlier_one_at_the_same_places(tmp_
     )
     earlier, later = tmp_path / "earlier.json", tmp_path / "later.json"
     common = ["replay", "--files", str(tmp_path), "--timeout", "60", "--blocks", "1"]
+    common += ["--editor", "plain", "--gaps", "0"]
     run(*common, "--points", "3", "--server", truth, "--json", str(earlier))
     beside = ["--beside", str(earlier)]
     output = run(*common, "--points", "3", "--server", lies, *beside, "--json", str(later))
@@ -89,7 +90,7 @@ def test_a_replay_of_other_places_is_told_so_before_it_begins(tmp_path: Path) ->
     (tmp_path / "m.py").write_text(CODE)
     earlier = tmp_path / "earlier.json"
     server = shlex.join([sys.executable, str(SMALL_SERVER), "lies", "-"])
-    common = ["replay", "--files", str(tmp_path), "--timeout", "60", "--blocks", "0"]
+    common = ["replay", "--files", str(tmp_path), "--timeout", "60", "--blocks", "0", "--gaps", "0"]
     run(*common, "--points", "3", "--server", server, "--json", str(earlier))
     with pytest.raises(BenchError, match="the 2 points of this replay .* 2 of them among 3"):
         run(*common, "--points", "2", "--server", "no-such-server", "--beside", str(earlier))
@@ -101,7 +102,17 @@ def test_a_replay_of_other_places_is_told_so_before_it_begins(tmp_path: Path) ->
 def test_a_mode_left_out_leaves_its_cells_empty(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(CODE)
     server = shlex.join([sys.executable, str(SMALL_SERVER), "truth", str(tmp_path / "m.py")])
-    common = ["replay", "--files", str(tmp_path), "--server", server, "--timeout", "60"]
+    common = [
+        "replay",
+        "--files",
+        str(tmp_path),
+        "--server",
+        server,
+        "--timeout",
+        "60",
+        "--gaps",
+        "0",
+    ]
     assert "| small 1.2 | - | - | 100.0%" in run(*common, "--blocks", "0", "--points", "1")
     assert "| - | - | - |" in run(*common, "--blocks", "1", "--points", "0")
 
@@ -114,7 +125,9 @@ def test_a_mode_left_out_leaves_its_cells_empty(tmp_path: Path) -> None:
         ["--list", "b"],
         ["--files", "a", "--root", "c"],
         ["--files", "no such folder"],
-        ["--files", ".", "--blocks", "0", "--points", "0"],
+        ["--files", ".", "--blocks", "0", "--points", "0", "--gaps", "0"],
+        ["--files", ".", "--eol", "cr"],
+        ["--files", ".", "--indent", "3"],
         ["--files", ".", "--option", "x"],
     ],
 )

@@ -2,12 +2,13 @@
 
 import pytest
 
-from lsp_server.bench.figures import Bootstrap, Rate, compute_figures, latency_of
+from lsp_server.bench.bootstrapping import Bootstrap, Rate
+from lsp_server.bench.figures import compute_figures, latency_of
 from lsp_server.bench.handshake import ServerFacts
 from lsp_server.bench.keystrokes import TypingTally
 from lsp_server.bench.points import PointScore
 from lsp_server.bench.positions import Encoding
-from lsp_server.bench.replay import BlockRecord, PointRecord, Records
+from lsp_server.bench.records import BlockRecord, PointRecord, Records
 from lsp_server.bench.session import Answer, Outcome
 from lsp_server.bench.suggestions import Offer
 

@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
+from lsp_server.bench.bootstrapping import Bootstrap
 from lsp_server.bench.config import ReplayConfig
-from lsp_server.bench.figures import Bootstrap, compute_figures
+from lsp_server.bench.editors import EditorName
+from lsp_server.bench.figures import compute_figures
 from lsp_server.bench.files import SourceFile, read_folders
 from lsp_server.bench.keystrokes import TypingTally
-from lsp_server.bench.replay import FilePlan, Records, plan_replay, replay
+from lsp_server.bench.plans import FilePlan, plan_replay
+from lsp_server.bench.records import Records
+from lsp_server.bench.replay import replay
 from lsp_server.bench.session import Outcome
 from lsp_server.errors import BenchError
 
@@ -31,15 +35,21 @@ def replayed(path: Path, behaviour: str, argument: str | None = None, **more: An
     """All blocks of three lines and two points of the file's workspace, with a small server."""
     given = str(path) if argument is None else argument
     command = (sys.executable, str(SMALL_SERVER), behaviour, given)
-    settings = {"blocks": 1, "points": 2, "lines": 3, "timeout": 60.0, "ready_timeout": 60.0}
+    settings = {"blocks": 1, "points": 2, "gaps": 0, "lines": 3, "editor": EditorName.PLAIN}
+    settings |= {"timeout": 60.0, "ready_timeout": 60.0}
     config = ReplayConfig(command=command, **{**settings, **more})
     return replay(config, plan_replay(config, read_folders([path.parent])), path.parent)
+
+
+def counts_of(tally: TypingTally) -> tuple[int, int, int, int]:
+    """What the idealised editor counts."""
+    return tally.characters, tally.saved, tally.shown, tally.taken
 
 
 def test_a_server_that_knows_each_lines_rest_saves_all_but_the_newlines(tmp_path: Path) -> None:
     records = replayed(write_workspace(tmp_path), "truth")
     (block,) = records.blocks
-    assert block.tally == TypingTally(characters=59, saved=57, shown=3, taken=3)
+    assert counts_of(block.tally) == (59, 57, 3, 3)
     assert len(block.answers) == 3
     assert [record.score.exact for record in records.points] == [True, True]
     figures = compute_figures(records, Bootstrap(0, 50))
@@ -54,7 +64,7 @@ def test_a_server_that_lies_at_every_key_saves_nothing_and_is_never_accepted(
 ) -> None:
     records = replayed(write_workspace(tmp_path), "lie")
     (block,) = records.blocks
-    assert block.tally == TypingTally(characters=59, saved=0, shown=59, taken=0)
+    assert counts_of(block.tally) == (59, 0, 59, 0)
     assert [record.score.shown for record in records.points] == [True, True]
     assert not any(record.score.exact for record in records.points)
 
@@ -69,12 +79,12 @@ def test_edits_and_cursors_keep_in_step_after_emoji(tmp_path: Path) -> None:
 
 def test_a_server_that_only_has_the_menu_is_taken_by_its_first_item(tmp_path: Path) -> None:
     records = replayed(write_workspace(tmp_path), "menu", menu=True)
-    assert records.blocks[0].tally == TypingTally(59, saved=57, shown=3, taken=3)
+    assert counts_of(records.blocks[0].tally) == (59, 57, 3, 3)
 
 
 def test_a_second_menu_item_counts_as_shown_too(tmp_path: Path) -> None:
     records = replayed(write_workspace(tmp_path), "menu", menu=True, top=2)
-    assert records.blocks[0].tally == TypingTally(59, saved=57, shown=6, taken=3)
+    assert counts_of(records.blocks[0].tally) == (59, 57, 6, 3)
 
 
 def test_asking_for_what_the_server_does_not_have_says_what_to_do(tmp_path: Path) -> None:
@@ -111,7 +121,7 @@ def test_a_server_with_nothing_to_offer_is_measured_after_its_time_to_get_ready(
     tmp_path: Path,
 ) -> None:
     records = replayed(write_workspace(tmp_path), "empty", ready_timeout=1.0)
-    assert records.blocks[0].tally == TypingTally(59, saved=0, shown=0, taken=0)
+    assert counts_of(records.blocks[0].tally) == (59, 0, 0, 0)
     assert len(records.blocks[0].answers) == 59
 
 
@@ -145,7 +155,9 @@ def test_a_server_that_says_it_is_ready_is_measured(tmp_path: Path) -> None:
 def test_each_workspace_has_a_server_of_its_own(tmp_path: Path) -> None:
     first, second = (write_workspace(tmp_path / name) for name in ("one", "two"))
     command = (sys.executable, str(SMALL_SERVER), "truth", str(first))
-    config = ReplayConfig(command=command, blocks=2, points=0, lines=3, timeout=60.0)
+    config = ReplayConfig(
+        command=command, blocks=2, points=0, gaps=0, lines=3, editor=EditorName.PLAIN, timeout=60.0
+    )
     plans = plan_replay(config, read_folders([first.parent, second.parent]))
     seen: list[str] = []
     records = replay(config, plans, tmp_path, seen.append)
@@ -164,7 +176,7 @@ def counts(plans: list[FilePlan]) -> dict[str, tuple[int, int]]:
 
 def test_places_are_spread_evenly_over_the_files() -> None:
     files = [source("long", 100), source("short", 13), source("tiny", 2)]
-    config = ReplayConfig(command=("x",), blocks=4, points=7)
+    config = ReplayConfig(command=("x",), blocks=4, points=7, gaps=0)
     assert counts(plan_replay(config, files)) == {
         "long.py": (3, 3),
         "short.py": (2, 1),
@@ -173,7 +185,7 @@ def test_places_are_spread_evenly_over_the_files() -> None:
 
 
 def test_what_is_chosen_in_a_file_does_not_depend_on_the_others() -> None:
-    config = ReplayConfig(command=("x",), blocks=2, points=2)
+    config = ReplayConfig(command=("x",), blocks=2, points=2, gaps=0)
     alone = plan_replay(config, [source("long", 100)])
     beside = plan_replay(config, [source("other", 100), source("long", 100)])
     assert beside[1].points[0] == alone[0].points[0]

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 from lsp_server.bench.config import ReplayConfig
+from lsp_server.bench.editors import EditorName
 from lsp_server.bench.files import read_folders
-from lsp_server.bench.keystrokes import TypingTally
-from lsp_server.bench.replay import plan_replay, replay
+from lsp_server.bench.plans import plan_replay
+from lsp_server.bench.replay import replay
 
 CODE = "def add(first, second):\n    total = first + second\n    return total\n"
 
@@ -29,12 +30,15 @@ def test_a_rules_completion_is_taken_once_and_saves_its_characters(
         },
         blocks=1,
         points=0,
+        gaps=0,
+        editor=EditorName.PLAIN,
         lines=3,
         timeout=60.0,
     )
     records = replay(config, plan_replay(config, read_folders([workspace])), Path.cwd())
     (block,) = records.blocks
-    assert block.tally == TypingTally(characters=59, saved=14, shown=1, taken=1)
+    tally = block.tally
+    assert (tally.characters, tally.saved, tally.shown, tally.taken) == (59, 14, 1, 1)
     assert len(block.answers) == 59 - 14
     assert records.server.name == "lory"
     assert records.model

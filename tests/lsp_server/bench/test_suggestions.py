@@ -33,9 +33,13 @@ def test_an_inline_item_that_replaces_the_word_offers_only_what_is_not_typed() -
     assert inline_offers([item], cursor_in("ret|")) == [Offer("urn x")]
 
 
-def test_an_inline_item_that_replaces_text_after_the_cursor_offers_only_what_is_new() -> None:
+def test_an_inline_item_that_replaces_text_after_the_cursor_says_how_much() -> None:
     item = {"insertText": "f(a, b)", "range": span(0, 0, 5)}
-    assert inline_offers([item], cursor_in("f(a,|)")) == [Offer(" b")]
+    assert inline_offers([item], cursor_in("f(a,|)")) == [Offer(" b)", covers=1)]
+
+
+def test_an_item_that_says_what_stands_there_is_not_shown() -> None:
+    assert inline_offers([{"insertText": "()", "range": span(0, 1, 3)}], cursor_in("f(|)")) == []
 
 
 def test_a_range_after_an_emoji_counts_in_the_servers_units() -> None:
