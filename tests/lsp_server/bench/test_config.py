@@ -17,7 +17,7 @@ def test_a_menu_shows_its_first_item_and_an_inline_answer_all() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"blocks": 0, "points": 0},
+        {"blocks": 0, "points": 0, "gaps": 0},
         {"blocks": -1},
         {"top": 0},
         {"timeout": 0.0},
