@@ -150,5 +150,7 @@ def main() -> None:
     try:
         app()
     except LoryError as exc:
-        sys.stderr.write(f"lory: {exc}\n")
+        from lsp_server.manifest import printable
+
+        sys.stderr.write(f"lory: {printable(str(exc))}\n")
         sys.exit(2)

@@ -7,68 +7,33 @@ is loaded: an editor waits for the answer to `initialize`.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from functools import partial
-from threading import Event
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lsp_server.context import Cursor
 from lsp_server.counters import Counters
-from lsp_server.engines import Candidate, Counts
+from lsp_server.engines import Candidate, Counts, Stops
 from lsp_server.errors import LoryError
+from lsp_server.pending import Pending, State, Status, post
 from lsp_server.plugin_guard import PluginGuard, one_line
 from lsp_server.settings import Settings
 from lsp_server.suggestion_cache import SuggestionCache
 from lsp_server.trace import Outcome, Source, Station, Trace
-from lsp_server.worker import Worker
+from lsp_server.watched_worker import WatchedWorker
 
 if TYPE_CHECKING:
+    from lsp_server.bundle import Bundle
     from lsp_server.loading import Model
     from lsp_server.project.following import Following
     from lsp_server.project.workspace import Workspace
 
-PATIENCE_AT_END = 1.0
+LOAD_SECONDS = 600.0
+"""After which a load is given up; a bundle that is tried out has a limit of its own."""
+PATIENCE_AT_END = 0.3
 """Seconds that a running engine has to stop between two tokens."""
 
 log = logging.getLogger(__name__)
-
-Answer = asyncio.Future[Outcome | None]
-
-
-class Status(Protocol):
-    """Who is told what the engine is doing; called on the event loop's thread."""
-
-    def show(self, state: str, percent: int, message: str) -> None:
-        """`state` is loading, ready, off or error."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What the engine is doing, as `Status` was told last."""
-
-    name: str
-    percent: int
-    message: str
-
-
-@dataclass(slots=True, eq=False)
-class Pending:
-    """A cursor without an answer yet; ghost text and menu may both wait for it."""
-
-    cursor: Cursor
-    epoch: int
-    answer: Answer
-    cancelled: Event = field(default_factory=Event)
-    waiting: int = 0
-
-    def serves(self, cursor: Cursor, epoch: int) -> bool:
-        """Whether another cursor may wait for this answer: the same place, asked no less of."""
-        own = replace(self.cursor, invoked=self.cursor.invoked and cursor.invoked)
-        return (own, self.epoch) == (cursor, epoch)
 
 
 class Completer:
@@ -78,7 +43,9 @@ class Completer:
         self._status = status
         self._guard = guard
         self._workspace = workspace
-        self._worker = Worker()
+        self._worker = WatchedWorker(self._give_up)
+        self._given_up = 0
+        """How often since the settings last asked for a load."""
         self._cache = SuggestionCache()
         self._pending: dict[str, Pending] = {}
         self._settings = Settings()
@@ -109,10 +76,35 @@ class Completer:
     def load(self, settings: Settings) -> None:
         """Load the model of these settings in the background; requests wait for it."""
         self.apply(settings)
-        self._tell("loading", 0, "starting")
+        self._given_up = 0
+        self._begin_load("starting")
+
+    def _begin_load(self, message: str) -> None:
+        self._tell("loading", 0, message)
         loop = asyncio.get_running_loop()
         self._loads = self._epoch
-        self._worker.submit_first(partial(self._load, settings, self._epoch, loop))
+        self._worker.want_no_more()
+        load = partial(self._load, self._settings, self._epoch, loop)
+        self._worker.submit_first(load, LOAD_SECONDS)
+
+    def _give_up(self, why: str, hurried: bool) -> None:
+        """The engine's thread has been given up: go on with another, unless that happens again."""
+        log.error("the engine %s; its thread is given up", why)
+        outcome = Outcome(obstacle=Station("engine", f"the engine {why}", passed=False))
+        for pending in [found for found in self._pending.values() if found.begun]:
+            self._answer(pending, outcome)
+        if self._model is not None and isinstance(self._model.engine, Stops):
+            self._model.engine.stop()
+        self._drop_model()
+        if hurried:
+            return  # what it was hurried for waits already
+        self._given_up += 1
+        if self._given_up == 1:
+            self._begin_load(f"the engine {why}; it is started anew")
+        else:
+            self._fault = f"the engine {why}, twice; set another bundle or engine, or restart"
+            self._tell("error", 100, self._fault)
+            self._worker.submit_first(self._drop_model, LOAD_SECONDS)
 
     def apply(self, settings: Settings) -> None:
         """Take settings that need no other model."""
@@ -125,7 +117,8 @@ class Completer:
         self.apply(settings)
         self._loads = self._epoch
         self._cancel_all()
-        self._worker.submit_first(self._forget_model)
+        self._worker.want_no_more()
+        self._worker.submit_first(self._drop_model, LOAD_SECONDS)
         self._tell("off", 100, "turned off")
 
     def _tell(self, state: str, percent: int, message: str) -> None:
@@ -154,7 +147,8 @@ class Completer:
         loop = asyncio.get_running_loop()
         pending = Pending(cursor, self._epoch, loop.create_future())
         self._pending[cursor.uri] = pending
-        self._worker.submit(partial(self._generate, self._settings, pending, loop))
+        ask = partial(self._generate, self._settings, pending, loop)
+        self._worker.submit(ask, self._settings.deadline)
         return self._take(cursor, trace, await self._wait(pending))
 
     def _take(
@@ -219,21 +213,30 @@ class Completer:
         """On the worker's thread: load, and say how it went."""
         if epoch != self._loads:
             return  # another load follows
-        self._forget_model()
+        self._drop_model()
         try:
             from lsp_server.loading import follow_project, load_model
+            from lsp_server.tryout import admit
+
+            def may_open(bundle: "Bundle") -> None:
+                admit(bundle, settings, lambda: epoch == self._loads)
 
             progress = partial(post, loop, self._progress)
-            self._model = load_model(settings, self._guard, progress, self._workspace)
-            self._following = follow_project(self._model, self._guard.report_once)
-        except Exception as exc:
+            model = load_model(settings, self._guard, progress, self._workspace, may_open)
+            if not self._worker.is_current:
+                return  # given up meanwhile
+            self._model = model
+            self._following = follow_project(model, self._guard.report_once)
+        except BaseException as exc:  # a library's panic is no Exception
+            if epoch != self._loads or not self._worker.is_current:
+                return
             log.error("cannot load: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
             self._fault = one_line(exc)
             post(loop, self._tell, "error", 100, self._fault)
             return
-        post(loop, self._tell, "ready", 100, self._model.title)
+        post(loop, self._tell, "ready", 100, model.title)
 
-    def _forget_model(self) -> None:
+    def _drop_model(self) -> None:
         self._model = None
         if self._following is not None:
             self._following.end()
@@ -248,9 +251,10 @@ class Completer:
         """On the worker's thread: ask the engine, and answer the request with what may be shown."""
         if pending.cancelled.is_set():
             return
+        pending.begun = True
         try:
             outcome = self._ask_engine(settings, pending)
-        except Exception as exc:
+        except BaseException as exc:  # a library's panic is no Exception
             log.error("no completion: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
             self._guard.report_once(one_line(exc))
             outcome = Outcome(
@@ -282,9 +286,3 @@ class Completer:
         if found and found.candidates and pending.epoch == self._epoch:
             self._cache.remember(pending.cursor, found)
         pending.answer.set_result(outcome)
-
-
-def post(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
-    """Call on the event loop's thread; not at all once the loop has ended."""
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(call, *arguments)

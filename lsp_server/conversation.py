@@ -30,7 +30,11 @@ log = logging.getLogger(__name__)
 
 
 def hold(
-    first: bytes | None, framed: FramedInput, output: Output, greeted: int | str | None
+    first: bytes | None,
+    framed: FramedInput,
+    output: Output,
+    greeted: int | str | None,
+    followed_seconds: float | None,
 ) -> int:
     """The process's exit code: 0 after `shutdown`, else 1, as the protocol asks.
 
@@ -42,6 +46,7 @@ def hold(
     server = create_server()
     server.protocol.set_writer(output)
     server.protocol.greeted = greeted
+    server.session.feedback.followed_seconds = followed_seconds
 
     def exit_code() -> int:
         return 0 if server.protocol.was_shut_down and not framed.fault else 1

@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import Lock, Timer
 from typing import NoReturn
 
-PATIENCE = 1.5
+PATIENCE = 1.2
 """Seconds that answers, the engine and feedback have once the end was said."""
 
 

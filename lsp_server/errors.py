@@ -9,6 +9,7 @@ LoryError
 ├── IndexingError    the project's files cannot be read in the background
 ├── FeedbackError    what became of suggestions cannot be kept or read
 └── BenchError       a replay that cannot be carried out
+    └── PeerDied     an engine beside Lory's has ended, in `bench/peer_link.py`
 """
 
 

@@ -6,9 +6,9 @@ from time import perf_counter
 from typing import Any
 
 from lsp_server.candidates import quote
-from lsp_server.completer import State
 from lsp_server.documents import Position
 from lsp_server.engines import Candidate, StopReason
+from lsp_server.pending import State
 from lsp_server.permission import Refusal
 from lsp_server.trace import Fate, Generation, Outcome, Source, Station, Trace, Verdict, probability
 

@@ -8,7 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 from lsprotocol import types as lsp
-from pygls.exceptions import FeatureRequestError, JsonRpcException, JsonRpcInvalidParams
+from pygls.exceptions import (
+    FeatureRequestError,
+    JsonRpcException,
+    JsonRpcInvalidParams,
+    JsonRpcMethodNotFound,
+)
 from pygls.lsp.server import LanguageServer
 
 from lsp_server import __version__
@@ -97,7 +102,7 @@ class LoryServer(LanguageServer):
 
     def report_server_error(self, error: Exception, source: type[Exception]) -> None:
         """One line in the log for what pygls could not handle; the client has its own answer."""
-        its_own = not isinstance(error, JsonRpcInvalidParams)
+        its_own = not isinstance(error, JsonRpcInvalidParams | JsonRpcMethodNotFound)
         log.error("%s", one_line(error), exc_info=error if its_own else None)
         if source is not FeatureRequestError:
             self._show_error(one_line(error))

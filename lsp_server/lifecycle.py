@@ -107,6 +107,7 @@ async def pull_settings(ls: LoryServer, configuration: Any) -> None:
     """Ask for the settings; what was sent holds where there is no answer, or else nothing."""
     item = lsp.ConfigurationParams([lsp.ConfigurationItem(section=SECTION)])
     asked = asyncio.ensure_future(ls.workspace_configuration_async(item))
+    asked.add_done_callback(lambda task: task.cancelled() or task.exception())  # at the end too
     if not (await asyncio.wait([asked], timeout=PATIENCE_FOR_SETTINGS))[0]:
         log.warning("the editor gives no settings; until it does, nothing is read or suggested")
         ls.session.give_up_waiting()

@@ -71,13 +71,18 @@ def load_model(
     guard: PluginGuard,
     progress: Progress,
     workspace: Workspace | None = None,
+    admit: Callable[[Bundle], None] = lambda bundle: None,
 ) -> Model:
     """Verify the bundle and start its engine. Raises LoryError where that cannot be.
+
+    `admit` may refuse a bundle whose files are as they should be, before it is opened.
 
     The index of the workspace is empty: who loads the model has it filled.
     """
     progress(10, "verifying the bundle")
     bundle = load(settings.bundle_folder)
+    progress(20, "trying the bundle out, if it is new here")
+    admit(bundle)
     progress(30, "reading the tokenizer")
     tokenizer = load_tokenizer(bundle.tokenizer_path)
     progress(50, "starting the engine")

@@ -1,6 +1,7 @@
 """A bundle's manifest, format 1: takes `bundle.json`, gives frozen dataclasses, and back."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -122,11 +123,34 @@ def read_manifest(folder: Path) -> Manifest:
 
 def structure_manifest(record: Any, path: Path) -> Manifest:
     """The manifest in the plain JSON values `record`; `path` is for the error message."""
+    for text in texts_in(record):
+        if text != printable(text):
+            raise fault(path, "text that can be printed", printable(text), REBUILD)
     try:
         return strict_converter().structure(record, Manifest)
     except (cattrs.BaseValidationError, KeyError, TypeError, ValueError) as exc:
         faults = "; ".join(cattrs.transform_error(exc, path=MANIFEST))
         raise fault(path, f"the keys and types of format {FORMAT}", faults, REBUILD) from exc
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text of plain JSON values, keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        parts = value if isinstance(value, list) else [*value, *value.values()]
+        for part in parts:
+            yield from texts_in(part)
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal obeys: such characters by their numbers."""
+    return text if text.isprintable() else "".join(map(printable_character, text))
+
+
+def printable_character(character: str) -> str:
+    """The character, or its number where a terminal would not just show it."""
+    return character if character.isprintable() else repr(character)[1:-1]
 
 
 @cache

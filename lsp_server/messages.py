@@ -2,6 +2,7 @@
 
 from typing import Any
 
+VERSION = "2.0"
 EXIT = "exit"
 DEEPEST = 100
 """Levels of a message; the protocol's own have a dozen."""
@@ -18,6 +19,20 @@ def decode_body(body: bytes) -> str:
 def says_goodbye(data: Any) -> bool:
     """Whether a message is the last one that a client sends, well-formed or not."""
     return isinstance(data, dict) and data.get("method") == EXIT
+
+
+def is_envelope(data: Any) -> bool:
+    """Whether it is a message by its version and the kind of its method; or an answer."""
+    if not isinstance(data, dict) or data.get("jsonrpc") != VERSION:
+        return False
+    return "method" not in data or isinstance(data["method"], str)
+
+
+def without_answer(data: dict[str, Any]) -> dict[str, Any]:
+    """A message that has a method is none that answers, whatever else it has."""
+    if "method" not in data:
+        return data
+    return {key: value for key, value in data.items() if key not in ("result", "error")}
 
 
 def id_of(data: Any) -> int | str | None:

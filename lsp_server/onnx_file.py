@@ -33,6 +33,7 @@ NESTED: dict[str, dict[int, str]] = {
 """Message type -> field number -> message type, where a field can lead to what is looked for."""
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+LARGEST_TAG = 0xFFFF_FFFF
 DEEPEST_MESSAGE = 100
 
 
@@ -95,7 +96,10 @@ def fields(data: mmap.mmap, start: int, end: int) -> Iterator[Field]:
     """The fields of the message in `data[start:end]`; ValueError where one runs over the end."""
     position = start
     while position < end:
+        begin = position
         key, position = read_varint(data, position)
+        if key > LARGEST_TAG:  # other readers see its lower bits alone: another field
+            raise ValueError(f"a tag of more than 32 bits at byte {begin}")
         wire, value, begin = key & 7, 0, position
         if wire == VARINT:
             value, position = read_varint(data, position)

@@ -72,7 +72,9 @@ class PluginGuard:
             result: Result = active.function(*arguments)
             if not isinstance(result, kind):
                 raise TypeError(f"expected {kind}, found {result!r}")
-        except Exception as exc:
+        except BaseException as exc:  # SystemExit, a panic
+            if isinstance(exc, KeyboardInterrupt):
+                raise
             log.exception("plugin %s of %s", plugin.name, plugin.group)
             fault = (
                 f"plugin {plugin.name!r} of {plugin.distribution} {plugin.version} raised "

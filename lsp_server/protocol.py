@@ -25,7 +25,16 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 from lsp_server.greeting import EXPERIMENTAL
-from lsp_server.messages import DEEPEST, decode_body, id_of, is_too_deep, says_goodbye, uri_of
+from lsp_server.messages import (
+    DEEPEST,
+    decode_body,
+    id_of,
+    is_envelope,
+    is_too_deep,
+    says_goodbye,
+    uri_of,
+    without_answer,
+)
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -109,14 +118,14 @@ class LoryProtocol(LanguageServerProtocol):
             return
         if says_goodbye(data):
             self._say_goodbye(data)
-        elif not isinstance(data, dict) or data.get("jsonrpc") != self.VERSION:
+        elif not is_envelope(data):
             self.refuse(id_of(data), INVALID_REQUEST, "expected a JSON-RPC message")
             self._drop(data)
         elif is_too_deep(data):
             self.refuse(id_of(data), INVALID_REQUEST, f"nested deeper than {DEEPEST}")
             self._drop(data)
         else:
-            self.handle_message(self.structure_message(data))
+            self.handle_message(self.structure_message(without_answer(data)))
 
     def _say_goodbye(self, data: dict[str, Any]) -> None:
         """The client goes, in whatever form it says so; a request has its answer first."""
@@ -187,7 +196,7 @@ class LoryProtocol(LanguageServerProtocol):
         self, msg_id: Any, result: Any | None = None, error: ResponseError | None = None
     ) -> None:
         """Take an answer to what the server asked; any other is none."""
-        question = self._questions.pop(msg_id, None)
+        question = self._questions.pop(msg_id, None) if isinstance(msg_id, str) else None
         if question is None:
             log.info("an answer to nothing that was asked: %r", msg_id)
         elif error is not None:
@@ -216,6 +225,8 @@ class LoryProtocol(LanguageServerProtocol):
 
     def _handle_cancel_notification(self, msg_id: Any) -> None:
         """Cancel a request; tell of one whose handler has not begun, as it never will."""
+        if not isinstance(msg_id, int | str):
+            return
         params = self._unbegun.pop(msg_id, None)
         if params is not None and self.when_cancelled_early is not None:
             self.when_cancelled_early(params)

@@ -7,8 +7,11 @@ from lsp_server.greeting import greet
 from lsp_server.transport import FramedInput, Output, standard_streams, tcp_streams
 
 
-def serve(reader: BinaryIO, writer: BinaryIO) -> int:
-    """Serve one client until it goes: 0 after `shutdown`, else 1, as the protocol asks."""
+def serve(reader: BinaryIO, writer: BinaryIO, followed_seconds: float | None = None) -> int:
+    """Serve one client until it goes: 0 after `shutdown`, else 1, as the protocol asks.
+
+    `followed_seconds`: as `Observer.followed_seconds`.
+    """
     framed, output = FramedInput(reader), Output(writer)
     first = framed.message()
     greeting = None if first is None else greet(first)
@@ -19,13 +22,13 @@ def serve(reader: BinaryIO, writer: BinaryIO) -> int:
 
     gc.enable()
     gc.freeze()
-    return hold(first, framed, output, greeting and greeting[0])
+    return hold(first, framed, output, greeting and greeting[0], followed_seconds)
 
 
-def serve_standard_streams() -> int:
+def serve_standard_streams(followed_seconds: float | None = None) -> int:
     """Serve the editor that started this process."""
     with standard_streams() as (reader, writer):
-        return serve(reader, writer)
+        return serve(reader, writer, followed_seconds)
 
 
 def serve_tcp(port: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from lsp_server.completer import Completer, Status
+from lsp_server.completer import Completer
 from lsp_server.context import Cursor
 from lsp_server.documents import Documents, Edit, Position, TextDocument
 from lsp_server.explanation import (
@@ -21,6 +21,7 @@ from lsp_server.explanation import (
 from lsp_server.feedback.observer import Observer
 from lsp_server.filters import is_word
 from lsp_server.locations import path_in_workspace
+from lsp_server.pending import Status
 from lsp_server.permission import (
     LOST,
     NOT_OPEN,

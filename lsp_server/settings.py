@@ -89,6 +89,8 @@ class Settings:
     """CPU threads of the engine."""
     max_tokens: int = 64
     """Tokens of one suggestion at most."""
+    deadline: float = 30.0
+    """Seconds after which a suggestion is given up, and the engine started anew."""
     min_probability: float = 0.65
     """Show only text that the model takes to be right at least this often, 0..1."""
     min_characters: int = 3
@@ -136,6 +138,7 @@ class Settings:
     def __post_init__(self) -> None:
         check_range("threads", self.threads, 1, 64)
         check_range("max_tokens", self.max_tokens, 1, 1024)
+        check_range("deadline", self.deadline, 0.1, 600.0)
         check_range("min_probability", self.min_probability, 0.0, 1.0)
         check_range("min_characters", self.min_characters, 1, 100)
         check_range("alternatives", self.alternatives, 1, 10)

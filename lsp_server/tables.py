@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from rich.table import Table
+from rich.text import Text
 
 from lsp_server.bundle import Bundle, describe
 from lsp_server.plugins import Plugin
@@ -20,9 +21,10 @@ def bundle_tables(bundle: Bundle) -> tuple[Table, Table]:
     """What a bundle is, and how good it was measured to be."""
     facts = Table("", "", show_header=False)
     for label, value in describe(bundle):
-        facts.add_row(label, value)
+        facts.add_row(Text(label), Text(value))
     figures = Table("measure", "value", "95 %", "n", "note")
     for row in bundle.manifest.evaluation:
         value, interval = f"{row.value:.3g} {row.unit}", f"{row.low:.3g} to {row.high:.3g}"
-        figures.add_row(row.metric, value, interval, str(row.n), row.note)
+        cells = (row.metric, value, interval, str(row.n), row.note)
+        figures.add_row(*map(Text, cells))
     return facts, figures

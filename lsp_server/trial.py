@@ -9,7 +9,6 @@ from threading import Event
 from time import perf_counter, sleep
 from typing import Any
 
-from lsp_server.completer import State
 from lsp_server.context import Cursor
 from lsp_server.documents import Encoding, Position, TextDocument
 from lsp_server.errors import LoryError
@@ -17,6 +16,7 @@ from lsp_server.exclusions import is_excluded
 from lsp_server.explanation import Explanation, explain_request
 from lsp_server.loading import Model, follow_project, load_model
 from lsp_server.locations import path_in_workspace
+from lsp_server.pending import State
 from lsp_server.plugin_guard import PluginGuard
 from lsp_server.project.walk import SUFFIXES
 from lsp_server.project.workspace import Workspace

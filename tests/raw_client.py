@@ -1,12 +1,13 @@
 """A client that sends whatever it likes, and keeps each message that a server process writes."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Condition, Thread
+from threading import Condition, Event, Thread
 from time import monotonic
 from typing import IO, Any
 
@@ -37,7 +38,7 @@ class RawClient:
         self.fault = ""
         self._stdin = self.process.stdin
         self._changed = Condition()
-        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
+        self._outbox: SimpleQueue[bytes | Event | None] = SimpleQueue()
         self._threads = [Thread(target=self._write, daemon=True)]
         self._threads.append(Thread(target=self._keep_errors, daemon=True))
         if self.process.stdout is not None:
@@ -90,11 +91,11 @@ class RawClient:
         assert found, f"no answer to {number!r}; {self.fault or 'it still runs'}; {self.errors}"
         return found[0]
 
-    def wait_until(self, accept: Any, patience: float = PATIENCE) -> Message:
-        """The first message that `accept` takes; AssertionError where none comes."""
+    def wait_until(self, accept: Any, patience: float = PATIENCE, since: int = 0) -> Message:
+        """The first message, after so many, that `accept` takes; AssertionError for none."""
 
         def found() -> list[Message]:
-            return [message for message in self.received if accept(message)]
+            return [message for message in self.received[since:] if accept(message)]
 
         with self._changed:
             self._changed.wait_for(lambda: self.fault or found(), patience)
@@ -104,6 +105,29 @@ class RawClient:
     def answers(self, number: int | str) -> list[Message]:
         """Every answer of that id."""
         return [m for m in self.received if "method" not in m and m.get("id") == number]
+
+    def answers_since(self, number: int | str, start: int) -> list[Message]:
+        """The same, of what came after so many messages."""
+        news = self.received[start:]
+        return [m for m in news if "method" not in m and m.get("id") == number]
+
+    def wait_for_news(self, patience: float) -> None:
+        """Wait for any message."""
+        with self._changed:
+            self._changed.wait(patience)
+
+    def wait_until_sent(self, patience: float = PATIENCE) -> None:
+        """Wait until all has been written that was to be sent."""
+        sent = Event()
+        self._outbox.put(sent)
+        sent.wait(patience if self._threads[0].is_alive() else 0)
+
+    def vanish(self) -> None:
+        """Read no more: what the server writes from now on has nobody to read it."""
+        assert self.process.stdout is not None
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, self.process.stdout.fileno())
+        os.close(nothing)
 
     def seconds_until_gone(self, patience: float = PATIENCE) -> float:
         """How long the process still runs."""
@@ -116,6 +140,9 @@ class RawClient:
     def _write(self) -> None:
         try:
             while (data := self._outbox.get()) is not None:
+                if isinstance(data, Event):
+                    data.set()
+                    continue
                 self._stdin.write(data)
                 self._stdin.flush()
             self._stdin.close()
@@ -137,8 +164,11 @@ class RawClient:
 
     def _keep_errors(self) -> None:
         assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.errors.append(line.decode(errors="replace").rstrip())
+        try:
+            for line in self.process.stderr:
+                self.errors.append(line.decode(errors="replace").rstrip())
+        except (OSError, ValueError):
+            return  # closed, while a child of the server's still holds the other end
 
 
 def opening(

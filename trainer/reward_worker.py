@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
+from trainer.errors import RewardError
 from trainer.rewards import GROUP, BatchReward, Completion, Reward
 
 END_SECONDS = 5.0
@@ -88,7 +89,7 @@ def serve(pipe: Connection, recipes: Sequence[Recipe]) -> None:
                 pipe.send(ask(rewards[part], task.completion))
 
 
-class WorkerEnded(Exception):
+class WorkerEnded(RewardError):
     """A worker will answer no more; its message is the reason."""
 
 

@@ -1,7 +1,7 @@
 """`lory bench`: takes files and a server's command, prints how good and how fast it is.
 
 `engines_cli.py` has the comparison of engines, `load_cli.py` the fast typist,
-`start_cli.py` the start.
+`start_cli.py` the start, `soak_cli.py` hours of typing.
 """
 
 import shlex
@@ -23,6 +23,7 @@ from lsp_server.bench.fit_cli import fit_command
 from lsp_server.bench.forms import Form
 from lsp_server.bench.load_cli import load_command
 from lsp_server.bench.measuring import measure, show
+from lsp_server.bench.soak_cli import soak_command
 from lsp_server.bench.start_cli import start_command
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.command("crossfile")(crossfile_command)
 app.command("engines")(engines_command)
 app.command("fit")(fit_command)
 app.command("load")(load_command)
+app.command("soak")(soak_command)
 app.command("start")(start_command)
 
 

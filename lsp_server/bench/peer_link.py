@@ -10,6 +10,7 @@ from typing import IO
 
 from lsp_server.bench.peer_process import Hello, Order, Written
 from lsp_server.bench.process import close_quietly, end_process
+from lsp_server.errors import BenchError
 
 MODULE = "lsp_server.bench.peer_process"
 
@@ -25,7 +26,7 @@ class Place:
     """Seconds for any one answer, a conversion too; after it the process is ended."""
 
 
-class PeerDied(Exception):
+class PeerDied(BenchError):
     """The engine's process ended or hung instead of answering."""
 
 

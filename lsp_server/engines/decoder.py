@@ -78,6 +78,7 @@ class OnnxDecoder:
         check_format(session)
         self._session = session
         self._memory = memory
+        self._running = onnxruntime.RunOptions()
         self.provider: str = session.get_providers()[0]
         self._caches = [tensor for tensor in session.get_inputs() if tensor.name.startswith(PAST)]
         self.context: int = self._caches[0].shape[2]
@@ -105,10 +106,14 @@ class OnnxDecoder:
         if not self._memory.shared:
             bind_inputs(call.binding, call.changing)
             call.binding.synchronize_inputs()
-        self._session.run_with_iobinding(call.binding)
+        self._session.run_with_iobinding(call.binding, self._running)
         if not self._memory.shared:
             call.binding.synchronize_outputs()
         return call.logits_TV.reshape(-1, self.vocabulary)
+
+    def stop(self) -> None:
+        """End the call that runs, and every later one, with an error; from any thread."""
+        self._running.terminate = True
 
     def _call(self, tokens: int, wanted: int, slot: int) -> Call:
         key = tokens, wanted, slot

@@ -53,6 +53,10 @@ class OnnxEngine:
         """Tokens of the last prompt that had to be read."""
         return self._cache.last_prefill
 
+    def stop(self) -> None:
+        """Give up what runs, and what comes; from any thread."""
+        self._cache.decoder.stop()
+
     def complete(self, prompt: Prompt, limits: Limits, cancelled: Event) -> list[Candidate]:
         """Candidates from the cursor on, at least one.
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from time import sleep
 
 import cattrs
 from tokenizers import Tokenizer
@@ -36,6 +37,8 @@ class Rule:
     """Of the whole completion; its tokens share it evenly."""
     delay_ms: int = 0
     """Time to think before the first token."""
+    deaf: bool = False
+    """Think on when cancelled."""
     error: str = ""
     """Raise EngineError with this text instead of answering."""
 
@@ -68,7 +71,9 @@ class ScriptedEngine:
         if rule is None:
             return []
         writer = CandidateWriter(limits)
-        if cancelled.wait(rule.delay_ms / 1000):
+        if rule.deaf:
+            sleep(rule.delay_ms / 1000)
+        elif cancelled.wait(rule.delay_ms / 1000):
             return [writer.finish(StopReason.CANCELLED)]
         if rule.error:
             raise EngineError(rule.error)

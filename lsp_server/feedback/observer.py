@@ -5,7 +5,6 @@ opened here. A sink that raises is off until restart, and costs no completion.
 """
 
 import asyncio
-import os
 from collections.abc import Sequence
 from time import monotonic, time
 from types import NoneType
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 PREFIX_CHARACTERS, SUFFIX_CHARACTERS = 8192, 4096
 """Kept of the text around the cursor with `feedback_text`: more than a prompt holds."""
-FOLLOWED_VARIABLE = "LORY_FEEDBACK_SECONDS"
-"""Environment variable: how long accepted text is followed, in place of 30 seconds."""
 
 
 @runtime_checkable
@@ -68,6 +65,8 @@ class Observer:
     """What became of the suggestions of one session, while that is wanted."""
 
     def __init__(self, documents: Documents, guard: PluginGuard) -> None:
+        self.followed_seconds: float | None = None
+        """How long accepted text is followed, in place of `tracker.FOLLOWED_SECONDS`."""
         self._documents = documents
         self._guard = guard
         self._settings = Settings()
@@ -91,7 +90,8 @@ class Observer:
     def _begin(self) -> None:
         from lsp_server.feedback.tracker import FOLLOWED_SECONDS, Tracker
 
-        seconds = float(os.environ.get(FOLLOWED_VARIABLE, FOLLOWED_SECONDS))
+        given = self.followed_seconds
+        seconds = FOLLOWED_SECONDS if given is None else given
         self._tracker = Tracker(uuid4().hex, self._lines_of, seconds)
         names, trusted = self._settings.feedback_sinks, self._settings.trusted
         self._sinks = self._guard.activate(list_plugins(), FEEDBACK, names, trusted=trusted)

@@ -4,6 +4,7 @@ import json
 import os
 import sqlite3
 import stat
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -13,7 +14,6 @@ from typing import Any
 import pytest
 
 from lsp_server.feedback.database import PATH_VARIABLE, SCHEMA, open_for_reading
-from lsp_server.feedback.observer import FOLLOWED_VARIABLE
 from tests.e2e.conftest import PATIENCE, Editor, StartEditor
 
 RULES = [
@@ -28,6 +28,16 @@ def database(tmp_path: Path) -> Path:
     return tmp_path / "data" / "feedback.sqlite"
 
 
+def following(seconds: float) -> tuple[str, ...]:
+    """The command of a server that follows accepted text for so long."""
+    program = (
+        "from lsp_server.serve import serve_standard_streams\n"
+        "from lsp_server.ending import leave\n"
+        f"leave(serve_standard_streams({seconds}))"
+    )
+    return sys.executable, "-c", program
+
+
 @pytest.fixture
 def open_document(
     start_editor: StartEditor, write_script: Callable[..., Any], database: Path
@@ -35,8 +45,8 @@ def open_document(
     """Gives an editor with a document open and the model loaded."""
 
     def start(seconds: float = 30.0, **settings: Any) -> Editor:
-        environment = {**os.environ, PATH_VARIABLE: str(database), FOLLOWED_VARIABLE: str(seconds)}
-        editor = start_editor(environment=environment)
+        environment = {**os.environ, PATH_VARIABLE: str(database)}
+        editor = start_editor(following(seconds), environment=environment)
         options = {**write_script(RULES).options, "feedback": True, "project": False, **settings}
         editor.initialize(options)
         editor.open(TEXT)

@@ -6,7 +6,6 @@ from math import log
 
 import pytest
 
-from lsp_server.completer import State
 from lsp_server.documents import Position
 from lsp_server.engines import Candidate, StopReason
 from lsp_server.explanation import (
@@ -16,6 +15,7 @@ from lsp_server.explanation import (
     explain_request,
     stations_of,
 )
+from lsp_server.pending import State
 from lsp_server.permission import refusal
 from lsp_server.settings import Settings
 from lsp_server.trace import Fate, Filtered, Generation, Outcome, Source, Station, Trace, Verdict
