@@ -47,7 +47,8 @@ def load(folder: Path) -> Bundle:
     check_sentinels(folder, manifest)
     check_files(folder, manifest.files)
     check_model(folder, manifest)
-    return Bundle(folder, manifest, folder / MODEL, folder / TOKENIZER)
+    place = folder.absolute()  # processes that work elsewhere are given its files' paths
+    return Bundle(place, manifest, place / MODEL, place / TOKENIZER)
 
 
 def check_sentinels(folder: Path, manifest: Manifest) -> None:

@@ -19,7 +19,7 @@ from lsp_server.pending import Pending, State, Status, post
 from lsp_server.plugin_guard import PluginGuard, one_line
 from lsp_server.settings import Settings
 from lsp_server.suggestion_cache import SuggestionCache
-from lsp_server.trace import Outcome, Source, Station, Trace
+from lsp_server.trace import RULES_CHANGED, Outcome, Source, Station, Trace
 from lsp_server.watched_worker import WatchedWorker
 
 if TYPE_CHECKING:
@@ -112,6 +112,20 @@ class Completer:
         self._epoch += 1
         self._cache.clear()
 
+    def forget_texts(self) -> None:
+        """What may be read has changed: keep nothing of what was, and answer nothing from it."""
+        self.apply(self._settings)
+        self._cancel_all(Outcome(obstacle=RULES_CHANGED))
+        if self._loads:  # else the worker's thread has not begun
+            self._worker.want_no_more()
+            self._worker.submit_first(self._forget_texts, LOAD_SECONDS)
+
+    def _forget_texts(self) -> None:
+        if (model := self._model) is not None:
+            forgotten = model.forget(self._guard)
+            if self._worker.is_current and self._model is model:
+                self._model = forgotten
+
     def unload(self, settings: Settings) -> None:
         """Forget the model."""
         self.apply(settings)
@@ -174,12 +188,12 @@ class Completer:
             if not pending.waiting and not pending.answer.done():
                 self.supersede(pending.cursor.uri)
 
-    def supersede(self, uri: str) -> None:
+    def supersede(self, uri: str, outcome: Outcome | None = None) -> None:
         """Answer a document's earlier request with nothing, and stop its engine."""
         if (older := self._pending.pop(uri, None)) is not None:
             older.cancelled.set()
             if not older.answer.done():
-                older.answer.set_result(None)
+                older.answer.set_result(outcome)
 
     def forget(self, uri: str) -> None:
         """A document was closed, or may not be read any more."""
@@ -193,9 +207,9 @@ class Completer:
             self._following.end()
         self._worker.end(PATIENCE_AT_END)
 
-    def _cancel_all(self) -> None:
+    def _cancel_all(self, outcome: Outcome | None = None) -> None:
         for uri in list(self._pending):
-            self.supersede(uri)
+            self.supersede(uri, outcome)
 
     def _recall(self, cursor: Cursor) -> Outcome | None:
         """What remembered candidates offer at a cursor; None where the engine must be asked."""
@@ -221,7 +235,7 @@ class Completer:
             def may_open(bundle: "Bundle") -> None:
                 admit(bundle, settings, lambda: epoch == self._loads)
 
-            progress = partial(post, loop, self._progress)
+            progress = partial(post, loop, self._tell, "loading")
             model = load_model(settings, self._guard, progress, self._workspace, may_open)
             if not self._worker.is_current:
                 return  # given up meanwhile
@@ -241,9 +255,6 @@ class Completer:
         if self._following is not None:
             self._following.end()
             self._following = None
-
-    def _progress(self, percent: int, message: str) -> None:
-        self._tell("loading", percent, message)
 
     def _generate(
         self, settings: Settings, pending: Pending, loop: asyncio.AbstractEventLoop

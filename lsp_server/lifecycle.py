@@ -135,7 +135,7 @@ def did_change_folders(ls: LoryServer, params: lsp.DidChangeWorkspaceFoldersPara
 
 def did_change_files(ls: LoryServer, params: lsp.DidChangeWatchedFilesParams) -> None:
     """Read files again that other programs have changed."""
-    ls.session.touch(change.uri for change in params.changes)
+    ls.session.workspace.touch(change.uri for change in params.changes)
 
 
 def shutdown(ls: LoryServer, _: None) -> None:

@@ -51,14 +51,18 @@ class LineTokenizer:
             ).ids
             return Encoded(whole)
         lines = split_before_line_ends(text)
-        known = self._known
+        known = self._known  # the same until the end: `forget` puts another in its place
         unknown = [line for line in dict.fromkeys(lines) if line not in known]
         fresh = self._read(unknown) if unknown else {}
         ids: list[int] = []
         for line in lines:
             ids.extend(fresh[line] if line in fresh else known[line])
-        self._remember(fresh)
+        self._remember(known, fresh)
         return Encoded(ids)
+
+    def forget(self) -> None:
+        """Remember no line; from any thread, also of a text that is being read meanwhile."""
+        self._known = {}
 
     def _read(self, lines: Sequence[str]) -> dict[str, tuple[int, ...]]:
         if len(lines) <= FEW_LINES:
@@ -67,12 +71,15 @@ class LineTokenizer:
         encodings = self._tokenizer.encode_batch_fast(list(lines), add_special_tokens=False)
         return {line: tuple(found.ids) for line, found in zip(lines, encodings, strict=True)}
 
-    def _remember(self, fresh: dict[str, tuple[int, ...]]) -> None:
-        if len(self._known) + len(fresh) > KNOWN_LINES:
-            self._known = {}
-        self._known.update(
-            (line, ids) for line, ids in fresh.items() if len(line) <= LONGEST_KNOWN_LINE
-        )
+    def _remember(
+        self, known: dict[str, tuple[int, ...]], fresh: dict[str, tuple[int, ...]]
+    ) -> None:
+        """Add lines to those that were known when they were read."""
+        if len(known) + len(fresh) > KNOWN_LINES:
+            if self._known is not known:
+                return
+            self._known = known = {}  # another thread may still read the old ones
+        known.update((line, ids) for line, ids in fresh.items() if len(line) <= LONGEST_KNOWN_LINE)
 
     @staticmethod
     def _by_line_equals_whole(tokenizer: Any, text: str) -> bool:

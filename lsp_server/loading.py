@@ -9,7 +9,15 @@ from lsp_server.engines.mixture import MixtureWeights, read_weights
 from lsp_server.errors import EngineError, LoryError
 from lsp_server.line_tokens import LineTokenizer
 from lsp_server.plugin_guard import ActivePlugin, PluginGuard, Report
-from lsp_server.plugins import CONTEXTS, ENGINES, FILTERS, Plugin, find_plugin, list_plugins
+from lsp_server.plugins import (
+    CONTEXTS,
+    ENGINES,
+    FILTERS,
+    Forgets,
+    Plugin,
+    find_plugin,
+    list_plugins,
+)
 from lsp_server.project.following import Following
 from lsp_server.project.index import ProjectIndex
 from lsp_server.project.rungs import SEPARATOR
@@ -54,6 +62,14 @@ class Model:
     def recalls(self) -> bool:
         """Whether the cache model knows its tokens: texts are kept in ids of 16 bits."""
         return fits_store(self.bundle)
+
+    def forget(self, guard: PluginGuard) -> "Model":
+        """The same model, without what its parts keep of the texts that they were given."""
+        self.tokenizer.forget()
+        if isinstance(self.engine, Forgets):
+            self.engine.forget()
+        renewed = guard.renew(self.contexts), guard.renew(self.filters)
+        return replace(self, contexts=renewed[0], filters=renewed[1])
 
     def serves(self, language: str) -> bool:
         """Whether the model was made for a language id."""

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
@@ -52,3 +53,12 @@ def path_in_workspace(uri: str, folders: Iterable[str]) -> str:
         return path.name
     innermost = max(inside, key=lambda folder: len(folder.parts))
     return path.relative_to(innermost).as_posix()
+
+
+def roots_of(folders: Iterable[str]) -> tuple[str, ...]:
+    """The workspace's folders, given by URIs, as they are shown and as they really are."""
+    found: dict[str, None] = {}
+    for uri in folders:
+        with suppress(OSError, ValueError):  # no name that a folder can have
+            found |= dict.fromkeys((str(path_of(uri)), str(real_path(uri))))
+    return tuple(found)

@@ -63,6 +63,16 @@ class PluginGuard:
                 self.report_once(str(exc))
         return tuple(active)
 
+    def renew(self, active: Iterable[ActivePlugin]) -> tuple[ActivePlugin, ...]:
+        """The same plugins without what they keep: of a class another instance."""
+        renewed: list[ActivePlugin] = []
+        for each in active:
+            try:
+                renewed.append(ActivePlugin(each.plugin, begin(each.plugin)))
+            except PluginError as exc:
+                self.report_once(str(exc))
+        return tuple(renewed)
+
     def run(self, active: ActivePlugin, kind: Any, otherwise: Result, *arguments: object) -> Result:
         """What the plugin gives, an instance of `kind`; `otherwise` if it is off or fails."""
         plugin = active.plugin

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from lsp_server.errors import PluginError
 
@@ -40,6 +40,18 @@ class Plugin:
                 f"{self.entry_point.value} to load, found {type(exc).__name__}: {exc}; "
                 "reinstall or remove it"
             ) from exc
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """What engines and sinks must have if they keep texts that they were given.
+
+    Contexts and filters that are classes are made anew instead.
+    """
+
+    def forget(self) -> None:
+        """Keep none of them, and write none: some may not be read any more."""
+        ...
 
 
 def list_plugins(groups: Sequence[str] = GROUPS) -> list[Plugin]:

@@ -12,30 +12,18 @@ from typing import Any
 from lsp_server.completer import Completer
 from lsp_server.context import Cursor
 from lsp_server.documents import Documents, Edit, Position, TextDocument
-from lsp_server.explanation import (
-    Explanation,
-    explain_absence,
-    explain_refusal,
-    explain_request,
-)
+from lsp_server.exclusions import EVERYTHING, Exclusions
+from lsp_server.explanation import Explanation, explain_absence, explain_refusal, explain_request
 from lsp_server.feedback.observer import Observer
 from lsp_server.filters import is_word
-from lsp_server.locations import path_in_workspace
+from lsp_server.locations import path_in_workspace, roots_of
 from lsp_server.pending import Status
-from lsp_server.permission import (
-    LOST,
-    NOT_OPEN,
-    UNREAD_SINCE,
-    UNSETTLED,
-    Refusal,
-    may_come_on,
-    refusal,
-)
+from lsp_server.permission import LOST, NOT_OPEN, UNREAD, UNSETTLED, Refusal, may_come_on, refusal
 from lsp_server.places import Answer, Place, Selection
 from lsp_server.plugin_guard import PluginGuard, Report
-from lsp_server.project.workspace import Workspace
+from lsp_server.project.workspace import Workspace, what_is_read
 from lsp_server.settings import Settings, judge_settings, loaded_with
-from lsp_server.surroundings import Lookout
+from lsp_server.surroundings import NOTHING_AROUND, Lookout
 from lsp_server.trace import Fate, Outcome, Source, Station, Trace, Traces
 
 log = logging.getLogger(__name__)
@@ -50,6 +38,8 @@ class Session:
         self._lookout = Lookout(self.documents)
         self.folders: list[str] = []
         """URIs of the workspace's folders."""
+        self._rules = EVERYTHING
+        """What is not read; another object after each change of what may be."""
         self._status = status
         self._guard = PluginGuard(report)
         self.workspace = Workspace(self._live_text)
@@ -68,19 +58,19 @@ class Session:
         """Take `initializationOptions`; what is wrong with them `configure` will report."""
         self._options = options
         self.settings = judge_settings(options).settings
+        self._rules = Exclusions(self.settings.unread, roots_of(self.folders))
 
     def configure(self, configuration: Any = None) -> None:
         """Take the configuration's section `lory`; a faulty setting leaves the others alone."""
         self._guard.forget_reports()
         reading = judge_settings(self._options, configuration)
-        self.settings = reading.settings
+        before, self.settings = self.settings, reading.settings
         if reading.faults:
             self._guard.report_once("; ".join(reading.faults))
         logging.getLogger("lsp_server").setLevel(self.settings.log_level.upper())
-        self._forget_what_may_not_be_read()
-        self.feedback.apply(self.settings)
-        if self._serving.is_set():
-            self.workspace.begin(self.folders, self.settings)
+        self.feedback.apply(self.settings)  # first: nothing is written that is not wanted any more
+        if what_is_read(before) != what_is_read(self.settings):
+            self._forget_what_may_not_be_read()
         self._load()
 
     def give_up_waiting(self) -> None:
@@ -100,12 +90,7 @@ class Session:
     def take_folders(self, folders: Iterable[str]) -> None:
         """The workspace has other folders, given by their URIs."""
         self.folders = list(folders)
-        if self._serving.is_set():
-            self.workspace.begin(self.folders, self.settings)
-
-    def touch(self, uris: Iterable[str]) -> None:
-        """Files have changed on the disk, have come or gone."""
-        self.workspace.touch(uris)
+        self._forget_what_may_not_be_read()
 
     def _live_text(self, uri: str) -> str | None:
         document = self.documents.get(uri)
@@ -114,13 +99,15 @@ class Session:
     async def complete(self, place: Place) -> Answer | None:
         """What `Completer.complete` gives, once it is known what may be read; none of the rest."""
         cursor, document = place.cursor, self.documents.get(place.cursor.uri)
-        revision = None if document is None else document.revision
+        revision, rules = None if document is None else document.revision, self._rules
         trace = self.traces.begin(cursor.uri, Trace(place.end, cursor.invoked, place.lead))
         try:
             await self._settled.wait()
             trace.allowed = True
             if not self._serving.is_set() or self.documents.get(cursor.uri) is None:
                 return Answer(())
+            if rules is not self._rules:
+                cursor = replace(cursor, surroundings=NOTHING_AROUND)
             shown = await self.completer.complete(cursor, trace)
         except asyncio.CancelledError:
             trace.end(Fate.CANCELLED)
@@ -174,21 +161,26 @@ class Session:
         language = self.documents.unread_language(uri)
         if language is None:
             return NOT_OPEN
-        found = refusal(self.settings, uri, language) or UNREAD_SINCE
+        found = self._rule_against(uri, language) or UNREAD
         model = self.completer.model
         if model is None or model.serves(language):
             return found
         return replace(found, advice=f"{found.advice} - but {model.refusal(language)}")
 
+    def _rule_against(self, uri: str, language: str) -> Refusal | None:
+        """Why a document may not be read; None where it may."""
+        return refusal(self.settings, uri, language, self._rules.roots)
+
     def open(self, uri: str, language: str, text: str) -> None:
         """A document was opened."""
-        self.feedback.close(uri)
         self._lost.discard(uri)
-        if refusal(self.settings, uri, language) is None:
+        if self._rule_against(uri, language) is None:
+            self.feedback.close(uri)
             self.documents.open(uri, language, text)
         else:
             self._forget(uri, language)
-            if not self._serving.is_set() and may_come_on(self.settings, uri, language):
+            may_come = may_come_on(self.settings, uri, language, self._rules.roots)
+            if may_come and not self._serving.is_set():
                 self.documents.hold(uri, language, text)
         self.workspace.open(uri)
 
@@ -222,16 +214,23 @@ class Session:
         self.traces.forget(uri)
 
     def _forget(self, uri: str, language: str) -> None:
-        self.feedback.close(uri)
+        self.feedback.drop(uri)
         self.documents.forget(uri, language)
         self.completer.forget(uri)
         self.traces.forget(uri)
 
     def _forget_what_may_not_be_read(self) -> None:
+        """The rules are others: forget the documents that they exclude, and all made of any."""
+        self._rules = Exclusions(self.settings.unread, roots_of(self.folders))
         self.documents.edited.drop_closed()
         for document in self.documents.read():
-            if refusal(self.settings, document.uri, document.language) is not None:
+            if self._rule_against(document.uri, document.language) is not None:
                 self._forget(document.uri, document.language)
+        self.traces.clear()
+        self._lookout.forget()
+        self.completer.forget_texts()
+        if self._serving.is_set():
+            self.workspace.begin(self.folders, self.settings)
 
     def inline_place(
         self,
@@ -288,7 +287,7 @@ class Session:
             path=path_in_workspace(document.uri, self.folders),
             prefix=document.before(*start),
             suffix=document.after(*end),
-            surroundings=self._lookout.look(document, start[0], self.folders, self.settings.unread),
+            surroundings=self._lookout.look(document, start[0], self.folders, self._rules),
         )
 
     def end(self) -> None:

@@ -15,25 +15,10 @@ from typing import Any, get_origin
 import cattrs
 
 from lsp_server.errors import SettingsError
+from lsp_server.exclusions import NEVER_READ, fault_of
 from lsp_server.manifest import strict_converter
 
 SECTION = "lory"
-NEVER_READ = (
-    "**/.env*",
-    "**/*.pem",
-    "**/*.key",
-    "**/*.p12",
-    "**/*.pfx",
-    "**/id_rsa*",
-    "**/id_ed25519*",
-    "**/secrets*",
-    "**/.netrc",
-    "**/.pypirc",
-    "**/.git/**",
-    "**/.ssh/**",
-    "**/.aws/**",
-)
-"""Where passwords and keys are kept: no setting makes these be read."""
 
 
 class BlockMode(StrEnum):
@@ -107,7 +92,8 @@ class Settings:
     languages: dict[str, bool] = field(default_factory=lambda: {"python": True})
     """Language ids that are on; files of others are not read."""
     exclude: tuple[str, ...] = ()
-    """Globs of further files that are not read; those of passwords and keys never are."""
+    """Globs of further files that are not read, such as `private/**`; those of passwords and keys
+    never are. Every list that an editor has adds to the others."""
     contexts: tuple[str, ...] = ("file",)
     """Context plugins, in order; `imports`, `edits` and `similar` show text from elsewhere too."""
     filters: tuple[str, ...] = ("likely", "repeats", "blank")
@@ -189,6 +175,8 @@ STRICTEST: Mapping[str, Any] = {
     "trusted": False,
 }
 """What keeps text unread or code unloaded, where nobody can tell what was meant."""
+JOINED = ("exclude",)
+"""Lists of which none takes the place of another: a workspace may add to its user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,12 +213,17 @@ def judge_settings(options: Any, configuration: Any = None) -> Reading:
             continue
         for name, value in given.items():
             try:
-                values[name] = read_value(name, value, allowed)
+                found = read_value(name, value, allowed)
             except SettingsError as exc:
                 faults.append(str(exc))
-                if name in STRICTEST:
-                    values[name] = STRICTEST[name]
+                if name not in STRICTEST:
+                    continue
+                found = STRICTEST[name]
+            joined = name in JOINED and name in values
+            values[name] = tuple(dict.fromkeys((*values[name], *found))) if joined else found
     settings = Settings(**values)
+    if fault := fault_of(settings.exclude):
+        faults.append(f"setting 'exclude': {fault}; {advise('exclude')}")
     return Reading(settings if settings.trusted else distrust(settings), tuple(faults))
 
 

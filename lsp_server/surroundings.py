@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from lsp_server.documents import Documents, TextDocument
 from lsp_server.edited_regions import Region
-from lsp_server.exclusions import is_excluded
+from lsp_server.exclusions import EVERYTHING, Exclusions
 from lsp_server.locations import path_in_workspace
 
 LONGEST_TEXT = 1_000_000
@@ -56,12 +56,12 @@ class Surroundings:
     """The latest first; the lines around the cursor are not among them."""
     line: int = 0
     """Of the cursor, from 0."""
-    unread: tuple[str, ...] = ("**",)
-    """Globs of files that are never read."""
+    unread: Exclusions = EVERYTHING
+    """What is not read."""
 
     def may_read(self, path: PurePosixPath) -> bool:
         """Whether a file may be read. A link's own path and what it leads to must both be."""
-        return not is_excluded(path, self.unread)
+        return self.unread.allow(path)
 
 
 NOTHING_AROUND = Surroundings()
@@ -75,8 +75,12 @@ class Lookout:
         self._documents = documents
         self._known: dict[str, OpenText] = {}
 
+    def forget(self) -> None:
+        """What may be read has changed."""
+        self._known = {}
+
     def look(
-        self, cursor: TextDocument, line: int, folders: Iterable[str], unread: tuple[str, ...]
+        self, cursor: TextDocument, line: int, folders: Iterable[str], unread: Exclusions
     ) -> Surroundings:
         """What lies around a line of a document."""
         given = tuple(folders)

@@ -27,6 +27,10 @@ class Station:
     """Whether the request went on from there."""
 
 
+RULES_CHANGED = Station("document", "what may be read has changed meanwhile", passed=False)
+"""Why a request is answered with nothing that was under way then."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
     """One run of the engine, before any filter."""
@@ -162,6 +166,10 @@ class Traces:
     def last(self, uri: str) -> Trace | None:
         """The trace of a document's last request."""
         return self._last.get(uri)
+
+    def clear(self) -> None:
+        """What may be read has changed."""
+        self._last.clear()
 
     def forget(self, uri: str) -> None:
         """A document was closed, or may not be read any more."""

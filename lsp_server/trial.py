@@ -1,10 +1,11 @@
 """A completion without an editor: takes a place in a file, gives what would be suggested."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Event
 from time import perf_counter, sleep
 from typing import Any
@@ -12,12 +13,13 @@ from typing import Any
 from lsp_server.context import Cursor
 from lsp_server.documents import Encoding, Position, TextDocument
 from lsp_server.errors import LoryError
-from lsp_server.exclusions import is_excluded
+from lsp_server.exclusions import Exclusions
 from lsp_server.explanation import Explanation, explain_request
 from lsp_server.loading import Model, follow_project, load_model
-from lsp_server.locations import path_in_workspace
+from lsp_server.locations import path_in_workspace, roots_of
 from lsp_server.pending import State
 from lsp_server.plugin_guard import PluginGuard
+from lsp_server.project.reading import open_real
 from lsp_server.project.walk import SUFFIXES
 from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings, read_settings
@@ -78,7 +80,7 @@ def complete_at(place: FilePlace, given: Mapping[str, Any]) -> Trial:
 def project_read(model: Model, workspace: Workspace, settings: Settings) -> Iterator[None]:
     """Read the working folder's other files, as an editor's workspace, for PATIENCE at most."""
     workspace.begin([Path.cwd().as_uri()], settings)
-    following = follow_project(model, complain)
+    following = follow_project(model, tell)
     deadline = perf_counter() + PATIENCE
     while model.project and not model.project.is_whole and perf_counter() < deadline:
         sleep(PAUSE)
@@ -107,6 +109,11 @@ def load_quietly(
     return load_model(settings, guard, lambda percent, message: None, workspace)
 
 
+def tell(message: str) -> None:
+    """Say on standard error what goes wrong beside the completion, which still comes."""
+    sys.stderr.write(f"lory: {message}\n")
+
+
 def complain(message: str) -> None:
     """Make an error of what an editor would show and go on from."""
     raise LoryError(message)
@@ -115,8 +122,13 @@ def complain(message: str) -> None:
 def read_cursor(place: FilePlace, settings: Settings) -> Cursor:
     """The cursor at a place; LoryError where there is no such place, or it may not be read."""
     path = place.path.resolve()
-    if any(is_excluded(PurePosixPath(name), settings.unread) for name in (path, place.path)):
-        raise LoryError(f"expected a file that may be read, found {place.path}; see 'exclude'")
+    folder = Path.cwd().as_uri()
+    unread = Exclusions(settings.unread, roots_of([folder]))
+    if (rule := unread.rule_against(path.as_posix(), place.path.absolute().as_posix())) is not None:
+        raise LoryError(
+            f"expected a file that may be read, found {place.path}, which {rule!r} excludes; "
+            "see the setting exclude"
+        )
     document = read_document(path)
     if not 1 <= place.line <= len(document.lines):
         raise LoryError(
@@ -129,21 +141,21 @@ def read_cursor(place: FilePlace, settings: Settings) -> Cursor:
             f"found {place.column}"
         )
     at = place.line - 1, place.column - 1
-    folder = Path.cwd().as_uri()
     return Cursor(
         uri=document.uri,
         language=document.language,
         path=path_in_workspace(document.uri, [folder]),
         prefix=document.before(*at),
         suffix=document.after(*at),
-        surroundings=Surroundings(folders=(folder,), line=at[0], unread=settings.unread),
+        surroundings=Surroundings(folders=(folder,), line=at[0], unread=unread),
     )
 
 
 def read_document(path: Path) -> TextDocument:
     """A file as an editor would open it; LoryError where it is no text."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        with open(open_real(path.as_posix()), "rb") as file:  # what was judged, not what came since
+            text = file.read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise LoryError(f"expected a UTF-8 text file, found {path}: {exc}") from exc
     language = "python" if path.suffix in SUFFIXES["python"] else path.suffix.removeprefix(".")

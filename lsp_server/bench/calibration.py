@@ -17,6 +17,7 @@ from lsp_server.bench.files import SourceFile
 from lsp_server.context import Cursor
 from lsp_server.engines import Candidate
 from lsp_server.engines.mixture import NEARLY_SURE, Calibration
+from lsp_server.exclusions import Exclusions
 from lsp_server.loading import Model
 from lsp_server.plugin_guard import PluginGuard
 from lsp_server.project.view import ProjectView
@@ -77,7 +78,7 @@ def write_at_cursors(
     guard = PluginGuard(watch)
     rows: list[tuple[float, bool]] = []
     for root, group in by_workspace(files):
-        others = OtherFiles(root, model.tokenizer, Rules(languages=("python",), unread=()))
+        others = OtherFiles(root, model.tokenizer, Rules(("python",), Exclusions(())))
         for file in group:
             known = replace(model, project=Fixed(others.view(file)))  # type: ignore[arg-type]
             for cursor, truth in cursors(file, blocks, Random(f"{seed} {file.name} cal")):

@@ -23,6 +23,7 @@ from lsp_server.engines.mixture import classes, sureness
 from lsp_server.engines.prompt_cache import PREFILL_TOKENS, PromptCache
 from lsp_server.engines.sampling import softmax
 from lsp_server.engines.vocabulary import read_vocabulary
+from lsp_server.exclusions import Exclusions
 from lsp_server.loading import Model
 from lsp_server.project.open_texts import OpenTexts
 from lsp_server.project.reading import read_source
@@ -140,7 +141,7 @@ def collect(
 ) -> Samples:
     """Samples of up to `blocks` blocks of each file."""
     sampler = Sampler(model, threads=1)
-    rules = Rules(languages=("python",), unread=())
+    rules = Rules(("python",), Exclusions(()))
     rows: list[tuple[float, int, Levels, int]] = []
     projects: list[int] = []
     for number, (root, group) in enumerate(by_workspace(files)):

@@ -115,6 +115,11 @@ class OnnxDecoder:
         """End the call that runs, and every later one, with an error; from any thread."""
         self._running.terminate = True
 
+    def forget(self) -> None:
+        """Give the buffers back, with what they hold of prompts; later calls make new ones."""
+        self._calls.clear()
+        self._slots.clear()
+
     def _call(self, tokens: int, wanted: int, slot: int) -> Call:
         key = tokens, wanted, slot
         call = self._calls.get(key)

@@ -57,6 +57,10 @@ class OnnxEngine:
         """Give up what runs, and what comes; from any thread."""
         self._cache.decoder.stop()
 
+    def forget(self) -> None:
+        """Keep nothing of earlier prompts."""
+        self._cache.forget()
+
     def complete(self, prompt: Prompt, limits: Limits, cancelled: Event) -> list[Candidate]:
         """Candidates from the cursor on, at least one.
 

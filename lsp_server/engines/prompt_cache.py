@@ -75,6 +75,11 @@ class PromptCache:
         self.ids.extend(ids)
         return logits_TV
 
+    def forget(self) -> None:
+        """Keep nothing of any prompt."""
+        self._slots = [[] for _ in self._slots]
+        self.decoder.forget()
+
     def rewind(self, length: int) -> None:
         """Forget all but the first `length` tokens of the active slot."""
         del self.ids[length:]

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from lsp_server.documents import Documents
 from lsp_server.plugin_guard import ActivePlugin, PluginGuard
-from lsp_server.plugins import FEEDBACK, list_plugins
+from lsp_server.plugins import FEEDBACK, Forgets, list_plugins
 from lsp_server.settings import Settings
 from lsp_server.splices import Point, Splice
 from lsp_server.trace import Trace
@@ -83,9 +83,19 @@ class Observer:
             settings.trusted,
         )
         if self._tracker is not None and not (wanted and same):
-            self.end()
+            self._withdraw()
+            self._stop()
+        elif self._tracker is not None and before.feedback_text and not settings.feedback_text:
+            self._tracker.forget_prompts()
+            self._withdraw()
         if wanted and self._tracker is None:
             self._begin()
+
+    def _withdraw(self) -> None:
+        """Have sinks forget what they have not written yet: it may not be kept any more."""
+        for sink in self._sinks:
+            if isinstance(sink.function, Forgets):
+                sink.function.forget()
 
     def _begin(self) -> None:
         from lsp_server.feedback.tracker import FOLLOWED_SECONDS, Tracker
@@ -154,12 +164,20 @@ class Observer:
             self._tracker.close(uri, monotonic())
             self._pass_on()
 
+    def drop(self, uri: str) -> None:
+        """A document may not be read any more: nothing of it is told."""
+        if self._tracker is not None and self._tracker.drop(uri):
+            self._withdraw()
+
     def end(self) -> None:
         """Nothing more will be told: settle what there is, and let the sinks finish."""
         if self._tracker is None:
             return
         self._tracker.end(monotonic())
         self._pass_on()
+        self._stop()
+
+    def _stop(self) -> None:
         self._tracker = None
         for sink in self._sinks:
             if isinstance(sink.function, Closes):

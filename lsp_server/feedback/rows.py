@@ -49,7 +49,7 @@ class Ending(StrEnum):
     CLOSED = "closed"
     """The document was closed, or may not be read any more."""
     STOPPED = "stopped"
-    """The server ended, or feedback was turned off."""
+    """The server ended."""
     OPEN = "open"
     """It is still on show, with a part accepted."""
 
@@ -71,7 +71,7 @@ class Settled(StrEnum):
     CLOSED = "closed"
     """Earlier: the document was closed."""
     STOPPED = "stopped"
-    """Earlier: the server ended, or feedback was turned off."""
+    """Earlier: the server ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

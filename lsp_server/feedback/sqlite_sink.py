@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from threading import Thread
 from time import monotonic
@@ -21,6 +22,14 @@ END_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A row that is not written yet."""
+
+    round: int
+    row: Row
+
+
 class SqliteSink:
     """Entry point of the group `lory.feedback`.
 
@@ -29,7 +38,9 @@ class SqliteSink:
     """
 
     def __init__(self) -> None:
-        self._rows: Queue[Row | None] = Queue(WAITING_ROWS)
+        self._rows: Queue[Waiting | None] = Queue(WAITING_ROWS)
+        self._round = 0
+        """Counts `forget`: rows that came before the last one are not written."""
         self._thread: Thread | None = None
         self._fault: FeedbackError | None = None
         self.dropped = 0
@@ -43,11 +54,15 @@ class SqliteSink:
             self._thread.start()
         for row in rows:
             try:
-                self._rows.put_nowait(row)
+                self._rows.put_nowait(Waiting(self._round, row))
             except Full:
                 self.dropped += 1
         if self.dropped:
             log.warning("feedback: %d rows dropped so far; the file is not free", self.dropped)
+
+    def forget(self) -> None:
+        """Write nothing of what is waiting: it may not be kept any more."""
+        self._round += 1
 
     def close(self) -> None:
         """Write what is waiting, for a second at most."""
@@ -65,7 +80,7 @@ class SqliteSink:
             self._fault = exc
             return
         try:
-            batch: list[Row] = []
+            batch: list[Waiting] = []
             while self._gather(batch):
                 self._commit(connection, batch)
             self._commit(connection, batch)
@@ -77,7 +92,7 @@ class SqliteSink:
         finally:
             connection.close()
 
-    def _gather(self, batch: list[Row]) -> bool:
+    def _gather(self, batch: list[Waiting]) -> bool:
         """Add the rows of GATHER_SECONDS from the first on; False once there will be no more."""
         if not batch:
             row = self._rows.get()
@@ -95,12 +110,13 @@ class SqliteSink:
             batch.append(row)
         return True
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[Row]) -> None:
+    def _commit(self, connection: sqlite3.Connection, batch: list[Waiting]) -> None:
         """Write rows and forget them; those of a file that another holds are kept for later."""
+        batch[:] = [waiting for waiting in batch if waiting.round == self._round]
         if not batch:
             return
         try:
-            write_rows(connection, batch)
+            write_rows(connection, [waiting.row for waiting in batch])
         except sqlite3.OperationalError as exc:
             if exc.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise

@@ -7,7 +7,7 @@ change or a request.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lsp_server.feedback.course import Course, Edits, Progress
 from lsp_server.feedback.offered import STRAYS, Mark, Offered, Place, place_of
@@ -157,6 +157,16 @@ class Tracker:
         """Nothing more will be told."""
         for uri in list(self._watched):
             self._leave(uri, Ending.STOPPED, Settled.STOPPED, now)
+
+    def drop(self, uri: str) -> bool:
+        """A document may not be read any more: nothing more is told of it. Whether any was."""
+        return self._watched.pop(uri, None) is not None
+
+    def forget_prompts(self) -> None:
+        """The text around the cursor is not wanted any more."""
+        for watched in self._watched.values():
+            for offered in (*watched.live, *watched.followed):
+                offered.offer = replace(offered.offer, prompt=None)
 
     def _leave(self, uri: str, ending: Ending, settled: Settled, now: float) -> None:
         watched = self._watched.pop(uri, None)

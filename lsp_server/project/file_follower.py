@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from lsp_server.errors import IndexingError
+from lsp_server.exclusions import Exclusions
 from lsp_server.plugin_guard import Report, one_line
 from lsp_server.project.digests import name_digest, text_digest
 from lsp_server.project.index import Batch, ProjectIndex
@@ -117,7 +118,7 @@ class FileFollower:
         self._walked = notes.epoch
         if notes.settings.enabled and notes.settings.project and notes.roots:
             for batch in self._read(notes, None):
-                self._index.add([batch])
+                self._index.add([batch], notes.epoch)
         self._first_tokens = self._index.tokens
         self._index.whole = notes.epoch
         log.info("the project has %d tokens", self._index.tokens)
@@ -147,9 +148,8 @@ class FileFollower:
         batches = list(self._read(notes, files))
         found = {key for batch in batches for key in batch.names}
         self._index.forget(name for name in files if name_digest(name) not in found)
-        if self._workspace.notes.epoch != notes.epoch:
+        if not self._index.add(batches, notes.epoch, [late.segment for late in merged]):
             return
-        self._index.add(batches, instead=[late.segment for late in merged])
         self._late = [late for late in self._late if late not in merged]
         self._late += [
             Late(batch.segment, files)
@@ -192,4 +192,5 @@ def rules_of(notes: Notes) -> Rules:
     """Which files the settings let be read."""
     settings = notes.settings
     on = tuple(language for language, is_on in settings.languages.items() if is_on)
-    return Rules(languages=on, unread=settings.unread)
+    roots = tuple(dict.fromkeys(name for root in notes.roots for name in (root.shown, root.real)))
+    return Rules(languages=on, exclusions=Exclusions(settings.unread, roots))

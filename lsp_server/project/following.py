@@ -22,7 +22,8 @@ class Following:
         self.files = FileFollower(index, tokenizer_path, report)
         self._texts = TextFollower(index, tokenizer)
         self._report = report
-        index.workspace.stop_reading = self.files.stop_outdated
+        self._index = index
+        index.workspace.stop_reading = self._forget
 
     def start(self) -> None:
         """Begin to read, in the background."""
@@ -33,6 +34,11 @@ class Following:
         """Read no more; does not wait."""
         self._texts.end()
         self.files.end()
+
+    def _forget(self) -> None:
+        """What was read, and what is being read, is not to be used any more."""
+        self._index.clear(self._index.workspace.notes.epoch)
+        self.files.stop_outdated()
 
     def _survive(self, run: Callable[[], None]) -> None:
         try:

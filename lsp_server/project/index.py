@@ -1,7 +1,8 @@
 """The store of the open project: takes segments and open texts, gives views for the engine.
 
-One thread at a time adds; any thread may ask meanwhile, without a lock: what it reads is replaced
-as a whole.
+Any thread may ask, without a lock: what it reads is replaced as a whole. What is taken in says of
+which epoch it is, and is refused under the workspace's lock once the rules are others: so nothing
+comes back that was being read while it was excluded.
 """
 
 from collections.abc import Iterable, Mapping
@@ -85,23 +86,35 @@ class ProjectIndex:
         return {"files": len(self._files.names), "tokens": self.tokens, "whole": self.is_whole}
 
     def clear(self, epoch: int) -> None:
-        """Forget everything; what is added from now on was read under this epoch's rules."""
-        self._files = Files(epoch=epoch)
-        self._texts = {}
-        self._masked = None
-        self._joined = ((), OpenTexts(()))
+        """Forget what was read under the rules of other epochs."""
         with self.workspace.changed:
-            self.workspace.changed.notify_all()
+            if self._files.epoch != epoch:
+                self._files = Files(epoch=epoch)
+                self._texts = {}
+                self._masked = None
+                self._joined = ((), OpenTexts(()))
+                self.workspace.changed.notify_all()
 
-    def add(self, batches: Iterable[Batch], instead: Iterable[Segment] = ()) -> None:
-        """Take what was read of files, in place of what they held, and of whole segments."""
+    def add(self, batches: Iterable[Batch], epoch: int, instead: Iterable[Segment] = ()) -> bool:
+        """Take what was read of files, in place of what they held, and of whole segments.
+
+        Whether it was taken: what was read under other rules is refused.
+        """
         files, replaced = self._files, set(map(id, instead))
         names = dict(files.names)
         kept = [part.segment for part in files.parts if id(part.segment) not in replaced]
         for batch in batches:
             names.update(batch.names)
             kept += [batch.segment] if len(batch.segment.digests) else []
-        self._files = replace(files, parts=place(kept, names), names=names)
+        return self._replace(files, replace(files, parts=place(kept, names), names=names), epoch)
+
+    def _replace(self, old: Files, new: Files, epoch: int) -> bool:
+        """Take other files in the place of those that they were made from, if these still hold."""
+        with self.workspace.changed:
+            holds = self._files is old and epoch == old.epoch == self.workspace.notes.epoch
+            if holds:
+                self._files = new
+            return holds
 
     def forget(self, names: Iterable[str]) -> None:
         """Files are gone, or cannot be read any more."""
@@ -110,18 +123,25 @@ class ProjectIndex:
             files = self._files
             left = {name: text for name, text in files.names.items() if name not in gone}
             parts = place((part.segment for part in files.parts), left)
-            self._files = replace(files, parts=parts, names=left)
+            self._replace(files, replace(files, parts=parts, names=left), files.epoch)
 
     def held_text(self, name: str) -> int | None:
         """The digest of the text that a file held when it was read; None if it never was."""
         return self._files.names.get(name_digest(name))
 
-    def put(self, name: str, text: OpenText) -> None:
-        """Take an open document's ids, in place of earlier ones."""
-        opened = self.workspace.notes.open
-        others = {other: old for other, old in self._texts.items() if other in opened}
-        others.pop(name, None)
-        self._texts = {**others, name: text}
+    def put(self, name: str, text: OpenText | None, epoch: int) -> bool:
+        """Take an open document's ids, in place of earlier ones; None: it may not be read.
+
+        Whether it was taken: what was read under other rules, or of what is closed, is refused.
+        """
+        with self.workspace.changed:
+            notes = self.workspace.notes
+            others = {other: old for other, old in self._texts.items() if other in notes.open}
+            others.pop(name, None)
+            holds = epoch == self._files.epoch == notes.epoch and name in notes.open
+            if holds:
+                self._texts = others if text is None else {**others, name: text}
+            return holds
 
     def has(self, name: str, serial: int) -> bool:
         """Whether an open document is known as it was after a change."""
@@ -155,7 +175,10 @@ class ProjectIndex:
             found = (files.names.get(name_digest(name)) for name in hidden)
             silent = np.array([text for text in found if text is not None], np.uint64)
             parts = tuple(silence(part, silent) for part in files.parts)
-            masked = self._masked = files, hidden, parts
+            masked = files, hidden, parts
+            with self.workspace.changed:
+                if self._files is files:
+                    self._masked = masked
         return masked[2]
 
     def _join(self, texts: Mapping[str, OpenText], notes: Notes, name: str) -> OpenTexts:
@@ -164,9 +187,13 @@ class ProjectIndex:
             for other, text in texts.items()
             if other != name and notes.open.get(other) == text.serial
         )
-        if others != self._joined[0]:
-            self._joined = others, OpenTexts(text.ids for text in others)
-        return self._joined[1]
+        joined = self._joined
+        if others != joined[0]:
+            joined = others, OpenTexts(text.ids for text in others)
+            with self.workspace.changed:
+                if self._texts is texts:
+                    self._joined = joined
+        return joined[1]
 
 
 def place(segments: Iterable[Segment], names: Mapping[int, int]) -> tuple[Part, ...]:

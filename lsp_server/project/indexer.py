@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from lsp_server.exclusions import Exclusions
+from lsp_server.plugin_guard import one_line
 from lsp_server.project.digests import name_digest, text_digest
 from lsp_server.project.frames import write_batch, write_done
 from lsp_server.project.index import Batch, Ids
@@ -51,9 +53,10 @@ class Job:
         """The job of a line that `to_json` gave."""
         given: dict[str, Any] = json.loads(line)
         rules, files = given["rules"], given["files"]
+        exclusions = Exclusions(**{key: tuple(v) for key, v in rules["exclusions"].items()})
         return cls(
             roots=tuple(Root(**root) for root in given["roots"]),
-            rules=Rules(tuple(rules["languages"]), tuple(rules["unread"])),
+            rules=Rules(tuple(rules["languages"]), exclusions),
             files=None if files is None else tuple(files),
             tokenizer=given["tokenizer"],
             most_bytes=given["most_bytes"],
@@ -105,9 +108,12 @@ def main() -> None:
     """Do the job that stands on standard input's first line."""
     job = Job.from_json(sys.stdin.buffer.readline().decode())
     Thread(target=end_with_parent, daemon=True).start()
-    for batch in read_batches(job):
-        write_batch(sys.stdout.buffer, batch)
-    write_done(sys.stdout.buffer)
+    try:
+        for batch in read_batches(job):
+            write_batch(sys.stdout.buffer, batch)
+        write_done(sys.stdout.buffer)
+    except Exception as exc:  # who started this process learns why from its log
+        sys.exit(f"lory: the project's files cannot be read: {one_line(exc)}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
-"""Reads one source file: takes its path, gives its text, or nothing where it is no such file.
+"""Reads one source file by its real path, or nothing where it is no such file.
 
 Others write these files meanwhile: what was changed between its first byte and its last is read
-again, and left out if it does not come to rest.
+again, and left out if it does not come to rest. A path was judged by its name, so no link is
+followed on the way to the file, not in a folder's place either: what is opened is what was judged.
 """
 
+import errno
 import os
 import stat
 import time
@@ -17,6 +19,11 @@ FLAGS = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_NONBLOCK", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY")
 )
 """Opening a pipe does not wait for a writer, and a link put in a file's place is not followed."""
+FOLDER_FLAGS = sum(
+    getattr(os, name, 0) for name in ("O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
+)
+"""Of a folder on the way: it need not be readable, where the system knows that."""
+BY_FOLDERS = os.open in os.supports_dir_fd
 
 
 def read_source(path: str) -> str | None:
@@ -34,9 +41,37 @@ def read_source(path: str) -> str | None:
     return None
 
 
+def open_real(path: str) -> int:
+    """A descriptor of the file at a real path; OSError where a link stands anywhere in it."""
+    if not BY_FOLDERS:
+        descriptor = os.open(path, FLAGS)
+        if same_file(descriptor, path):
+            return descriptor
+        os.close(descriptor)
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+    *folders, name = path.strip("/").split("/")
+    at = os.open("/", FOLDER_FLAGS)
+    try:
+        for folder in folders:
+            below = os.open(folder, FOLDER_FLAGS, dir_fd=at)
+            os.close(at)
+            at = below
+        return os.open(name, FLAGS, dir_fd=at)
+    finally:
+        os.close(at)
+
+
+def same_file(descriptor: int, path: str) -> bool:
+    """Whether what was opened still lies at a path without links."""
+    real = os.path.realpath(path)
+    return os.path.normcase(real) == os.path.normcase(os.path.normpath(path)) and (
+        os.path.samestat(os.fstat(descriptor), os.lstat(real))
+    )
+
+
 def read_once(path: str) -> tuple[bytes | None, bool]:
     """A file's bytes, None if they are no source; and whether it kept still meanwhile."""
-    descriptor = os.open(path, FLAGS)
+    descriptor = open_real(path)
     with open(descriptor, "rb", buffering=0) as file:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode) or before.st_size > LARGEST:

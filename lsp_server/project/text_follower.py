@@ -75,10 +75,13 @@ class TextFollower:
             self._refused = {**self._refused, name: serial}
 
     def _read(self, name: str, serial: int) -> None:
+        epoch = self._workspace.notes.epoch  # before the text: what may be read can change any time
         text = self._workspace.text(name)
         if text is not None and len(text) <= LARGEST:
             ids = np.array(self._tokenizer.encode(text).ids, np.uint16)
             if len(ids) + self._index.open_tokens(besides=name) <= MOST_TOKENS:
-                self._index.put(name, OpenText(serial, ids))
+                if not self._index.put(name, OpenText(serial, ids), epoch):
+                    self._tokenizer.forget()  # it may not be read any more
                 return
+        self._index.put(name, None, epoch)
         self._refused = {**self._refused, name: serial}

@@ -9,9 +9,8 @@ import stat
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from lsp_server.exclusions import is_excluded
+from lsp_server.exclusions import Exclusions
 
 SUFFIXES = {"python": (".py", ".pyi")}
 """Of each language's files."""
@@ -42,8 +41,8 @@ class Rules:
 
     languages: tuple[str, ...]
     """Language ids."""
-    unread: tuple[str, ...]
-    """Globs of what is not read."""
+    exclusions: Exclusions
+    """What is not read."""
 
     def is_source(self, name: str) -> bool:
         """Whether a file's name is that of a language's source."""
@@ -53,7 +52,7 @@ class Rules:
     def may_read(self, root: Root, path: str) -> bool:
         """Whether neither the real path nor the one that the editor would show is excluded."""
         shown = root.shown + path[len(root.real) :]
-        return not any(is_excluded(PurePosixPath(name), self.unread) for name in {path, shown})
+        return self.exclusions.allow(path, shown)
 
 
 @dataclass(frozen=True, slots=True)

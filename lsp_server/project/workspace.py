@@ -3,7 +3,9 @@
 Events come on the event loop's thread and cost microseconds: nothing is read or counted there.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Condition
 
@@ -120,8 +122,8 @@ class Workspace:
 
     def touch(self, uris: Iterable[str]) -> None:
         """Files have changed on the disk, have come or gone."""
-        paths, roots = [str(path_of(uri)) for uri in uris if can_be_file(uri)], self.notes.roots
-        names = [real_name(path, roots) for path in paths]
+        roots = self.notes.roots
+        names = real_names(str(path_of(uri)) for uri in uris if can_be_file(uri))
         inside = [name for name in names if any(is_own(name, root) for root in roots)]
         if inside:
             with self.changed:
@@ -162,12 +164,21 @@ class Workspace:
         self.stop_reading()
 
 
-def real_name(path: str, roots: Iterable[Root]) -> str:
-    """A file's real path, as far as its folder's root tells."""
-    for root in roots:
-        if path.startswith(root.shown + "/"):
-            return root.real + path[len(root.shown) :]
-    return path
+def real_names(paths: Iterable[str]) -> Iterator[str]:
+    """The real paths of files, over links; each folder is looked up once."""
+    folders: dict[str, str] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        with suppress(OSError, ValueError):  # no name that a file can have
+            if folder not in folders:
+                folders[folder] = real_file(folder or "/").rstrip("/")
+            found = f"{folders[folder]}/{name}"
+            yield real_file(found) if os.path.islink(found) else found
+
+
+def real_file(path: str) -> str:
+    """A path without links, with forward slashes."""
+    return os.path.realpath(path).replace(os.sep, "/")
 
 
 def what_is_read(settings: Settings) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from lsp_server.context import Cursor
+from lsp_server.exclusions import Exclusions
 from lsp_server.locations import path_in_workspace, path_of, real_path
 from lsp_server.project.reading import LARGEST, read_source
 from lsp_server.project.walk import SUFFIXES
@@ -61,7 +62,7 @@ class ProjectTexts:
     def __init__(self) -> None:
         self._known: OrderedDict[PurePosixPath, Known] = OrderedDict()
         self._outlines: OrderedDict[PurePosixPath, Outlined] = OrderedDict()
-        self._rules: tuple[str, ...] = ()
+        self._rules: Exclusions | None = None
         self._open: dict[PurePosixPath, SourceText] = {}
         self._opened: tuple[OpenText, ...] = ()
 

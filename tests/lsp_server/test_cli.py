@@ -152,3 +152,27 @@ def test_a_module_in_the_working_folder_is_never_imported(tmp_path: Path) -> Non
     for name in ("typer", "pygls", "tokenizers", "json"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit('imported')")
     assert run("--version", folder=tmp_path) == (f"lory {__version__}\n", "", 0)
+
+
+def test_a_bundle_is_found_from_the_working_folder_by_who_reads_the_project_too(
+    small_bundle: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(small_bundle, tmp_path / "my bundle")
+    (tmp_path / "app.py").write_text("import json\n\nvalue = json.\n")
+    (tmp_path / "other.py").write_text("value = json.loads('1')\n")
+    command = ("complete", "app.py:3:14", "--bundle", "my bundle", "--json")
+    out, errors, code = run(*command, folder=tmp_path)
+    assert (errors, code) == ("", 0)
+    assert "offers" in json.loads(out)
+
+
+@pytest.mark.parametrize("link", ["link.py", "folder/app.py"])
+def test_a_file_is_not_completed_over_a_link_to_what_is_excluded(tmp_path: Path, link: str) -> None:
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "app.py").write_text("x = 1\n")
+    (tmp_path / "link.py").symlink_to(tmp_path / "private" / "app.py")
+    (tmp_path / "folder").symlink_to(tmp_path / "private")
+    rules = json.dumps({"exclude": ["private/**"]})
+    out, errors, code = run("complete", f"{link}:1:1", "--settings", rules, folder=tmp_path)
+    assert (out, code) == ("", 2)
+    assert "which 'private/**' excludes" in errors

@@ -135,7 +135,36 @@ def test_an_untrusted_workspace_chooses_neither_bundle_nor_code_nor_reads_more_f
 @pytest.mark.parametrize("exclude", [[], ["*.txt"], ["!**/.env"]])
 def test_no_setting_makes_places_of_passwords_readable(exclude: list[str]) -> None:
     for sent in ({"exclude": exclude}, None), (None, {"exclude": exclude}):
-        assert is_excluded(PurePosixPath("project/.env"), read_settings(*sent).unread)
+        assert is_excluded(PurePosixPath("project/.env"), judge_settings(*sent).settings.unread)
+
+
+def test_a_workspace_adds_to_what_its_user_excludes() -> None:
+    for trusted in (True, False):
+        user = {"exclude": ["private/**", "*.txt"], "trusted": trusted}
+        for workspace in ([], ["*.txt", "vendor"]):
+            found = read_settings(user, {"exclude": workspace}).exclude
+            assert found == ("private/**", *dict.fromkeys(("*.txt", *workspace)))
+
+
+def test_a_glob_that_is_not_understood_excludes_everything_and_is_said() -> None:
+    given = {"exclude": ["[z-a]", "private/**"]}
+    cases: list[Any] = [(given, None), (None, given), ({"exclude": ["[z-a]"]}, {"exclude": []})]
+    for sent in cases:
+        reading = judge_settings(*sent)
+        assert is_excluded("a/b.py", reading.settings.unread)
+        [fault] = reading.faults
+        assert "setting 'exclude': expected globs, found '[z-a]': the range z-a is empty" in fault
+        assert 'until then it counts as ["**"]' in fault
+
+
+def test_more_globs_than_can_be_tried_exclude_everything() -> None:
+    for globs in (
+        ["x"] * 1_001,
+        ["{a,b,c}" * 5 + "?" * 100] * 20 + [f"{n}*" * 99 for n in range(99)],
+    ):
+        reading = judge_settings({"exclude": globs})
+        assert len(reading.faults) == 1
+        assert is_excluded("some/file.py", reading.settings.unread)
 
 
 def test_a_workspace_cannot_trust_itself() -> None:

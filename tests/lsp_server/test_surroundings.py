@@ -3,6 +3,7 @@
 from timeit import repeat
 
 from lsp_server.documents import Documents, Edit, Position, TextDocument
+from lsp_server.exclusions import Exclusions
 from lsp_server.surroundings import LONGEST_TEXT, MOST_TEXTS, Lookout, Surroundings
 
 ROOT = "file:///w"
@@ -13,7 +14,7 @@ def look(documents: Documents, lookout: Lookout, uri: str, line: int = 0) -> Sur
     """The surroundings of a line."""
     document = documents.get(uri)
     assert isinstance(document, TextDocument)
-    return lookout.look(document, line, [ROOT], ("**/.env*",))
+    return lookout.look(document, line, [ROOT], Exclusions(("**/.env*",)))
 
 
 def test_other_documents_are_seen_as_they_stand_and_are_the_same_until_they_change() -> None:

@@ -7,13 +7,17 @@ export const SECTION = "lory";
 /** Settings that are the extension's own; all others are the server's. */
 const OWN = new Set(["command"]);
 
+/** Lists that add up: a workspace may exclude more than its user, never less. */
+const JOINED = new Set(["exclude"]);
+
 /** What the server is told: only what somebody has set, so that it alone holds the defaults. */
 export function serverSettings(): Record<string, unknown> {
   const configuration = vscode.workspace.getConfiguration(SECTION);
   const told: Record<string, unknown> = {};
   for (const name of settingNames(configuration)) {
-    if (!OWN.has(name) && isSet(configuration, name)) {
-      told[name] = configuration.get(name);
+    const values = OWN.has(name) ? [] : valuesOf(name);
+    if (values.length > 0) {
+      told[name] = JOINED.has(name) ? joined(values) : configuration.get(name);
     }
   }
   return told;
@@ -60,10 +64,20 @@ function settingNames(configuration: vscode.WorkspaceConfiguration): string[] {
   return Object.keys(configuration).filter((name) => configuration.inspect(name) !== undefined);
 }
 
-function isSet(configuration: vscode.WorkspaceConfiguration, name: string): boolean {
-  const found = configuration.inspect(name);
-  const values = [found?.globalValue, found?.workspaceValue, found?.workspaceFolderValue];
-  return values.some((value) => value !== undefined);
+/** What the user, the workspace and each of its folders have set. */
+function valuesOf(name: string): unknown[] {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  const found = [undefined, ...folders.map(({ uri }) => uri)].flatMap((scope) => {
+    const value = vscode.workspace.getConfiguration(SECTION, scope).inspect(name);
+    return [value?.globalValue, value?.workspaceValue, value?.workspaceFolderValue];
+  });
+  return found.filter((value) => value !== undefined);
+}
+
+/** All members of lists; what is no list as it is, for the server to say so. */
+function joined(values: unknown[]): unknown {
+  const wrong = values.find((value) => !Array.isArray(value));
+  return wrong === undefined ? [...new Set(values.flat())] : wrong;
 }
 
 function targetOf(

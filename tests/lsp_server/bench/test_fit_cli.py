@@ -9,6 +9,7 @@ from lsp_server.bench.cli import app
 from lsp_server.bench.evidence import OtherFiles
 from lsp_server.bench.files import SourceFile
 from lsp_server.engines.mixture import read_weights
+from lsp_server.exclusions import Exclusions
 from lsp_server.line_tokens import LineTokenizer
 from lsp_server.project.walk import Rules
 from lsp_server.prompt import encode, load_tokenizer
@@ -50,7 +51,7 @@ def test_weights_are_written_and_the_report_says_what_they_are_worth(
 
 def test_the_file_that_is_written_does_not_answer(project: Path) -> None:
     tokenizer = LineTokenizer(load_tokenizer(Settings().bundle_folder / "tokenizer.json"))
-    others = OtherFiles(project, tokenizer, Rules(languages=("python",), unread=()))
+    others = OtherFiles(project, tokenizer, Rules(("python",), Exclusions(())))
     text = (project / "walk.py").read_text()
     context = encode(tokenizer, text[: text.index("_path)")])
     own, other = (

@@ -7,11 +7,18 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 import pytest
 
+from lsp_server.line_tokens import Encoded, LineTokenizer
 from lsp_server.project import file_follower, process, text_follower, workspace
+from lsp_server.project.following import Following
+from lsp_server.prompt import load_tokenizer
+from lsp_server.settings import Settings
+
+TOKENIZER = Settings().bundle_folder / "tokenizer.json"
 
 if TYPE_CHECKING:
     from tests.lsp_server.project.conftest import Project
@@ -253,3 +260,72 @@ def test_a_module_in_the_folder_is_not_run(
     assert project.index.segments
     assert not mark.exists()
     assert not project.reports
+
+
+def test_a_link_opens_nothing_that_is_excluded_or_outside(
+    project: "Project", tmp_path: Path
+) -> None:
+    project.write("a.py", "return alpha\n")
+    project.write("private/b.py", "return beta\n")
+    project.write(".venv/c.py", "return gamma\n")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "d.py").write_text("return delta\n")
+    for link, target in (("pub", "private"), ("lib", "../outside"), ("v", ".venv")):
+        (project.root / link).symlink_to(project.root / target)
+    (project.root / "e.py").symlink_to(project.root / "private" / "b.py")
+    project.begin(exclude=("private/**",))
+    named = ("pub/b.py", "lib/d.py", "v/c.py", "e.py", "a.py")
+    for many in (1, 8):  # few are looked at here, many by the process alone
+        project.workspace.touch([project.uri(name) for name in named * many])
+        assert eventually(lambda: not project.workspace.notes.stale)
+        assert project.index.as_json()["files"] == 1
+    for word in ("beta", "gamma", "delta"):
+        assert not project.says("return", f" {word}")
+    assert project.says("return", " alpha")
+
+
+def test_a_folder_that_becomes_a_link_is_not_read_through(project: "Project") -> None:
+    project.write("public/a.py", "return alpha\n")
+    project.write("private/a.py", "return beta\n")
+    project.begin(exclude=("private/**",))
+    assert project.says("return", " alpha")
+    (project.root / "public").rename(project.root / "other")
+    (project.root / "public").symlink_to(project.root / "private")
+    files = project.following.files
+    notes = project.workspace.notes
+    files._read_again(notes, [f"{notes.roots[0].real}/public/a.py"])  # as judged before it changed
+    assert project.index.as_json()["files"] == 0
+    assert not project.says("return", " beta")
+
+
+class SlowTokenizer(LineTokenizer):
+    """Reads a text only once it is let go on."""
+
+    def __init__(self) -> None:
+        super().__init__(load_tokenizer(TOKENIZER))
+        self.begun, self.go_on = Event(), Event()
+
+    def encode(self, text: str, *, add_special_tokens: bool = False) -> Encoded:
+        self.begun.set()
+        assert self.go_on.wait(20)
+        return super().encode(text)
+
+
+def test_a_text_that_is_excluded_while_it_is_tokenized_never_answers(project: "Project") -> None:
+    slow = SlowTokenizer()
+    project.following = Following(project.index, slow, str(TOKENIZER), project.reports.append)
+    project.begin()
+    project.open("b.py", "yield sentinel\n")
+    project.open("current.py", "")
+    project.workspace.write(project.uri("current.py"))
+    assert slow.begun.wait(20), "it is being tokenized"
+    del project.texts[project.uri("b.py")]
+    slow.forget()
+    project.workspace.begin([project.root.as_uri()], Settings(exclude=("b.py",)))
+    assert eventually(project.has_been_read), "the index was cleared before the text is put"
+    slow.go_on.set()
+    project.open("c.py", "yield other\n")
+    assert eventually(lambda: project.says("yield", " other"))
+    assert not project.says("yield", " sentinel")
+    assert project.workspace.name(project.uri("b.py")) not in project.index._texts
+    assert eventually(lambda: not any("sentinel" in line for line in slow._known))

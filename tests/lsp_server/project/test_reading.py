@@ -7,6 +7,7 @@ from threading import Event, Thread
 
 import pytest
 
+from lsp_server.project import reading
 from lsp_server.project.reading import LARGEST, read_source
 
 
@@ -79,3 +80,18 @@ def test_a_file_that_is_written_meanwhile_is_never_read_half(tmp_path: Path) -> 
     last = read_source(str(path))
     assert last is not None
     assert len(set(last)) == 1
+
+
+def test_no_link_is_followed_on_the_way(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.py").write_text("x = 1\n")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert read_source(f"{tmp_path.resolve()}/real/a.py") == "x = 1\n"
+    assert read_source(f"{tmp_path.resolve()}/link/a.py") is None
+
+
+def test_where_folders_cannot_be_opened_one_by_one_what_was_opened_is_looked_at_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BY_FOLDERS", False)
+    test_no_link_is_followed_on_the_way(tmp_path)

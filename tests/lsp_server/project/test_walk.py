@@ -1,15 +1,16 @@
 """Which files of a project are read, and which are never opened."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from lsp_server.exclusions import NEVER_READ, Exclusions
 from lsp_server.project import walk
 from lsp_server.project.walk import Rules, find_files, is_inside, root_of
-from lsp_server.settings import NEVER_READ
 
-RULES = Rules(("python",), NEVER_READ)
+RULES = Rules(("python",), Exclusions(NEVER_READ))
 
 
 def write(root: Path, *names: str) -> None:
@@ -18,9 +19,15 @@ def write(root: Path, *names: str) -> None:
         (root / name).write_text("x = 1\n")
 
 
+def excluding(*globs: str) -> Rules:
+    return Rules(("python",), Exclusions(globs))
+
+
 def found(root: Path, rules: Rules = RULES) -> list[str]:
     """Files found, relative to the folder; each one also passes when asked alone."""
     roots = [root_of(str(root))]
+    exclusions = replace(rules.exclusions, roots=(roots[0].shown, roots[0].real))
+    rules = replace(rules, exclusions=exclusions)
     paths = list(find_files(roots, rules))
     assert all(is_inside(path, roots, rules) for path in paths)
     return [os.path.relpath(path, roots[0].real) for path in paths]
@@ -33,7 +40,8 @@ def test_the_nearest_files_come_first(tmp_path: Path) -> None:
 
 def test_a_language_that_is_off_has_no_files(tmp_path: Path) -> None:
     write(tmp_path, "a.py")
-    assert found(tmp_path, Rules((), ())) == found(tmp_path, Rules(("lua",), ())) == []
+    for languages in ((), ("lua",)):
+        assert found(tmp_path, Rules(languages, Exclusions(()))) == []
 
 
 def test_what_others_wrote_or_programs_made_is_left_out(tmp_path: Path) -> None:
@@ -56,17 +64,17 @@ def test_a_file_outside_of_every_folder_is_not_inside(tmp_path: Path) -> None:
 def test_excluded_files_and_folders_are_left_out_by_either_name(tmp_path: Path) -> None:
     write(tmp_path, "real/a.py", "real/private/b.py", "real/secrets.py", "real/c.py")
     (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert found(tmp_path / "link", Rules(("python",), ("private", "secrets*"))) == [
-        "a.py",
-        "c.py",
-    ]
-    assert found(tmp_path / "link", Rules(("python",), ("**/link/c.py",))) == [
-        *("a.py", "secrets.py", "private/b.py"),
-    ]
-    assert found(tmp_path / "link", Rules(("python",), ("**/real/c.py",))) == [
-        *("a.py", "secrets.py", "private/b.py"),
-    ]
-    assert found(tmp_path / "link", Rules(("python",), ("**/link/**",))) == []
+    link = tmp_path / "link"
+    assert found(link, excluding("private", "secrets*")) == ["a.py", "c.py"]
+    for name in ("link", "real"):
+        others = ["a.py", "secrets.py", "private/b.py"]
+        assert found(link, excluding(f"{tmp_path}/{name}/c.py")) == others
+        assert found(link, excluding(f"{tmp_path}/{name}/**")) == []
+
+
+def test_folders_above_the_workspace_exclude_nothing(tmp_path: Path) -> None:
+    write(tmp_path, "secrets-service/.envs/a.py", "secrets-service/.envs/secrets/b.py")
+    assert found(tmp_path / "secrets-service" / ".envs") == ["a.py"]
 
 
 def test_links_are_not_followed_so_loops_end(tmp_path: Path) -> None:

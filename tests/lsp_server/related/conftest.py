@@ -9,6 +9,8 @@ import pytest
 
 from lsp_server.context import Cursor
 from lsp_server.documents import Documents
+from lsp_server.exclusions import Exclusions
+from lsp_server.locations import roots_of
 from lsp_server.settings import Settings
 from lsp_server.surroundings import Lookout
 
@@ -22,7 +24,7 @@ class Project:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.documents = Documents()
-        self.unread = Settings().unread
+        self.exclude: tuple[str, ...] = ()
         self._lookout = Lookout(self.documents)
 
     def write(self, name: str, text: str | bytes) -> Path:
@@ -51,13 +53,14 @@ class Project:
         document = self.documents.get(self.uri(name))
         assert document is not None
         folders = [self.root.as_uri()]
+        unread = Exclusions(Settings(exclude=self.exclude).unread, roots_of(folders))
         return Cursor(
             uri=document.uri,
             language="python",
             path=name,
             prefix=prefix,
             suffix=suffix,
-            surroundings=self._lookout.look(document, prefix.count("\n"), folders, self.unread),
+            surroundings=self._lookout.look(document, prefix.count("\n"), folders, unread),
         )
 
 

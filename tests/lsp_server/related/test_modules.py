@@ -109,7 +109,7 @@ def test_a_file_that_changes_is_read_again(project: Project) -> None:
 
 
 def test_excluded_files_are_never_opened(project: Project, opened: list[str]) -> None:
-    project.unread = (*project.unread, "**/private/**")
+    project.exclude = ("**/private/**",)
     project.write("private/other.py", THING)
     project.write("secrets.py", THING)
     (project.root / "link.py").symlink_to(project.root / "private" / "other.py")

@@ -102,7 +102,7 @@ def test_text_that_may_not_be_read_any_more_is_not_shown_again(project: Project)
     project.write("api.py", API)
     plugin = ImportsContext()
     assert texts(related(plugin, project.cursor("main.py", MAIN)))
-    project.unread = (*project.unread, "api.py")
+    project.exclude = ("api.py",)
     assert not texts(related(plugin, project.cursor("main.py", MAIN)))
 
 
