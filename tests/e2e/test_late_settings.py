@@ -93,15 +93,18 @@ def test_a_document_opened_before_the_settings_come_is_forgotten_where_they_leav
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"languages": {"python": False}}, {"languages": {}, "exclude": ["a.py"]}],
+    ("options", "why"),
+    [
+        ({"languages": {"python": False}}, "not read since it was turned off"),
+        ({"languages": {}, "exclude": ["a.py"]}, "excluded by 'a.py'"),
+    ],
 )
 def test_what_the_first_options_turn_off_is_not_kept_until_the_settings_come(
-    start_editor: "StartEditor", script: "Script", options: dict[str, Any]
+    start_editor: "StartEditor", script: "Script", options: dict[str, Any], why: str
 ) -> None:
     editor = start_editor()
     settings = {"languages": {"python": True}, "exclude": []}
     open_before_settings(editor, {**script.options, **options}, [settings])
-    assert eventually(lambda: reason(editor) == "not read since it was turned off")
+    assert eventually(lambda: reason(editor) == why)
     assert editor.ask(0, 3) == []
     assert script.asked == []
