@@ -105,3 +105,4 @@ class Worker:
                 task.job()
             except BaseException:  # a panic of a library is no Exception, and ends one job alone
                 log.exception("a job of the engine's thread failed")
+            del task  # what it was given is kept no longer than it runs
