@@ -107,6 +107,7 @@ def test_every_setting_can_be_sent_and_comes_back() -> None:
         "feedback_text": True,
         "feedback_sinks": [],
         "menu": "on",
+        "deadline": 5,
         "trusted": True,
         "log_level": "debug",
     }
