@@ -1,14 +1,21 @@
-"""What a ratio is worth where cases of a group are alike: resampling of whole groups."""
+"""What a ratio is worth: where cases of a group are alike, by resampling of whole groups."""
 
+import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
+
+from lsp_server.percentiles import percentiles
 
 Sums = Mapping[Hashable, tuple[float, float]]
 """Hits and cases by group."""
 
 Interval = tuple[float, float, float]
 """A value and the bounds of its 95 % interval."""
+
+
+Z = 1.959963984540054
+"""Standard normal quantile of a two-sided 95 % interval."""
 
 
 def sums_of(counts: Iterable[tuple[Hashable, float, float]]) -> dict[Hashable, tuple[float, float]]:
@@ -39,5 +46,13 @@ def ratio_interval(
     random = np.random.default_rng(seed)
     drawn = table[random.integers(len(table), size=(resamples, len(table)))].sum(axis=1)
     drawn = drawn[(drawn[:, :, 1] > 0).all(axis=1)]
-    low, high = np.percentile(drawn[:, :, 0] / drawn[:, :, 1] @ signs, [2.5, 97.5])
-    return float(whole[:, 0] / whole[:, 1] @ signs), float(low), float(high)
+    low, high = percentiles(drawn[:, :, 0] / drawn[:, :, 1] @ signs, 0.025, 0.975)
+    return float(whole[:, 0] / whole[:, 1] @ signs), low, high
+
+
+def wilson(share: float, trials: float) -> tuple[float, float]:
+    """Wilson's score interval (1927) of a share of successes among `trials` independent trials."""
+    centre = share + Z * Z / (2 * trials)
+    spread = Z * math.sqrt(share * (1 - share) / trials + Z * Z / (4 * trials * trials))
+    scale = 1 + Z * Z / trials
+    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)

@@ -5,10 +5,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
-from lsp_server.bootstrap import ratio_interval, sums_of
-
-Z = 1.959963984540054
-"""Standard normal quantile of a two-sided 95 % interval."""
+from lsp_server.bootstrap import ratio_interval, sums_of, wilson
 
 RESAMPLES = 2000
 
@@ -32,14 +29,6 @@ def pass_at_k(samples: int, passed: int, k: int) -> float:
     if not 1 <= k <= samples:
         raise ValueError(f"pass@k: expected k in 1..{samples}, found {k}")
     return 1 - math.comb(samples - passed, k) / math.comb(samples, k)
-
-
-def wilson(share: float, trials: float) -> tuple[float, float]:
-    """Wilson's score interval (1927) of a share of successes among `trials` independent trials."""
-    centre = share + Z * Z / (2 * trials)
-    spread = Z * math.sqrt(share * (1 - share) / trials + Z * Z / (4 * trials * trials))
-    scale = 1 + Z * Z / trials
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def share_figure(successes: Sequence[bool], groups: Sequence[Hashable]) -> Figure:

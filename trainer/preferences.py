@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from lsp_server.percentiles import percentiles
 from trainer.errors import PreferenceError
 from trainer.pipeline import Inputs
 from trainer.preference import (
@@ -123,7 +124,7 @@ def describe_pairs(pairs: Sequence[Preference]) -> dict[str, Any]:
         "margin": {
             "mean": round(fmean(margins), 4),
             "least": margins[0],
-            "median": margins[len(margins) // 2],
+            "median": percentiles(margins, 0.5)[0],
             "most": margins[-1],
         },
         "chosen_longer": round(fmean(difference > 0 for difference in differences), 4),

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from statistics import fmean
 
+from lsp_server.bootstrap import Z
 from lsp_server.stopping import split
 from trainer.code_in_place import analyse
 from trainer.idle import is_blank, is_comment, is_idle, is_pass, unlike_truth
-from trainer.intervals import Figure, Z, ratio_figure
+from trainer.intervals import Figure, ratio_figure
 from trainer.line_match import compare
 from trainer.reward_rules import (
     find_undefined,

@@ -11,6 +11,7 @@ from lsp_server.bench.gap_figures import PlaceFigures, place_figures
 from lsp_server.bench.records import BlockRecord, PointRecord, Records
 from lsp_server.bench.session import Answer, Outcome
 from lsp_server.bench.work import Work
+from lsp_server.percentiles import percentiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,7 @@ def share(part: int, whole: int) -> float | None:
 
 def latency_of(answers: Sequence[Answer]) -> Latency:
     """Percentiles, linear between the two nearest answers."""
-    p50, p95, p99 = np.percentile([answer.seconds * 1000 for answer in answers], [50, 95, 99])
-    return Latency(float(p50), float(p95), float(p99))
+    return Latency(*percentiles((answer.seconds * 1000 for answer in answers), 0.5, 0.95, 0.99))
 
 
 def mean(values: Iterable[float]) -> float:

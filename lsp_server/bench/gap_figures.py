@@ -7,6 +7,7 @@ from lsp_server.bench.bootstrapping import Bootstrap, Counts, Rate
 from lsp_server.bench.faults import Fault, FaultTally
 from lsp_server.bench.gaps import GapScore
 from lsp_server.bench.records import GapRecord, Records
+from lsp_server.bootstrap import wilson
 
 Faults = Mapping[Fault, "FaultFigures"]
 
@@ -107,8 +108,15 @@ def fault_figures(tallies: Sequence[tuple[str, FaultTally]], bootstrap: Bootstra
         counts = fault_counts(tallies, fault)
         count = int(sum(faults for _, faults, _ in counts))
         cases = int(sum(possible for _, _, possible in counts))
-        found[fault] = FaultFigures(count, cases, bootstrap.rate(counts))
+        found[fault] = FaultFigures(count, cases, share_of(counts, count, cases, bootstrap))
     return found
+
+
+def share_of(counts: Sequence[Counts], count: int, cases: int, bootstrap: Bootstrap) -> Rate:
+    """The share over files; where all or none are faults, Wilson's, for files cannot differ."""
+    if cases and count in (0, cases):
+        return Rate(count / cases, *wilson(count / cases, cases))
+    return bootstrap.rate(counts)
 
 
 def fault_counts(tallies: Iterable[tuple[str, FaultTally]], fault: Fault) -> list[Counts]:

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 from rich.table import Table
 
 from lsp_server.bench.config import LoadConfig
 from lsp_server.bench.load import Fate, LoadRecords
+from lsp_server.percentiles import percentiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +60,8 @@ def load_figures(records: LoadRecords, config: LoadConfig) -> LoadFigures:
 
 
 def spread_of(seconds: Iterable[float]) -> Spread:
-    """Percentiles; the nearest value that occurred, so that an infinite one spoils no other."""
-    milliseconds = np.array(list(seconds) or [0.0]) * 1e3
-    return Spread(*map(float, np.percentile(milliseconds, [50, 95, 99, 100], method="nearest")))
+    """Percentiles in milliseconds."""
+    return Spread(*percentiles((1e3 * value for value in seconds), 0.5, 0.95, 0.99, 1.0))
 
 
 def load_table(records: LoadRecords, config: LoadConfig) -> Table:

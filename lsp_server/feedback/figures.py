@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import sqrt
 from typing import Any
+
+from lsp_server.bootstrap import wilson
+from lsp_server.percentiles import percentiles
 
 ACCEPTED = frozenset(("whole", "line", "word"))
 """Outcomes by which a suggestion was accepted."""
-Z = 1.959963984540054
-"""Standard normal quantile of a two-sided 95 % interval."""
 
 Row = Mapping[str, Any]
 """Columns of the database by name."""
@@ -46,18 +46,19 @@ def figures_of(rows: Sequence[Row]) -> Figures:
     known = [row for row in taken if row["retained_characters"] is not None]
     written = sum(row["accepted_characters"] for row in known)
     left = sum(row["retained_characters"] for row in known)
-    low, high = wilson(len(taken), len(shown))
-    latencies = sorted(row["latency_ms"] for row in shown)
+    acceptance = len(taken) / len(shown) if shown else 0.0
+    low, high = wilson(acceptance, len(shown)) if shown else (0.0, 1.0)
+    p50, p95 = percentiles((row["latency_ms"] for row in shown), 0.5, 0.95)
     return Figures(
         shown=len(shown),
         accepted=len(taken),
-        acceptance=len(taken) / len(shown) if shown else 0.0,
+        acceptance=acceptance,
         low=low,
         high=high,
         saved_characters=sum(row["accepted_characters"] for row in taken),
         retained=left / written if written else None,
-        latency_p50=quantile(latencies, 0.5),
-        latency_p95=quantile(latencies, 0.95),
+        latency_p50=p50,
+        latency_p95=p95,
     )
 
 
@@ -83,21 +84,3 @@ def grouped(rows: Iterable[Row], key: Callable[[Row], str]) -> dict[str, Figures
 def day_of(row: Row) -> str:
     """The day on which a suggestion was offered, such as 2026-11-25."""
     return datetime.fromtimestamp(row["time"], UTC).astimezone().date().isoformat()
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """The 95 % score interval of a share; 0 to 1 without a trial."""
-    if not trials:
-        return 0.0, 1.0
-    share = successes / trials
-    centre = share + Z * Z / (2 * trials)
-    spread = Z * sqrt(share * (1 - share) / trials + Z * Z / (4 * trials * trials))
-    scale = 1 + Z * Z / trials
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """The value that so large a share of sorted values does not exceed; 0 without any."""
-    if not values:
-        return 0.0
-    return values[min(len(values) - 1, int(share * len(values)))]

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lsp_server.bootstrap import wilson
 from trainer.intervals import (
     effective_trials,
     mean_figure,
     pass_at_k,
     ratio_figure,
     share_figure,
-    wilson,
 )
 
 

@@ -170,7 +170,7 @@ def test_figures_count_what_was_on_show() -> None:
 
     assert (found.shown, found.accepted, found.acceptance) == (2, 1, 0.5)
     assert (found.saved_characters, found.retained) == (8, 0.5)
-    assert (found.latency_p50, found.latency_p95) == (30.0, 30.0)
+    assert (found.latency_p50, found.latency_p95) == (20.0, 29.0)
     assert found.low == pytest.approx(0.0945, abs=1e-3)
     assert found.high == pytest.approx(0.9055, abs=1e-3)
 
