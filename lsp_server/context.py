@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from lsp_server.surroundings import NOTHING_AROUND, Surroundings
+from lsp_server.text_form import CANONICAL, TextForm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +23,11 @@ class Cursor:
     path: str
     """Relative to the workspace folder, with forward slashes; the file's name outside of any."""
     prefix: str
-    """Text before the cursor; of a long document the latest lines."""
+    """Text before the cursor, every line end as \\n; of a long document the latest lines."""
     suffix: str
-    """Text after the cursor; of a long document the first lines."""
+    """Text after the cursor, every line end as \\n; of a long document the first lines."""
+    form: TextForm = CANONICAL
+    """How the text is indented; context plugins are given it in the canonical form."""
     invoked: bool = False
     """Asked for by a person, who may want several suggestions to choose from; not by typing."""
     surroundings: Surroundings = field(default=NOTHING_AROUND, compare=False, repr=False)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from lsp_server.edited_regions import Change, EditedRegions
-from lsp_server.splices import Point, Splice
+from lsp_server.splices import Point, Splice, content, split_lines, with_plain_ends
+from lsp_server.text_form import CANONICAL, FormWatch, TextForm
 
-LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
 ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 PREFIX_CHARACTERS = 65_536
@@ -60,6 +60,7 @@ class TextDocument:
     revision: int = 0
     """Counts the editor's changes."""
     _text: str | None = None
+    _form: FormWatch = field(default_factory=FormWatch)
 
     @property
     def text(self) -> str:
@@ -72,6 +73,12 @@ class TextDocument:
         """Take `text` as the whole text."""
         self.lines = split_lines(text)
         self._text = None
+        self._form.unseen = len(self.lines)
+
+    @property
+    def form(self) -> TextForm | None:
+        """How the text is indented; None where no line shows it."""
+        return self._form.look(self.lines)
 
     def apply(self, edit: Edit) -> tuple[Change, Splice]:
         """Put the edit's text in place of its range; a range that leaves the text is cut to it.
@@ -97,6 +104,7 @@ class TextDocument:
         if last + 1 < len(self.lines):
             pieces.pop()  # ends with a line end: the next line follows
         self.lines[first : last + 1] = pieces
+        self._form.unseen += len(pieces)
         return Change(first, last + 1 - first, len(pieces)), splice
 
     def take(self, edit: Edit | str) -> tuple[Change | None, Splice]:
@@ -128,7 +136,7 @@ class TextDocument:
         return Position(line, units_of(self.lines[line][:column], self.encoding))
 
     def before(self, line: int, column: int) -> str:
-        """The text up to a place: all of it, or of a long document the latest lines."""
+        """The text up to a place, line ends as \\n; of a long document the latest lines."""
         head = self.lines[line][:column]
         size, first = len(head), line
         while first and (size < PREFIX_CHARACTERS or first % WINDOW_LINES):
@@ -136,20 +144,20 @@ class TextDocument:
                 break
             first -= 1
             size += len(self.lines[first])
-        text = "".join(self.lines[first:line]) + head
+        text = with_plain_ends("".join(self.lines[first:line]) + head)
         surplus = len(text) - 2 * PREFIX_CHARACTERS
         hop = PREFIX_CHARACTERS // 4
         return text[-(-surplus // hop) * hop :] if surplus > 0 else text
 
     def after(self, line: int, column: int) -> str:
-        """The text from a place on: all of it, or of a long document the first characters."""
+        """The text from a place on, line ends as \\n; of a long document the first lines."""
         parts = [self.lines[line][column : column + SUFFIX_CHARACTERS]]
         size, last = len(parts[0]), line + 1
         while last < len(self.lines) and size < SUFFIX_CHARACTERS:
             parts.append(self.lines[last])
             size += len(self.lines[last])
             last += 1
-        return "".join(parts)[:SUFFIX_CHARACTERS]
+        return with_plain_ends("".join(parts))[:SUFFIX_CHARACTERS]
 
 
 class Documents:
@@ -197,13 +205,19 @@ class Documents:
     def close(self, uri: str) -> None:
         """Forget a document, but for the lines that were edited last."""
         if (document := self._documents.pop(uri, None)) is not None:
-            self.edited.freeze(uri, document.lines)
+            self.edited.freeze(uri, document.lines, self.form_of(document))
         self._unread.pop(uri, None)
         self._held.pop(uri, None)
 
     def get(self, uri: str) -> TextDocument | None:
         """The document, None where it is not open or may not be read."""
         return self._documents.get(uri)
+
+    def form_of(self, document: TextDocument) -> TextForm:
+        """How a document is indented; where none of its lines shows it, as the one opened last."""
+        others = (item for item in self._documents.values() if item.language == document.language)
+        forms = (item.form for item in (document, *reversed(list(others))))
+        return next(filter(None, forms), CANONICAL)
 
     def unread_language(self, uri: str) -> str | None:
         """The language of a document that is open without having been read."""
@@ -238,22 +252,6 @@ class Documents:
                 self.edited.record(uri, change)
             done.append(splice)
         return done
-
-
-def split_lines(text: str) -> list[str]:
-    """Lines with their line ends, and what follows the last line end, which may be empty."""
-    if "\r" not in text:
-        pieces = text.split("\n")
-        return [*(piece + "\n" for piece in pieces[:-1]), pieces[-1]]
-    lines = LINE.findall(text)
-    return [*lines, text[sum(map(len, lines)) :]]
-
-
-def content(line: str) -> str:
-    """A line without its line end."""
-    if line.endswith("\r\n"):
-        return line[:-2]
-    return line[:-1] if line.endswith(("\n", "\r")) else line
 
 
 def column_of(line: str, units: int, encoding: Encoding) -> int:

@@ -7,6 +7,8 @@ read when it is asked for, so what was deleted is not kept anywhere.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from lsp_server.text_form import CANONICAL, TextForm
+
 REGIONS = 16
 """Remembered at most, over all documents."""
 LONGEST = 24
@@ -33,6 +35,8 @@ class Region:
     end: int
     text: str | None = None
     """Of a document that was closed since: the lines as they were then."""
+    form: TextForm = CANONICAL
+    """How they are indented."""
 
 
 class EditedRegions:
@@ -59,12 +63,13 @@ class EditedRegions:
         region = shorten(region, change)
         self._regions = [region, *(old for old in others if old.end > old.first)][:REGIONS]
 
-    def freeze(self, uri: str, lines: Sequence[str]) -> None:
+    def freeze(self, uri: str, lines: Sequence[str], form: TextForm) -> None:
         """A document was closed: keep what its regions hold."""
-        self._regions = [
-            replace(old, text="".join(lines[old.first : old.end])) if old.uri == uri else old
-            for old in self._regions
-        ]
+
+        def frozen(old: Region) -> Region:
+            return replace(old, text="".join(lines[old.first : old.end]), form=form)
+
+        self._regions = [frozen(old) if old.uri == uri else old for old in self._regions]
 
     def drop(self, uri: str) -> None:
         """Forget the regions of a document."""

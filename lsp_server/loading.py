@@ -1,7 +1,7 @@
 """Loads what completes: takes settings, gives the engine with its tokenizer and plugins."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from lsp_server.bundle import MODEL, Bundle, load
 from lsp_server.engines import Engine, TellsProvider
@@ -23,6 +23,7 @@ from lsp_server.project.index import ProjectIndex
 from lsp_server.project.rungs import SEPARATOR
 from lsp_server.project.workspace import Workspace
 from lsp_server.prompt import Budget, budget_for, load_tokenizer
+from lsp_server.reader import Reader
 from lsp_server.settings import Device, Settings
 
 Progress = Callable[[int, str], None]
@@ -43,6 +44,8 @@ class Model:
     """How much the open project counts."""
     project: ProjectIndex | None = None
     """The open project; None where there is none, or it is not to be read."""
+    reader: Reader = field(default_factory=Reader)
+    """What turns the file's text into what the model reads."""
 
     @property
     def title(self) -> str:
@@ -69,7 +72,7 @@ class Model:
         if isinstance(self.engine, Forgets):
             self.engine.forget()
         renewed = guard.renew(self.contexts), guard.renew(self.filters)
-        return replace(self, contexts=renewed[0], filters=renewed[1])
+        return replace(self, contexts=renewed[0], filters=renewed[1], reader=Reader())
 
     def serves(self, language: str) -> bool:
         """Whether the model was made for a language id."""

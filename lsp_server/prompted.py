@@ -19,9 +19,11 @@ from lsp_server.errors import LoryError
 from lsp_server.plugin_guard import PluginGuard
 from lsp_server.prompt import Parts, assemble
 from lsp_server.settings import Settings, read_settings
+from lsp_server.splices import with_plain_ends
 from lsp_server.stopping import Shape, columns, last_line, rule_for
 from lsp_server.suggestion import recall_at
 from lsp_server.syntax import extent_at
+from lsp_server.text_form import CANONICAL, find_form
 from lsp_server.trial import complain, load_quietly
 
 LANGUAGE = "python"
@@ -51,18 +53,22 @@ def complete_prompt(text: str, given: Mapping[str, Any]) -> Written:
         raise LoryError("expected a prompt with text, found none; such as --prompt 'def main():'")
     settings, guard = read_settings(given), PluginGuard(complain)
     model = load_quietly(settings, guard)
-    prompt = assemble(model.tokenizer, Parts(prefix=text), model.budget)
+    plain = with_plain_ends(text)
+    form = find_form(plain) or CANONICAL
+    given_at = Cursor(uri="", language=LANGUAGE, path="", prefix=plain, suffix="", form=form)
+    cursor, standing = model.reader.read(given_at)
+    prompt = assemble(model.tokenizer, Parts(prefix=cursor.prefix), model.budget)
     if settings.cache_model and model.recalls:
-        cursor = Cursor(uri="", language=LANGUAGE, path="", prefix=text, suffix="")
         prompt = replace(prompt, recall=recall_at(model, cursor, prompt.heal))
     limits = Limits(
         max_tokens=model.budget.completion,
-        stop=end_of_answer(text, settings),
+        stop=end_of_answer(cursor.prefix, settings),
+        fits=standing.fits,
         drafted=settings.draft,
         mixture=model.mixture,
     )
     begun = perf_counter()
-    candidate = model.engine.complete(prompt, limits, Event())[0]
+    candidate = standing.in_own_form(model.engine.complete(prompt, limits, Event())[0])
     milliseconds = (perf_counter() - begun) * 1e3
     likelihood = exp(sum(candidate.logprobs))
     return Written(text, candidate.text, likelihood, candidate.stop, milliseconds)

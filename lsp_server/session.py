@@ -23,6 +23,7 @@ from lsp_server.places import Answer, Place, Selection
 from lsp_server.plugin_guard import PluginGuard, Report
 from lsp_server.project.workspace import Workspace, what_is_read
 from lsp_server.settings import Settings, judge_settings, loaded_with
+from lsp_server.splices import with_plain_ends
 from lsp_server.surroundings import NOTHING_AROUND, Lookout
 from lsp_server.trace import Fate, Outcome, Source, Station, Trace, Traces
 
@@ -256,7 +257,7 @@ class Session:
             return Place(replace(cursor, invoked=invoked), at, at, (here, here))
         start, end = sorted((document.locate(selection.start), document.locate(selection.end)))
         cursor = self._cursor(document, start, end)
-        prefix = cursor.prefix + selection.text
+        prefix = cursor.prefix + with_plain_ends(selection.text)
         cursor = replace(cursor, prefix=prefix, invoked=invoked)
         edges = document.position(*start), document.position(*end)
         return Place(cursor, *edges, (start, end), lead=selection.text)
@@ -287,6 +288,7 @@ class Session:
             path=path_in_workspace(document.uri, self.folders),
             prefix=document.before(*start),
             suffix=document.after(*end),
+            form=self.documents.form_of(document),
             surroundings=self._lookout.look(document, start[0], self.folders, self._rules),
         )
 

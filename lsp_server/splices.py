@@ -3,8 +3,11 @@
 Places are line and column in code points, as documents count them.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)")
 
 Point = tuple[int, int]
 """Line and column, from 0 on."""
@@ -70,6 +73,22 @@ def advance(point: Point, text: str) -> Point:
         text = with_plain_ends(text)
     ends = text.count("\n")
     return (line + ends, len(text) - text.rindex("\n") - 1) if ends else (line, column + len(text))
+
+
+def split_lines(text: str) -> list[str]:
+    """Lines with their line ends, and what follows the last line end, which may be empty."""
+    if "\r" not in text:
+        pieces = text.split("\n")
+        return [*(piece + "\n" for piece in pieces[:-1]), pieces[-1]]
+    lines = LINE.findall(text)
+    return [*lines, text[sum(map(len, lines)) :]]
+
+
+def content(line: str) -> str:
+    """A line without its line end."""
+    if line.endswith("\r\n"):
+        return line[:-2]
+    return line[:-1] if line.endswith(("\n", "\r")) else line
 
 
 def with_plain_ends(text: str) -> str:

@@ -30,23 +30,28 @@ log = logging.getLogger(__name__)
 def generate(
     model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor, cancelled: Event
 ) -> Generation:
-    """The engine's candidates at a cursor, before any filter."""
+    """The engine's candidates at a cursor, before any filter.
+
+    The model reads the canonical form (`reader.py`); what it writes is given in the file's own.
+    """
+    read, standing = model.reader.read(cursor)
     context = Context()
     for active in model.contexts:
-        context = guard.run(active, Context, context, cursor, context)
+        context = guard.run(active, Context, context, read, context)
     prompt = assemble(model.tokenizer, parts_of(context), model.budget)
     limits = Limits(
         max_tokens=model.budget.completion,
-        stop=stop_rule(settings, cursor),
+        stop=stop_rule(settings, read),
+        fits=standing.fits,
         min_probability=least_probability(settings, cursor) * FORESIGHT,
         drafted=settings.draft,
         mixture=model.mixture,
         alternatives=settings.suggestions(invoked=cursor.invoked),
     )
     if settings.cache_model and model.recalls:
-        prompt = replace(prompt, recall=recall_at(model, cursor, prompt.heal))
+        prompt = replace(prompt, recall=recall_at(model, read, prompt.heal))
     begun, engine = perf_counter(), model.engine
-    candidates = engine.complete(prompt, limits, cancelled)
+    candidates = map(standing.in_own_form, engine.complete(prompt, limits, cancelled))
     return Generation(
         prompt=prompt.ids,
         candidates=tuple(candidates),

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from lsp_server.documents import Documents, TextDocument
-from lsp_server.edited_regions import Region
 from lsp_server.exclusions import EVERYTHING, Exclusions
 from lsp_server.locations import path_in_workspace
+from lsp_server.text_form import TextForm
 
 LONGEST_TEXT = 1_000_000
 """Characters; longer documents are left out."""
@@ -42,6 +42,8 @@ class RecentEdit:
     first: int
     """Line of the document, from 0."""
     text: str
+    form: TextForm
+    """How the document is indented."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,13 +111,11 @@ class Lookout:
             near = region.first <= line + AROUND_CURSOR and region.end >= line - AROUND_CURSOR
             if region.uri == cursor.uri and near:
                 continue
-            text = self._text_of(region)
+            document = self._documents.get(region.uri)
+            text, form = region.text or "", region.form
+            if document is not None:
+                text = "".join(document.lines[region.first : region.end])
+                form = self._documents.form_of(document)
             if text.strip():
                 path = path_in_workspace(region.uri, folders)
-                yield RecentEdit(region.uri, path, region.first, text)
-
-    def _text_of(self, region: Region) -> str:
-        document = self._documents.get(region.uri)
-        if document is None:
-            return region.text or ""
-        return "".join(document.lines[region.first : region.end])
+                yield RecentEdit(region.uri, path, region.first, text, form)

@@ -26,6 +26,7 @@ from lsp_server.settings import Settings, read_settings
 from lsp_server.stopping import last_line
 from lsp_server.suggestion import generate, select
 from lsp_server.surroundings import Surroundings
+from lsp_server.text_form import CANONICAL
 from lsp_server.trace import Fate, Outcome, Station, Trace, probability
 
 PATIENCE = 5.0
@@ -147,6 +148,7 @@ def read_cursor(place: FilePlace, settings: Settings) -> Cursor:
         path=path_in_workspace(document.uri, [folder]),
         prefix=document.before(*at),
         suffix=document.after(*at),
+        form=document.form or CANONICAL,
         surroundings=Surroundings(folders=(folder,), line=at[0], unread=unread),
     )
 

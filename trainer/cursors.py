@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from trainer.document import Document, part_files, read_batches, read_documents
+from trainer.document import Document, part_files, read_batches, read_canonical
 
 CURSORS_PER_DOCUMENT = 3
 """So that one long file cannot decide a figure."""
@@ -66,7 +66,7 @@ def draw_documents(folder: Path, count: int, seed: int) -> list[Document]:
     ]
     turns = take_turns(sorted(known, key=lambda document: document.id), random.Random(seed))
     order = {document.id: turn for turn, document in enumerate(turns[:count])}
-    drawn = [document for document in read_documents(folder) if document.id in order]
+    drawn = [document for document in read_canonical(folder) if document.id in order]
     return sorted(drawn, key=lambda document: order[document.id])
 
 

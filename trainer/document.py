@@ -6,11 +6,12 @@ stays bounded whatever the size of the corpus.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from lsp_server.canonical import canonical_text
 from trainer.errors import CorpusError
 
 ROW_GROUP_BYTES = 8_000_000
@@ -119,6 +120,16 @@ def read_documents(folder: Path) -> Iterator[Document]:
         columns = [batch.column(column).to_pylist() for column in COLUMNS]
         for row in zip(*columns, strict=True):
             yield Document(*row)
+
+
+def read_canonical(folder: Path) -> Iterator[Document]:
+    """Every document of a folder, its text in the form that the model reads.
+
+    What learns from documents or measures on them reads them so; ids and hashes are those of the
+    texts as they were found.
+    """
+    for document in read_documents(folder):
+        yield replace(document, text=canonical_text(document.text))
 
 
 def part_files(folder: Path) -> list[Path]:

@@ -19,7 +19,7 @@ from lsp_server.engines.onnx import open_engine
 from lsp_server.prompt import budget_for, build, load_tokenizer
 from trainer.config import ExportConfig
 from trainer.cursors import Cursor, sample_cursors
-from trainer.document import read_documents
+from trainer.document import read_canonical
 from trainer.errors import CorpusError, ExportError
 from trainer.line_match import LineMatch, match_line
 from trainer.parity import GreedyParity, QuantizedParity, compare_greedy, compare_quantized
@@ -110,7 +110,7 @@ def draw_cursors(config: ExportConfig, heldout: Path) -> list[Cursor]:
     Raises CorpusError where held-out text has none, ExportError where there are too few prompts.
     """
     count = max(config.parity_prompts, config.exact_match_cursors)
-    cursors = sample_cursors(read_documents(heldout), count, config.seed)
+    cursors = sample_cursors(read_canonical(heldout), count, config.seed)
     if not cursors:
         raise CorpusError(
             f"expected held-out lines of code in {heldout}, found none; "

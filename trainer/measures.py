@@ -12,7 +12,7 @@ from trainer.batches import read_report
 from trainer.blocks import open_rows
 from trainer.config import EvaluateConfig
 from trainer.cursors import Cursor, sample_cursors
-from trainer.document import read_documents
+from trainer.document import read_canonical
 from trainer.errors import CorpusError
 from trainer.exported import Graph, open_subject
 from trainer.intervals import Figure, mean_figure, ratio_figure, share_figure
@@ -69,7 +69,7 @@ def measure_lines(
     config: EvaluateConfig, graph: Graph, heldout: Path, with_suffix: bool, folder: Path
 ) -> list[Measurement]:
     """Exact match and similarity of the rest of the line at cursors in held-out repositories."""
-    cursors = sample_cursors(read_documents(heldout), config.cursors, config.seed)
+    cursors = sample_cursors(read_canonical(heldout), config.cursors, config.seed)
     if not cursors:
         raise CorpusError(
             f"expected held-out documents with code in {heldout}, found none; widen the sources, "

@@ -19,6 +19,7 @@ import onnx
 from tokenizers import Tokenizer
 
 from lsp_server.bundle import Bundle, load
+from lsp_server.canonical import canonical_text
 from lsp_server.engines import Engine
 from lsp_server.engines.decoder import OnnxDecoder, open_session
 from lsp_server.engines.onnx import open_engine
@@ -57,7 +58,7 @@ def read_checkouts(root: Path) -> list[Document]:
     documents = []
     for path in paths:
         owner, name, *inner = path.relative_to(root).parts
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = canonical_text(path.read_text(encoding="utf-8", errors="replace"))
         repo = f"{owner}/{name}"
         documents.append(Document(document_id(text), "files", repo, "/".join(inner), "", "", text))
     return documents

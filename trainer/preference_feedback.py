@@ -10,11 +10,12 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from lsp_server.canonical import canonical_parts
 from lsp_server.feedback.database import SCHEMA, TABLE, database_path
 from lsp_server.prompt import Parts
 from trainer.errors import PreferenceError
@@ -54,7 +55,7 @@ class FeedbackSource:
             if known is None or judgement.score > known.score:
                 judged[prompt][judgement.text] = judgement
         for prompt, texts in judged.items():
-            yield from compare(material, prompt, list(texts.values()))
+            yield from compare(material, *in_canonical_form(prompt, list(texts.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,13 @@ def judge(row: Mapping[str, Any]) -> Judged | Unused:
     if row["outcome"] == "ignored" and row["ending"] in REFUSED:
         return Judged(text, 0.0, propensity)
     return Unused(NAME, "silence: neither accepted nor gone against")
+
+
+def in_canonical_form(prompt: Parts, judged: Sequence[Judged]) -> tuple[Parts, Sequence[Judged]]:
+    """A prompt and its suggestions as the model reads and writes them."""
+    prefix, suffix, texts = canonical_parts(prompt.prefix, prompt.suffix, [j.text for j in judged])
+    pairs = zip(judged, texts, strict=True)
+    return replace(prompt, prefix=prefix, suffix=suffix), [replace(j, text=t) for j, t in pairs]
 
 
 def compare(material: Material, prompt: Parts, judged: Sequence[Judged]) -> Iterator[Row]:

@@ -5,10 +5,11 @@ are any.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lsp_server.canonical import canonical_parts
 from lsp_server.prompt import Parts
 from trainer.errors import PreferenceError
 from trainer.preference import Preference, Row, Unused, prompt_group
@@ -33,12 +34,15 @@ class RowsSource:
                 if not row["rejected"] and not row["chosen"]:
                     yield Unused(NAME, "no texts")
                     continue
-                prompt = read_prompt(file, row["prompt"])
+                given = read_prompt(file, row["prompt"])
+                pair = row["chosen"], row["rejected"]
+                prefix, suffix, texts = canonical_parts(given.prefix, given.suffix, pair)
+                prompt = replace(given, prefix=prefix, suffix=suffix)
                 group = str(row.get("group") or prompt_group(prompt))
                 yield Preference(
                     prompt=prompt,
-                    chosen=row["chosen"],
-                    rejected=row["rejected"],
+                    chosen=texts[0],
+                    rejected=texts[1],
                     margin=float(row.get("margin") or 1.0),
                     source=str(row.get("source") or NAME),
                     group=group,

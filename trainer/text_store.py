@@ -7,7 +7,7 @@ own order of all documents while memory stays bounded.
 import mmap
 from pathlib import Path
 
-from trainer.document import read_documents
+from trainer.document import read_canonical
 
 
 class TextStore:
@@ -18,7 +18,7 @@ class TextStore:
         self._bounds: list[tuple[int, int, int]] = []
         with scratch.open("wb") as file:
             start = 0
-            for document in read_documents(documents):
+            for document in read_canonical(documents):
                 path, text = document.path.encode(), document.text.encode()
                 file.write(path + text)
                 self._bounds.append((start, start + len(path), start + len(path) + len(text)))

@@ -15,7 +15,7 @@ from tokenizers.trainers import BpeTrainer
 from lsp_server.prompt import SENTINELS, guard_sentinels, load_tokenizer
 from trainer.bundle_start import copy_tokenizer
 from trainer.config import TokenizerConfig
-from trainer.document import Document, read_documents
+from trainer.document import Document, read_canonical
 from trainer.errors import CorpusError
 from trainer.progress import watch
 from trainer.records import write_record
@@ -89,7 +89,7 @@ def sample_ids(documents: Iterable[Document], limit: int, seed: int) -> set[str]
 
 def sampled_texts(folder: Path, chosen: set[str]) -> Iterator[str]:
     """Texts of the chosen documents."""
-    return (document.text for document in read_documents(folder) if document.id in chosen)
+    return (document.text for document in read_canonical(folder) if document.id in chosen)
 
 
 def measure(tokenizer: Tokenizer, texts: list[str]) -> float:
@@ -106,7 +106,7 @@ def measure(tokenizer: Tokenizer, texts: list[str]) -> float:
 def run(config: TokenizerConfig, inputs: Mapping[str, Path], out: Path) -> None:
     """Write `tokenizer.json` and `report.json`; raises CorpusError without a training text."""
     train, heldout = inputs["dedup"] / "train", inputs["dedup"] / "heldout"
-    unseen = sample_ids(read_documents(heldout), HELDOUT_BYTES, config.seed)
+    unseen = sample_ids(read_canonical(heldout), HELDOUT_BYTES, config.seed)
     texts = list(sampled_texts(heldout, unseen))
     if config.bundle:
         copy_tokenizer(config.bundle, out / "tokenizer.json")
@@ -127,7 +127,7 @@ def learn(config: TokenizerConfig, train: Path, texts: list[str], out: Path) -> 
 
     `texts`: held-out, to measure GPT-2's pattern on.
     """
-    chosen = sample_ids(watch(read_documents(train), "sample"), config.sample_bytes, config.seed)
+    chosen = sample_ids(watch(read_canonical(train), "sample"), config.sample_bytes, config.seed)
     if not chosen:
         raise CorpusError(f"tokenizer: expected documents in {train}, found none; run dedup again")
 

@@ -24,6 +24,7 @@ from lsp_server.project.view import ProjectView
 from lsp_server.project.walk import Rules
 from lsp_server.settings import Settings
 from lsp_server.suggestion import generate
+from lsp_server.text_form import CANONICAL, find_form
 
 CURSORS = 6
 """Per block, evenly spread."""
@@ -91,7 +92,7 @@ def write_at_cursors(
 
 def cursors(file: SourceFile, blocks: int, random: Random) -> list[tuple[Cursor, str]]:
     """Places in blocks whose rest is cut out, each with what stood there."""
-    found = []
+    found, form = [], find_form(file.text) or CANONICAL
     for block in choose_blocks(file.text, 12, random)[:blocks]:
         end = block.start + len(block.text)
         for at in range(block.start, end, max(1, len(block.text) // CURSORS)):
@@ -101,6 +102,7 @@ def cursors(file: SourceFile, blocks: int, random: Random) -> list[tuple[Cursor,
                 path=file.path,
                 prefix=file.text[:at],
                 suffix=file.text[end:],
+                form=form,
             )
             found.append((cursor, file.text[at:]))
     return found

@@ -13,6 +13,7 @@ from threading import Event
 
 from rapidfuzz import fuzz
 
+from lsp_server.canonical import canonical_parts, canonical_text
 from lsp_server.context import Snippet
 from lsp_server.engines import Limits
 from lsp_server.errors import BenchError
@@ -62,13 +63,18 @@ def read_case(line: str) -> CrossFileCase:
     """One row."""
     row = json.loads(line)
     pieces = sorted(row["crossfile_context"]["list"], key=lambda piece: float(piece["score"]))
+    prefix, suffix, [truth] = canonical_parts(
+        row["prompt"], row["right_context"], [row["groundtruth"]]
+    )
     return CrossFileCase(
         path=row["metadata"]["file"],
-        prefix=row["prompt"],
-        suffix=row["right_context"],
-        truth=row["groundtruth"],
+        prefix=prefix,
+        suffix=suffix,
+        truth=truth,
         related=tuple(
-            Snippet(path=piece["filename"], text=piece["retrieved_chunk"], kind="given")
+            Snippet(
+                path=piece["filename"], text=canonical_text(piece["retrieved_chunk"]), kind="given"
+            )
             for piece in pieces
         ),
     )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lsp_server.bench.blocks import Block, choose_blocks
 from lsp_server.bench.files import SourceFile
+from lsp_server.canonical import canonical_parts, canonical_text
 from lsp_server.engines.decoder import OnnxDecoder, open_session
 from lsp_server.engines.mixture import classes, sureness
 from lsp_server.engines.prompt_cache import PREFILL_TOKENS, PromptCache
@@ -71,7 +72,7 @@ class OtherFiles:
         self._paths = list(find_files([root_of(str(root))], rules))
         texts = ((at, read_source(path)) for at, path in enumerate(self._paths))
         self._segment: Segment = build_segment(
-            (at, np.array(encode(tokenizer, text), np.uint16))  # type: ignore[arg-type]
+            (at, np.array(encode(tokenizer, canonical_text(text)), np.uint16))  # type: ignore[arg-type]
             for at, text in texts
             if text is not None
         )
@@ -105,9 +106,11 @@ class Sampler:
         self, file: SourceFile, block: Block, others: ProjectView
     ) -> list[tuple[float, int, Levels, int]]:
         """For each token: the model's probability and certainty, the counts, and the token."""
-        prefix, suffix = file.text[: block.start], file.text[block.start + len(block.text) :]
+        end = block.start + len(block.text)
+        around = file.text[: block.start], file.text[end:]
+        prefix, suffix, [text] = canonical_parts(*around, [block.text])
         prompt = build(self._tokenizer, file.path, prefix, suffix, self._budget)
-        ids = encode(self._tokenizer, block.text)[:BLOCK_TOKENS]
+        ids = encode(self._tokenizer, text)[:BLOCK_TOKENS]
         before, after = encode(self._tokenizer, prefix), encode(self._tokenizer, suffix)
         rows = []
         for at, logits_V in enumerate(self._logits(prompt.ids, ids)):

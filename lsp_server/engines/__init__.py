@@ -33,6 +33,14 @@ class StopReason(StrEnum):
 StopRule = Callable[[str], int | None]
 """Text of the completion so far -> characters to keep if it is finished, None to go on."""
 
+Fits = Callable[[str], bool]
+"""Whether a completion may begin with this text; once it may not, more text is no cure."""
+
+
+def fits_anywhere(text: str) -> bool:
+    """Any text may be written."""
+    return True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -40,6 +48,8 @@ class Limits:
 
     max_tokens: int = 64
     stop: StopRule
+    fits: Fits = fits_anywhere
+    """Tokens that make a text that does not fit are not written."""
     min_probability: float = 0.0
     """Decoding ends once the probability of all tokens so far falls below this."""
     temperature: float = 0.0

@@ -8,8 +8,8 @@ Shapes: T positions whose logits are known, V vocabulary.
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 from threading import Event
 
@@ -32,6 +32,9 @@ SENTINEL_IDS = frozenset(int(sentinel) for sentinel in Sentinel)
 SMALLEST = 1e-30
 """Stands for a probability that float32 cannot tell from 0."""
 
+MOST_REFUSED = 64
+"""Tokens that may not fit before it is taken that none does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -41,6 +44,10 @@ class Choice:
     logprob: float
     other: int
     other_logprob: float
+
+
+NOTHING = Choice(Sentinel.END, 0.0, Sentinel.END, math.log(SMALLEST))
+"""Stands for a token where none fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +125,7 @@ class Decoding:
                 if cancelled.is_set():
                     return StopReason.CANCELLED
                 end = len(self._cache.ids) - unused
-                choice = self._choose(logits_V, attempt.writer.healing, end)
+                choice = self._choose(logits_V, attempt.writer, end)
                 if reason := self._add(attempt, choice):
                     return reason
                 if choice.token != draft:
@@ -144,29 +151,47 @@ class Decoding:
         self._counters.steps += 1
         return self._cache.feed(ids, wanted)
 
-    def _choose(self, logits_V: Vector, healing: bytes, end: int) -> Choice:
+    def _choose(self, logits_V: Vector, writer: CandidateWriter, end: int) -> Choice:
         """The next token after the first `end` cached ones, among those that may come next."""
         logits_V[self._vocabulary.never_written] = -np.inf
         probabilities_V = softmax(logits_V)
         if self._drafter is not None and self._limits.mixed:
             levels = self._drafter.recall.levels(self._latest(self._cache.ids, end))
             mix(probabilities_V, levels, self._drafter.weights)
-        if not healing:
-            return self._pick(probabilities_V)
-        allowed = self._vocabulary.beginning(healing)
-        among = self._pick(restrict(probabilities_V, allowed, logits_V))
-        return replace(among, token=int(allowed[among.token]), other=int(allowed[among.other]))
+        if not writer.healing:
+            return self._pick(probabilities_V, writer)
+        allowed = self._vocabulary.beginning(writer.healing)
+        return self._pick(restrict(probabilities_V, allowed, logits_V), writer, allowed)
 
-    def _pick(self, probabilities_V: Vector) -> Choice:
-        """The sampler's token and the likeliest other; the array is used up."""
-        token, logprob = self._sampler.choose(probabilities_V)
-        probabilities_V[token] = 0
+    def _pick(
+        self, probabilities_V: Vector, writer: CandidateWriter, ids: NDArray[np.int64] | None = None
+    ) -> Choice:
+        """The sampler's token and the likeliest other, of those that fit; the array is used up.
+
+        `ids` are the tokens to choose from, where it is not all of them.
+        """
+
+        def fits(at: int) -> bool:
+            token = at if ids is None else int(ids[at])
+            return token == Sentinel.END or writer.fits(self._vocabulary.pieces[token])
+
+        chosen, logprob = self._sampler.choose(probabilities_V)
+        while not fits(chosen):
+            if not refuse(probabilities_V, chosen, fits):
+                return NOTHING
+            chosen, logprob = self._sampler.choose(probabilities_V)
+        probabilities_V[chosen] = 0
         other = int(probabilities_V.argmax())
+        if not fits(other):
+            refuse(probabilities_V, other, fits)
+            other = int(probabilities_V.argmax())
         other_logprob = math.log(max(float(probabilities_V[other]), SMALLEST))
         if self._drafter is not None and self._limits.mixed:
             calibrate = self._drafter.weights.calibration.apply
             logprob, other_logprob = calibrate(logprob), calibrate(other_logprob)
-        return Choice(token, logprob, other, other_logprob)
+        if ids is not None:
+            chosen, other = int(ids[chosen]), int(ids[other])
+        return Choice(chosen, logprob, other, other_logprob)
 
     def _draft(self, attempt: Attempt, context: Sequence[int], room: int) -> tuple[int, ...]:
         """What may follow `context` in one step."""
@@ -187,6 +212,23 @@ def restrict(probabilities_V: Vector, allowed: NDArray[np.int64], logits_V: Vect
     among_V: Vector = probabilities_V[allowed]
     total = among_V.sum()
     return among_V / total if total > SMALLEST else softmax(logits_V[allowed])
+
+
+def refuse(probabilities_V: Vector, first: int, fits: Callable[[int], bool]) -> bool:
+    """Take out `first` and all that is likelier than what fits; whether anything is left that does.
+
+    What is left takes over their probability.
+    """
+    at, whole = first, float(probabilities_V.sum())
+    for _ in range(MOST_REFUSED):
+        probabilities_V[at] = 0
+        at = int(probabilities_V.argmax())
+        if probabilities_V[at] <= SMALLEST:
+            return False
+        if fits(at):
+            probabilities_V *= whole / float(probabilities_V.sum())
+            return True
+    return False
 
 
 def start_of_text(ids: Sequence[int]) -> int:

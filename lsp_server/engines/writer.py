@@ -42,6 +42,16 @@ class CandidateWriter:
         self._logprobs.append(logprob)
         return self._apply_rule() if text else None
 
+    def fits(self, piece: bytes) -> bool:
+        """Whether the candidate may go on with these bytes.
+
+        That is asked where they begin or end a line: a line that has begun well stays well.
+        """
+        written = "".join(self._tokens)
+        if b"\n" not in piece and written[written.rfind("\n") + 1 :].strip():
+            return True
+        return self._limits.fits(written + piece[len(self.healing) :].decode(errors="ignore"))
+
     def wants(self, drafted: bytes) -> bool:
         """Whether more is wanted after what was written and these bytes, heal included."""
         fresh = drafted[len(self.healing) :].decode(errors="ignore")

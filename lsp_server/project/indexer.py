@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from lsp_server.canonical import canonical_text
 from lsp_server.exclusions import Exclusions
 from lsp_server.plugin_guard import one_line
 from lsp_server.project.digests import name_digest, text_digest
@@ -81,7 +82,8 @@ def read_batches(job: Job) -> Iterator[Batch]:
             continue
         found = text_digest(text)
         if found not in known:
-            [encoding] = tokenizer.encode_batch_fast([text], add_special_tokens=False)
+            read = canonical_text(text)
+            [encoding] = tokenizer.encode_batch_fast([read], add_special_tokens=False)
             ids = np.array(encoding.ids, np.uint16)
             left -= max(len(text), len(ids) * BYTES_PER_TOKEN)
             if left < 0:

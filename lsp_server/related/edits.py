@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+from lsp_server.canonical import in_canonical_form
 from lsp_server.context import Context, Cursor, Snippet
 from lsp_server.related.sticky import StickyChoice
+from lsp_server.splices import with_plain_ends
 
 KIND = "edits"
 MOST_REGIONS = 3
@@ -32,5 +34,6 @@ def latest_edits(cursor: Cursor) -> tuple[Snippet, ...]:
             break
         if len(edit.text) <= room:
             room -= len(edit.text)
-            kept.insert(0, Snippet(path=edit.path, text=edit.text, kind=KIND))
+            text = in_canonical_form(with_plain_ends(edit.text), edit.form)
+            kept.insert(0, Snippet(path=edit.path, text=text, kind=KIND))
     return tuple(kept)

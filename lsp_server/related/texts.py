@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
+from lsp_server.canonical import canonical_text
 from lsp_server.context import Cursor
 from lsp_server.exclusions import Exclusions
 from lsp_server.locations import path_in_workspace, path_of, real_path
@@ -64,6 +65,8 @@ class ProjectTexts:
         self._outlines: OrderedDict[PurePosixPath, Outlined] = OrderedDict()
         self._rules: Exclusions | None = None
         self._open: dict[PurePosixPath, SourceText] = {}
+        self._read_from: dict[PurePosixPath, OpenText] = {}
+        """What the texts of open documents were read from."""
         self._opened: tuple[OpenText, ...] = ()
 
     def at(self, cursor: Cursor) -> "TextsAt":
@@ -76,11 +79,14 @@ class ProjectTexts:
         if around.open_texts is not self._opened:
             self._opened = around.open_texts
             found = {real_path(item.uri): item for item in around.open_texts}
-            known = {source.file: source for source in self._open.values()}
+            known = self._read_from
             self._open = {
-                file: reuse(known.get(file), SourceText(file, item.path, item.text))
+                file: self._open[file]
+                if known.get(file) is item  # what was made of it still holds
+                else SourceText(file, item.path, canonical_text(item.text))
                 for file, item in found.items()
             }
+            self._read_from = found
         return TextsAt(self, cursor)
 
     def opened(self) -> Iterable[SourceText]:
@@ -176,14 +182,7 @@ def exists(path: PurePosixPath) -> bool:
     return True
 
 
-def reuse(known: SourceText | None, found: SourceText) -> SourceText:
-    """The known object where it says the same, so that what was made of it still holds."""
-    if known is not None and known.text is found.text and known.path == found.path:
-        return known
-    return found
-
-
 def read_text(file: PurePosixPath) -> str | None:
-    """The text of a file with plain line ends; None where it cannot be read or is none."""
+    """The text of a file in the canonical form; None where it cannot be read or is none."""
     text = read_source(str(file))
-    return None if text is None else text.replace("\r\n", "\n").replace("\r", "\n")
+    return None if text is None else canonical_text(text)

@@ -12,7 +12,7 @@ from trainer.pipeline import STAGES
 ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "transformers", "datasets", "accelerate", "trl", "pandas", "trainer", "pyarrow"}
 SHARED = (
-    *("prompt", "stopping", "syntax", "filters", "errors", "engines"),
+    *("prompt", "canonical", "stopping", "syntax", "filters", "errors", "engines"),
     *("bundle", "manifest", "onnx_file", "feedback", "bootstrap", "percentiles"),
 )
 """Modules of the server that the trainer may use: what both sides agree on."""

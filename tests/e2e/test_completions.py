@@ -96,6 +96,32 @@ def test_typing_along_gets_the_rest_without_the_engine(editor: "Editor", script:
     assert len(script.asked) == 1
 
 
+def test_answers_have_plain_line_ends_and_the_file_s_own_levels(
+    editor: "Editor", script: "Script"
+) -> None:
+    editor.open("import os\r\n\r\ndef f():\r\n\t\r\n\r\nif os:\r\n\tpass\r\n", "tabs.py")
+    assert editor.ask(3, 1, "tabs.py") == ["value = 1\n\treturn value"]
+    prefix = "import os\n\ndef f():\n    "
+    assert script.asked[-1] == {
+        "path": "tabs.py",
+        "prefix": prefix,
+        "suffix": "\n\nif os:\n    pass\n",
+    }
+    editor.type("value = 1\r\n\tret", 3, 1, "tabs.py")
+    assert editor.ask(4, 4, "tabs.py") == ["urn value"]
+    assert len(script.asked) == 1
+
+
+def test_a_menu_s_entry_has_plain_line_ends_too(
+    start_editor: "StartEditor", script: "Script"
+) -> None:
+    editor = start_editor()
+    editor.initialize(script.options, {})
+    editor.open("def f():\r\n  \r\nif a:\r\n  b()\r\n")
+    item = editor.wait(editor.start(1, 2, menu=True)).result["items"][0]
+    assert item["textEdit"]["newText"] == "value = 1\n  return value"
+
+
 def test_typing_along_is_answered_before_one_could_notice(
     editor: "Editor", measure: Callable[[Callable[[], object]], float]
 ) -> None:

@@ -16,9 +16,9 @@ from lsp_server.documents import (
     Position,
     TextDocument,
     column_of,
-    split_lines,
     units_of,
 )
+from lsp_server.splices import split_lines, with_plain_ends
 
 PIECES = ["a", "b c", "\n", "\r", "\r\n", "\f", "\v", "\x1c", "\x85", "\u2028", "\u2029"]
 TEXTS = st.lists(st.sampled_from([*PIECES, "é", "漢", "\U0001f60b", "\ud83d"])).map("".join)
@@ -81,8 +81,9 @@ def test_a_place_and_its_position_name_each_other(
     document = open_document(text, encoding)
     line, column = document.locate(position)
     before = document.before(line, column)
-    assert len(before) == offset_of(text, position, encoding)
-    assert before + document.after(line, column) == text
+    at = offset_of(text, position, encoding)
+    assert before == with_plain_ends(text[:at])
+    assert document.after(line, column) == with_plain_ends(text[at:])
     assert document.locate(document.position(line, column)) == (line, column)
 
 
