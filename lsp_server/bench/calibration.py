@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from lsp_server.bench.blocks import choose_blocks
 from lsp_server.bench.evidence import OtherFiles, by_workspace
 from lsp_server.bench.files import SourceFile
+from lsp_server.bench.gaps import choose_gaps
+from lsp_server.bench.typed_states import State, typed_states
 from lsp_server.context import Cursor
 from lsp_server.engines import Candidate
 from lsp_server.engines.mixture import NEARLY_SURE, Calibration
@@ -27,7 +29,11 @@ from lsp_server.suggestion import generate
 from lsp_server.text_form import CANONICAL, find_form
 
 CURSORS = 6
-"""Per block, evenly spread."""
+"""Per block, evenly spread over its typing in VS Code."""
+GAPS = 4
+"""Cursors per block with code behind them, half of them in the middle of lines."""
+SHORTEST = 3
+"""Characters that are cut out behind those."""
 WRITTEN_UNTIL = 0.05
 """Completions are written until they are less likely than this."""
 BINS = np.array([0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0])
@@ -91,21 +97,27 @@ def write_at_cursors(
 
 
 def cursors(file: SourceFile, blocks: int, random: Random) -> list[tuple[Cursor, str]]:
-    """Places in blocks whose rest is cut out, each with what stood there."""
-    found, form = [], find_form(file.text) or CANONICAL
+    """Places as people meet them in an editor, each with what stood behind it in the file."""
+    found = []
     for block in choose_blocks(file.text, 12, random)[:blocks]:
-        end = block.start + len(block.text)
-        for at in range(block.start, end, max(1, len(block.text) // CURSORS)):
-            cursor = Cursor(
-                uri=file.uri,
-                language="python",
-                path=file.path,
-                prefix=file.text[:at],
-                suffix=file.text[end:],
-                form=form,
-            )
-            found.append((cursor, file.text[at:]))
-    return found
+        states = typed_states(file.text, block)
+        found += states[:: max(1, len(states) // CURSORS)]
+    for gap in choose_gaps(file.text, SHORTEST, random)[: blocks * GAPS]:
+        before, after = file.text[: gap.start], file.text[gap.start + len(gap.cut) :]
+        found.append(State(before, after, file.text[gap.start :]))
+    return [(cursor_at(file, state), state.truth) for state in found]
+
+
+def cursor_at(file: SourceFile, state: State) -> Cursor:
+    """The cursor of a state of the file."""
+    return Cursor(
+        uri=file.uri,
+        language="python",
+        path=file.path,
+        prefix=state.before,
+        suffix=state.after,
+        form=find_form(file.text) or CANONICAL,
+    )
 
 
 def judge(candidate: Candidate, truth: str) -> list[tuple[float, bool]]:

@@ -1,14 +1,15 @@
 """Samples for the cache model's weights: takes files of projects, gives what model and counts say.
 
-Each sample is one token of a block of lines that is cut out of its file and read again token by
-token: what the model, the other files of the project and the rest of the file give to it.
+Each sample is one token of a block of lines, or of a piece in the middle of one, that is cut out of
+its file and read again token by token: what the model, the other files of the project and the rest
+of the file give to it.
 
 Shapes: N samples, K rungs of both levels, R rungs of one level.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from random import Random
 from threading import Event
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from lsp_server.bench.blocks import Block, choose_blocks
 from lsp_server.bench.files import SourceFile
+from lsp_server.bench.gaps import choose_gaps
 from lsp_server.canonical import canonical_parts, canonical_text
 from lsp_server.engines.decoder import OnnxDecoder, open_session
 from lsp_server.engines.mixture import classes, sureness
@@ -151,11 +153,19 @@ def collect(
         others = OtherFiles(root, model.tokenizer, rules)
         for file in group:
             view = others.view(file)
-            for block in choose_blocks(file.text, 12, Random(f"{seed} {file.name} fit"))[:blocks]:
+            for block in places(file, blocks, Random(f"{seed} {file.name} fit")):
                 rows += sampler.read_block(file, block, view)
             projects += [number] * (len(rows) - len(projects))
             watch(file.name)
     return as_arrays(rows, projects)
+
+
+def places(file: SourceFile, blocks: int, random: Random) -> list[Block]:
+    """Blocks of lines, and for each as many pieces cut out of the middle of lines."""
+    found = choose_blocks(file.text, 12, random)[:blocks]
+    gaps = (gap for gap in choose_gaps(file.text, 1, random) if gap.kind.is_in_line)
+    pieces = [Block(gap.line, gap.start, gap.cut, frozenset()) for gap in islice(gaps, blocks)]
+    return found + pieces
 
 
 def as_arrays(rows: Sequence[tuple[float, int, Levels, int]], projects: Sequence[int]) -> Samples:

@@ -107,6 +107,15 @@ def closing_marks(text: str) -> dict[int, int]:
     return found
 
 
+def closing_marks_in(text: str, start: int, end: int) -> dict[int, int]:
+    """Those that open between two places of the text, by offsets from `start`."""
+    return {
+        opening - start: closing - start
+        for opening, closing in closing_marks(text).items()
+        if start <= opening < end
+    }
+
+
 def inner_marks(text: str, piece: Piece) -> dict[int, int]:
     """The marks of a string, and those inside a string or a comment."""
     found: dict[int, int] = {}

@@ -18,7 +18,7 @@ from lsp_server.bench.handshake import Workspace, initialize
 from lsp_server.bench.keystrokes import Typing, type_block
 from lsp_server.bench.plans import FilePlan
 from lsp_server.bench.points import score_point
-from lsp_server.bench.python_text import closing_marks
+from lsp_server.bench.python_text import closing_marks_in
 from lsp_server.bench.readiness import wait_until_ready
 from lsp_server.bench.records import BlockRecord, GapRecord, PointRecord, Records, sum_work
 from lsp_server.bench.session import EditorSession
@@ -122,11 +122,7 @@ class WorkspaceReplay:
 
 def typing_of(config: ReplayConfig, text: str, block: Block) -> Typing:
     """How a block of a file is typed in the configuration's editor."""
-    closing = {
-        opening - block.start: due - block.start
-        for opening, due in closing_marks(text).items()
-        if block.start <= opening < block.start + len(block.text)
-    }
+    closing = closing_marks_in(text, block.start, block.start + len(block.text))
     return Typing(rules_of(config, text), closing, config.shortest)
 
 
