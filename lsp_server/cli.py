@@ -97,25 +97,21 @@ def check_command(folder: Path) -> None:
 @bundle_app.command("show")
 def show_command(folder: Path) -> None:
     """Print what a bundle says of itself."""
-    from rich.console import Console
-
     from lsp_server.bundle import load
-    from lsp_server.tables import bundle_tables
+    from lsp_server.tables import bundle_tables, terminal
 
-    Console().print(*bundle_tables(load(folder)), sep="\n")
+    terminal().print(*bundle_tables(load(folder)), sep="\n")
 
 
 @app.command("plugins")
 def plugins_command() -> None:
     """List the installed plugins, the built-in ones too, and what the built-in engine runs on."""
-    from rich.console import Console
-
     from lsp_server.engines.devices import describe_device
     from lsp_server.plugins import list_plugins
     from lsp_server.settings import Settings
-    from lsp_server.tables import plugin_table
+    from lsp_server.tables import plugin_table, terminal
 
-    console = Console()
+    console = terminal()
     console.print(plugin_table(list_plugins()))
     device = describe_device(Settings().device)
     console.print(f"device: {device}", markup=False, highlight=False, soft_wrap=True)

@@ -1,12 +1,51 @@
-"""Tables for the terminal: takes a bundle or plugins, gives what rich prints."""
+"""What is printed for people: a terminal that takes every text as it is, and tables."""
 
 from collections.abc import Iterable
+from typing import Any
 
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
 from lsp_server.bundle import Bundle, describe
 from lsp_server.plugins import Plugin
+
+
+class Terminal(Console):
+    """Text of users, files and plugins is text: no markup, no emoji codes, no escape sequences."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text with a mark in place of each character that would steer the terminal."""
+        return super().render_str(printable(text), **options)
+
+
+def printable(text: str) -> str:
+    """A text whose characters all are seen; line ends stay."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else f"\\u{ord(char):04x}" for char in text
+    )
+
+
+def terminal() -> Terminal:
+    """Standard output, for people."""
+    return Terminal()
+
+
+def progress_bar() -> Progress:
+    """A bar on standard error that goes when it is done; what is described is text as well."""
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()
+    console = Terminal(stderr=True)
+    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
 
 
 def plugin_table(plugins: Iterable[Plugin]) -> Table:

@@ -67,7 +67,9 @@ def compare(run: Path, steps: int, rounds: int) -> None:
         table.add_row(way, f"{statistics.median(found):,.0f}", turns)
     pairs = zip(speeds["lory"], speeds["transformers"], strict=True)
     ratio = statistics.median(ours / theirs for ours, theirs in pairs)
-    Console().print(table, f"lory is {ratio:.2f} times as fast (median of turns)")
+    Console(markup=False, emoji=False).print(
+        table, f"lory is {ratio:.2f} times as fast (median of turns)"
+    )
 
 
 def read_config(run: Path) -> PretrainConfig:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lsp_server.bench import options
 from lsp_server.bench.compare_cli import compare_command
@@ -25,6 +24,7 @@ from lsp_server.bench.load_cli import load_command
 from lsp_server.bench.measuring import measure, show
 from lsp_server.bench.soak_cli import soak_command
 from lsp_server.bench.start_cli import start_command
+from lsp_server.tables import terminal
 
 app = typer.Typer(
     help="Measure a language server as an editor's user would, and engines side by side.",
@@ -104,4 +104,4 @@ def extract_command(
 ) -> None:
     """Write files of repositories at commits, to replay them."""
     written = extract(read_targets(targets), git, out, whole=whole)
-    Console().print(f"{written} files written below {out}")
+    terminal().print(f"{written} files written below {out}")

@@ -5,7 +5,6 @@ from itertools import product
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lsp_server.bench import options
@@ -22,6 +21,7 @@ from lsp_server.bench.report import (
     figure_lines,
     markdown_row,
 )
+from lsp_server.tables import terminal
 
 AS_READ = "as-read"
 
@@ -67,7 +67,7 @@ def compare_command(
         )
     chosen = thin_out(read_sources(files, targets, root), max_files, seed)
     reports = measure_side_by_side(configs, names, chosen)
-    console = Console()
+    console = terminal()
     console.print(side_by_side(names, reports))
     rows = "\n".join(markdown_row(report) for report in reports)
     console.print(f"{MARKDOWN_HEADER}\n{rows}", markup=False, soft_wrap=True)

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lsp_server.bench.config import parse_options
@@ -12,6 +11,7 @@ from lsp_server.bench.crossfile import CrossFileRow, compare, read_cases
 from lsp_server.errors import BenchError
 from lsp_server.plugin_guard import PluginGuard
 from lsp_server.settings import read_settings
+from lsp_server.tables import terminal
 from lsp_server.trial import complain, load_quietly
 
 
@@ -27,7 +27,7 @@ def crossfile_command(
         raise BenchError(f"{data}: expected rows, found none; take CrossCodeEval's own files")
     settings = read_settings(parse_options(option or ()))
     rows = compare(load_quietly(settings, PluginGuard(complain)), cases)
-    Console().print(as_table(rows))
+    terminal().print(as_table(rows))
 
 
 def as_table(rows: list[CrossFileRow]) -> Table:

@@ -7,8 +7,6 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from lsp_server.bench import options
 from lsp_server.bench.config import EnginesConfig
@@ -18,6 +16,7 @@ from lsp_server.bench.engines import Row, measure
 from lsp_server.bench.peers import peer_names
 from lsp_server.errors import BenchError
 from lsp_server.settings import Settings
+from lsp_server.tables import progress_bar, terminal
 
 
 def engines_command(
@@ -52,7 +51,7 @@ def engines_command(
     if strangers := sorted(set(engine or ()) - set(known)):
         raise BenchError(f"expected engines of {', '.join(known)}; found {', '.join(strangers)}")
     outcomes = compute(run(config, engine or known, work), config.prompt_tokens)
-    console = Console()
+    console = terminal()
     console.print(as_table(outcomes, config))
     console.print(as_markdown(outcomes), markup=False, soft_wrap=True)
     if json_file is not None:
@@ -62,7 +61,7 @@ def engines_command(
 
 def run(config: EnginesConfig, names: list[str], work: Path | None) -> list[Row]:
     """The measurement with a bar, in a folder that is deleted unless it is named."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("starting", total=None)
 
         def watch(name: str) -> None:

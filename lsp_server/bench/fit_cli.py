@@ -8,7 +8,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lsp_server.bench import options
@@ -28,6 +27,7 @@ from lsp_server.loading import Model
 from lsp_server.manifest import strict_converter
 from lsp_server.plugin_guard import PluginGuard
 from lsp_server.settings import read_settings
+from lsp_server.tables import Terminal, terminal
 from lsp_server.trial import load_quietly
 
 
@@ -41,7 +41,7 @@ def fit_command(
     seed: Annotated[int, typer.Option(help="Of every choice.")] = 0,
 ) -> None:
     """Fit how much the open project counts beside the model, and how far probabilities hold."""
-    console = Console()
+    console = terminal()
     sources = read_sources(files, targets, root)
     model = load_quietly(read_settings({"bundle": bundle} if bundle else {}), PluginGuard(print))
     weights = fit_weights(console, model, sources, blocks, seed)
@@ -52,7 +52,7 @@ def fit_command(
 
 
 def fit_weights(
-    console: Console, model: Model, files: Sequence[SourceFile], blocks: int, seed: int
+    console: Terminal, model: Model, files: Sequence[SourceFile], blocks: int, seed: int
 ) -> MixtureWeights:
     """The weights of the counts; prints how much better than the model alone they are."""
     with console.status("reading blocks") as status:
@@ -72,7 +72,7 @@ def fit_weights(
 
 
 def calibrate(
-    console: Console,
+    console: Terminal,
     model: Model,
     weights: MixtureWeights,
     files: Sequence[SourceFile],

@@ -8,12 +8,12 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lsp_server.bench import options
 from lsp_server.bench.config import OWN_SERVER, LoadConfig, parse_options
 from lsp_server.bench.load import type_fast
 from lsp_server.bench.load_report import load_json, load_table
+from lsp_server.tables import terminal
 
 FAMILIAR_SOURCE = Path(argparse.__file__)
 """Python source that every machine has."""
@@ -43,7 +43,7 @@ def load_command(
     )
     with TemporaryDirectory() as empty:
         records = type_fast(config, source, root or Path(empty))
-    Console().print(load_table(records, config))
+    terminal().print(load_table(records, config))
     if json_file is not None:
         text = json.dumps(load_json(records, config), indent=1) + "\n"
         json_file.write_text(text, encoding="utf-8")

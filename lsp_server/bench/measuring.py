@@ -6,9 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import Progress
-
 from lsp_server.bench.beside import Earlier, changes_since, check_places, earlier_of, read_earlier
 from lsp_server.bench.bootstrapping import Bootstrap
 from lsp_server.bench.config import ReplayConfig
@@ -18,6 +15,7 @@ from lsp_server.bench.plans import FilePlan, plan_replay
 from lsp_server.bench.records import Records
 from lsp_server.bench.replay import replay_side_by_side
 from lsp_server.bench.report import MARKDOWN_HEADER, Report, as_json, as_table, markdown_row
+from lsp_server.tables import Terminal, progress_bar, terminal
 
 
 def measure(config: ReplayConfig, files: Sequence[SourceFile], beside: Path | None) -> Report:
@@ -60,7 +58,7 @@ def report_of(
 def with_progress(configs: Sequence[ReplayConfig], plans: Sequence[FilePlan]) -> list[Records]:
     """The replays, with a bar that moves with each place; names lose their start, not their end."""
     total = len(configs) * sum(plan.places for plan in plans)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with progress_bar() as progress:
         task = progress.add_task("starting", total=total)
 
         def watch(name: str) -> None:
@@ -71,13 +69,13 @@ def with_progress(configs: Sequence[ReplayConfig], plans: Sequence[FilePlan]) ->
 
 def show(report: Report, json_file: Path | None) -> None:
     """Prints the table and the Markdown row, and writes the JSON."""
-    console = Console()
+    console = terminal()
     console.print(as_table(report))
     console.print(f"{MARKDOWN_HEADER}\n{markdown_row(report)}", markup=False, soft_wrap=True)
     write_json(as_json(report), json_file, console)
 
 
-def write_json(found: Any, json_file: Path | None, console: Console) -> None:
+def write_json(found: Any, json_file: Path | None, console: Terminal) -> None:
     """Writes everything, where a file is named."""
     if json_file is not None:
         json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

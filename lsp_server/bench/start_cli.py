@@ -6,11 +6,11 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from lsp_server.bench import options
 from lsp_server.bench.config import OWN_SERVER, StartConfig, parse_options
 from lsp_server.bench.start import measure_starts, start_table
+from lsp_server.tables import terminal
 
 
 def start_command(
@@ -30,4 +30,4 @@ def start_command(
         idle_seconds=idle,
     )
     with TemporaryDirectory() as empty:
-        Console().print(start_table(measure_starts(config, root or Path(empty))))
+        terminal().print(start_table(measure_starts(config, root or Path(empty))))

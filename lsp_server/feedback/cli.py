@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sqlite3
 import sys
 from collections.abc import Mapping
 from contextlib import closing
@@ -13,20 +14,23 @@ from time import time
 from typing import Annotated, Any, TextIO
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from lsp_server.errors import FeedbackError
 from lsp_server.feedback.database import (
     COLUMNS,
     LISTS,
+    NULLABLE,
     SCHEMA,
     TABLE,
+    TYPES,
     database_path,
-    delete_rows,
     open_for_reading,
+    unreadable,
 )
 from lsp_server.feedback.figures import Figures, by_day, by_language, figures_of
+from lsp_server.feedback.purge import delete_database, delete_rows
+from lsp_server.tables import terminal
 
 app = typer.Typer(help="What is kept of suggestions, on this machine alone.", no_args_is_help=True)
 
@@ -56,10 +60,27 @@ def read_rows(since: float = 0.0) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     with closing(open_for_reading(path)) as connection:
-        found = connection.execute(
-            f"SELECT * FROM {TABLE} WHERE time >= ? ORDER BY time, id", (since,)
-        )
-        return [dict(row) for row in found]
+        try:
+            found = connection.execute(
+                f"SELECT * FROM {TABLE} WHERE time >= ? ORDER BY time, id", (since,)
+            )
+            return [checked(dict(row)) for row in found]
+        except (sqlite3.Error, TypeError, ValueError) as exc:
+            raise unreadable(path, exc) from exc
+
+
+def checked(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as Lory writes it; TypeError or ValueError for another."""
+    for name in COLUMNS:
+        value = row[name]
+        if value is None and name in NULLABLE:
+            continue
+        kinds = {"REAL": (float, int), "INTEGER": (int,)}.get(TYPES.get(name, ""), (str,))
+        if not isinstance(value, kinds):
+            raise TypeError(f"{name} {value!r}")
+        if name in LISTS and not isinstance(json.loads(str(value)), list):
+            raise TypeError(f"{name} {value!r}")
+    return row
 
 
 @app.command()
@@ -101,7 +122,7 @@ def show_command(
             row["outcome"],
             "" if kept is None else f"{kept}/{row['accepted_characters']}",
         )
-    Console().print(table)
+    terminal().print(table)
 
 
 @app.command("export")
@@ -155,9 +176,7 @@ def purge(
         typer.echo("Nothing was deleted.")
         return
     if limit is None:
-        for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
-            name.unlink(missing_ok=True)
-        typer.echo(f"{path} was deleted.")
+        typer.echo(f"{delete_database(path)} was deleted.")
     else:
         typer.echo(f"{delete_rows(path, limit)} suggestions were deleted.")
 
@@ -182,7 +201,7 @@ def stats(
     elif not rows:
         typer.echo(NOTHING_YET.format(path=database_path()))
     else:
-        console = Console()
+        console = terminal()
         console.print(figures_table(f"last {days} days", {"all": figures_of(rows)}))
         console.print(
             figures_table("day", by_day(rows)), figures_table("language", by_language(rows))

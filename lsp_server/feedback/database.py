@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import stat
 from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
@@ -27,6 +28,13 @@ TYPES = {
     **dict.fromkeys(("typed_characters", "retained_characters"), "INTEGER"),
 }
 """Of the columns that are not TEXT."""
+ELSEWHERE = f"move it away, or name another file in {PATH_VARIABLE}"
+HEADER = b"SQLite format 3\0"
+"""What every database begins with, a damaged one too."""
+COMPANIONS = ("-wal", "-shm", "-journal")
+"""Ends of the names of files that SQLite keeps beside a database."""
+NULLABLE = frozenset(("retained_characters", "fate", "settled", "path", "prefix", "suffix"))
+"""Columns that may be empty."""
 PATIENCE = 5.0
 """Seconds to wait for another server that is writing."""
 
@@ -37,11 +45,27 @@ def database_path() -> Path:
     return Path(named).expanduser() if named else user_data_path("lory") / "feedback.sqlite"
 
 
+def check_file(path: Path) -> None:
+    """Raise FeedbackError where what lies at a path cannot be a database, as a pipe cannot."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise FeedbackError(
+            f"feedback: expected a file at {path}, found: {exc}; {ELSEWHERE}"
+        ) from exc
+    if not stat.S_ISREG(mode):
+        raise FeedbackError(f"feedback: expected a file at {path}, found none; {ELSEWHERE}")
+
+
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """The database, made if it is not there, readable by its owner alone.
 
-    Raises FeedbackError where it cannot be written or is no feedback database of this schema.
+    What is deleted from it is overwritten. Raises FeedbackError where it cannot be written or is no
+    feedback database of this schema.
     """
+    check_file(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -50,13 +74,14 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
             create_table(connection, path)  # first of all: another schema's file stays as it is
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA secure_delete = ON")
         except BaseException:
             connection.close()
             raise
     except (OSError, sqlite3.Error) as exc:
         raise FeedbackError(
-            f"feedback: expected a database that can be written at {path}, found: {exc}; move the "
-            f"file away, or name another in {PATH_VARIABLE}"
+            f"feedback: expected a database that can be written at {path}, found: {exc}; "
+            f"{ELSEWHERE}"
         ) from exc
     return connection
 
@@ -73,24 +98,21 @@ def create_table(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute(f"CREATE INDEX {TABLE}_by_time ON {TABLE} (time)")
             connection.execute(f"PRAGMA user_version = {SCHEMA}")
         else:
-            check_schema(version, path)
+            check_schema(connection, version, path)
     finally:
         connection.execute("COMMIT")
 
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """The database, rows by name; FeedbackError where it cannot be read or has another schema."""
+    check_file(path)
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", timeout=PATIENCE, uri=True
         )
-        version = schema_of(connection)
+        check_schema(connection, schema_of(connection), path)
     except sqlite3.Error as exc:
-        raise FeedbackError(
-            f"feedback: expected a database at {path}, found: {exc}; delete it with: "
-            "lory feedback purge"
-        ) from exc
-    check_schema(version, path)
+        raise unreadable(path, exc) from exc
     connection.row_factory = sqlite3.Row
     return connection
 
@@ -100,10 +122,23 @@ def schema_of(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def check_schema(version: int, path: Path) -> None:
+def unreadable(path: Path, exc: Exception) -> FeedbackError:
+    """What to say of a database that is damaged."""
+    return FeedbackError(
+        f"feedback: expected a database at {path}, found: {exc}; delete it with: "
+        "lory feedback purge"
+    )
+
+
+def check_schema(connection: sqlite3.Connection, version: int, path: Path) -> None:
     """Raise FeedbackError unless the schema is the one that is known."""
     if version == SCHEMA:
-        return
+        found = {row[1] for row in connection.execute(f"PRAGMA table_info({TABLE})")}
+        if set(COLUMNS) <= found:
+            return
+        raise FeedbackError(
+            f"feedback: expected Lory's columns in {path}, found another's database; {ELSEWHERE}"
+        )
     advice = "update Lory" if version > SCHEMA else "move the file away"
     raise FeedbackError(
         f"feedback: expected schema {SCHEMA} in {path}, found {version}; {advice}, or name another "
@@ -124,24 +159,6 @@ def write_rows(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
-
-
-def delete_rows(path: Path, before: float) -> int:
-    """Delete what is older than a time, and give the room back; the number of rows.
-
-    Raises FeedbackError where the database cannot be written or has another schema.
-    """
-    connection = open_for_writing(path)
-    try:
-        gone = connection.execute(f"DELETE FROM {TABLE} WHERE time < ?", (before,)).rowcount
-        connection.execute("VACUUM")
-    except sqlite3.Error as exc:
-        raise FeedbackError(
-            f"feedback: expected to delete from {path}, found: {exc}; close the editors that use it"
-        ) from exc
-    finally:
-        connection.close()
-    return gone
 
 
 def value_of(row: Row, name: str) -> Any:

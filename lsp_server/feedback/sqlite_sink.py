@@ -4,6 +4,7 @@ import logging
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Thread
 from time import monotonic
@@ -38,6 +39,10 @@ class SqliteSink:
     """
 
     def __init__(self) -> None:
+        self._path = Path()
+        self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
+        """Device and number of the file that is open."""
         self._rows: Queue[Waiting | None] = Queue(WAITING_ROWS)
         self._round = 0
         """Counts `forget`: rows that came before the last one are not written."""
@@ -75,22 +80,33 @@ class SqliteSink:
 
     def _write(self) -> None:
         try:
-            connection = open_for_writing(database_path())
-        except FeedbackError as exc:
-            self._fault = exc
-            return
-        try:
+            self._path = database_path()
             batch: list[Waiting] = []
             while self._gather(batch):
-                self._commit(connection, batch)
-            self._commit(connection, batch)
+                self._commit(batch)
+            self._commit(batch)
+        except FeedbackError as exc:
+            self._fault = exc
         except sqlite3.Error as exc:
             self._fault = FeedbackError(
-                f"feedback: expected to write {database_path()}, found: {exc}; look at it with: "
+                f"feedback: expected to write {self._path}, found: {exc}; look at it with: "
                 "lory feedback status"
             )
         finally:
-            connection.close()
+            self._close()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        """The file that lies at the path now: what was open before may have been deleted."""
+        if self._connection is None or self._opened != identity(self._path):
+            self._close()
+            self._connection = open_for_writing(self._path)
+            self._opened = identity(self._path)
+        return self._connection
 
     def _gather(self, batch: list[Waiting]) -> bool:
         """Add the rows of GATHER_SECONDS from the first on; False once there will be no more."""
@@ -110,15 +126,24 @@ class SqliteSink:
             batch.append(row)
         return True
 
-    def _commit(self, connection: sqlite3.Connection, batch: list[Waiting]) -> None:
+    def _commit(self, batch: list[Waiting]) -> None:
         """Write rows and forget them; those of a file that another holds are kept for later."""
         batch[:] = [waiting for waiting in batch if waiting.round == self._round]
         if not batch:
             return
         try:
-            write_rows(connection, [waiting.row for waiting in batch])
+            write_rows(self._open(), [waiting.row for waiting in batch])
         except sqlite3.OperationalError as exc:
             if exc.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
             return
         batch.clear()
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another at the same path; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

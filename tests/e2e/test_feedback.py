@@ -297,3 +297,29 @@ def test_feedback_is_turned_on_and_off_without_a_restart(
 
     time.sleep(0.5)
     assert rows_of(database) == [row], "nothing is written once it is off"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"exclude": ["*.py"]},
+        {"languages": {}},
+        {"feedback_text": False},
+        {"feedback": False},
+        {"enabled": False},
+    ],
+)
+def test_an_offer_on_show_is_written_by_the_rules_that_hold_when_it_is(
+    open_document: Callable[..., Editor], database: Path, change: dict[str, Any]
+) -> None:
+    editor = open_document(feedback_text=True)
+    editor.ask(0, 4)
+    editor.client.notify("workspace/didChangeConfiguration", {"settings": {"lory": change}})
+    editor.type("x", 0, 4)
+    editor.client.notify("textDocument/didClose", {"textDocument": {"uri": editor.uri("a.py")}})
+
+    if "feedback_text" in change:
+        wait_for(database, bool)
+    time.sleep(0.8)
+    rows = rows_of(database)
+    assert [row["prefix"] for row in rows] == ([None] if "feedback_text" in change else [])

@@ -176,3 +176,20 @@ def test_a_file_is_not_completed_over_a_link_to_what_is_excluded(tmp_path: Path,
     out, errors, code = run("complete", f"{link}:1:1", "--settings", rules, folder=tmp_path)
     assert (out, code) == ("", 2)
     assert "which 'private/**' excludes" in errors
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("[/b]",),
+        ("complete", "x[/b]:1:1"),
+        ("bundle", "show", "x[/b]"),
+        ("feedback", "export", "--format", "[/b]"),
+        ("feedback", "purge", "--before", "[/b]"),
+    ],
+)
+def test_what_a_user_types_is_never_markup(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    out, errors, code = run(*arguments, folder=tmp_path)
+    assert code == 2
+    assert "[/b]" in errors
+    assert "Traceback" not in errors

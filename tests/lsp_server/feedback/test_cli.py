@@ -2,22 +2,30 @@
 
 import csv
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from time import time
+from time import sleep, time
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from lsp_server.errors import FeedbackError
 from lsp_server.feedback.cli import app, stats
-from lsp_server.feedback.database import PATH_VARIABLE, SCHEMA, open_for_writing, write_rows
+from lsp_server.feedback.database import (
+    PATH_VARIABLE,
+    SCHEMA,
+    open_for_reading,
+    open_for_writing,
+    write_rows,
+)
 from lsp_server.feedback.figures import figures_of
 from lsp_server.feedback.rows import Ending, Outcome, Row, Trigger
+from lsp_server.feedback.sqlite_sink import SqliteSink
 
 NOW = time()
 DAY = 86_400.0
@@ -138,13 +146,139 @@ def test_purging_asks_and_deletes_what_is_older_or_all(run: Run, database: Path)
 def test_a_damaged_file_can_be_purged_and_is_one_clear_error_elsewhere(
     run: Run, database: Path
 ) -> None:
-    database.write_bytes(b"no database" * 200)
-    with pytest.raises(FeedbackError, match="not a database; delete it with: lory feedback purge"):
-        run("status")
+    fill(database, [replace(SHOWN, id=str(number)) for number in range(200)])
+    data = bytearray(database.read_bytes())
+    data[4096:] = b"?" * (len(data) - 4096)
+    database.write_bytes(data)
+    for command in ("status", "show", "export"):
+        with pytest.raises(FeedbackError, match="malformed; delete it with: lory feedback purge"):
+            run(command)
 
     run("purge", "--yes")
 
-    assert not database.exists()
+    assert not list(database.parent.glob("feedback.sqlite*"))
+
+
+@pytest.mark.parametrize("kind", ["text", "folder", "pipe"])
+@pytest.mark.parametrize("command", ["status", "show", "export", "purge"])
+def test_what_is_no_database_is_left_alone_and_one_clear_error(
+    run: Run, database: Path, kind: str, command: str
+) -> None:
+    if kind == "text":
+        database.write_bytes(b"my diary" * 200)
+    elif kind == "folder":
+        database.mkdir()
+    else:
+        os.mkfifo(database)
+    with pytest.raises(FeedbackError, match=r"^feedback: expected a [^\n]*$"):
+        run(command, *(["--yes"] if command == "purge" else []))
+    assert database.exists()
+
+
+def test_anothers_database_is_left_alone(run: Run, database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE suggestions (id, time)")
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
+    before = database.read_bytes()
+    for command in (["status"], ["show"], ["export"], ["purge", "--yes"]):
+        with pytest.raises(FeedbackError, match="expected Lory's columns in"):
+            run(*command)
+    assert database.read_bytes() == before
+
+
+def test_rows_that_lory_did_not_write_are_one_clear_error(run: Run, database: Path) -> None:
+    for column, value in (("latency_ms", "'soon'"), ("tokens", "'['"), ("text", "x'ff'")):
+        database.unlink(missing_ok=True)
+        fill(database)
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute(f"UPDATE suggestions SET {column} = {value}")
+        with pytest.raises(FeedbackError, match="expected a database at"):
+            run("show")
+
+
+SENTINEL = "qzxj_private_text"
+
+
+def texts_beside(path: Path) -> bytes:
+    """Everything that stands in a database and beside it."""
+    return b"".join(each.read_bytes() for each in path.parent.glob(path.name + "*"))
+
+
+@pytest.mark.parametrize("words", [["--before", "2026-11-25"], []])
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_is_purged_is_found_nowhere_though_an_editor_has_the_file_open(
+    run: Run, database: Path, tmp_path: Path, words: list[str], linked: bool
+) -> None:
+    real = database
+    if linked:
+        (tmp_path / "real").mkdir()
+        real = tmp_path / "real" / "kept.sqlite"
+        database.symlink_to(real)
+    old = replace(SHOWN, id="old", time=0.0, prefix=SENTINEL * 9, suffix="", path="a.py")
+    with closing(open_for_writing(database)) as editor:
+        write_rows(editor, [old, SHOWN])
+        assert SENTINEL.encode() in texts_beside(real)
+        run("purge", "--yes", *words)
+        assert SENTINEL.encode() not in texts_beside(real)
+        assert editor.execute("SELECT id FROM suggestions").fetchall() == [("0",)] * bool(words)
+    assert real.exists() == bool(words)
+    assert SENTINEL.encode() not in texts_beside(real)
+
+
+def test_text_that_an_editor_is_reading_is_not_said_to_be_gone(
+    run: Run, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lsp_server.feedback.database.PATIENCE", 0.1)
+    fill(database)
+    with closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM suggestions").fetchone()
+        with pytest.raises(FeedbackError, match="close the editors that use it, and purge again"):
+            run("purge", "--yes")
+
+
+def test_a_sink_notices_that_its_file_is_gone(database: Path) -> None:
+    sink = SqliteSink()
+    for number in ("1", "2", "3"):
+        sink([replace(SHOWN, id=number)])
+        deadline = time() + 20
+        while not (database.exists() and number in ids_in(database)):
+            assert time() < deadline
+            sleep(0.05)
+        for path in database.parent.glob("feedback.sqlite*"):
+            path.unlink()
+    sink.close()
+
+
+def test_rows_that_wait_are_not_written_once_they_may_not_be_kept(database: Path) -> None:
+    sink = SqliteSink()
+    sink([replace(SHOWN, id="1", prefix=SENTINEL)])
+    sink.forget()
+    sink([replace(SHOWN, id="2")])
+    sink.close()
+    assert ids_in(database) == ["2"]
+    assert SENTINEL.encode() not in texts_beside(database)
+
+
+def ids_in(database: Path) -> list[str]:
+    """Of all rows; none while they are being made."""
+    with suppress(FeedbackError), closing(open_for_reading(database)) as connection:
+        return [row["id"] for row in connection.execute("SELECT id FROM suggestions ORDER BY id")]
+    return []
+
+
+def test_text_is_never_markup_nor_steers_the_terminal(
+    run: Run, database: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hostile = "x[/b] [red]y :smile: \x9b31m\x1b[2J\u202e"
+    row = replace(SHOWN, text=hostile, language=hostile, model=hostile)
+    fill(database, [replace(row, id=str(number)) for number in range(3)])
+    shown = run("show").output
+    stats(days=30, as_json=False, png=None)
+    shown += capsys.readouterr().out
+    for part in ("x[/b]", "[red]y", ":smile:"):
+        assert part in shown
+    assert not {"\x1b", "\x9b", "\u202e"} & set(shown)
 
 
 @pytest.mark.parametrize("version", [SCHEMA + 1, 0])
