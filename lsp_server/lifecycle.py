@@ -110,7 +110,7 @@ async def pull_settings(ls: LoryServer, configuration: Any) -> None:
     asked.add_done_callback(lambda task: task.cancelled() or task.exception())  # at the end too
     if not (await asyncio.wait([asked], timeout=PATIENCE_FOR_SETTINGS))[0]:
         log.warning("the editor gives no settings; until it does, nothing is read or suggested")
-        ls.session.give_up_waiting()
+        ls.session.settling.give_up()
     try:
         (configuration,) = await asked
     except Exception as exc:  # an error, or no list of one

@@ -3,7 +3,7 @@
 from typing import Any
 
 VERSION = "2.0"
-EXIT = "exit"
+EXIT, INITIALIZED = "exit", "initialized"
 DEEPEST = 100
 """Levels of a message; the protocol's own have a dozen."""
 
@@ -22,17 +22,22 @@ def says_goodbye(data: Any) -> bool:
 
 
 def is_envelope(data: Any) -> bool:
-    """Whether it is a message by its version and the kind of its method; or an answer."""
+    """Whether it is a message, by its version and the kinds of method and id; or an answer."""
     if not isinstance(data, dict) or data.get("jsonrpc") != VERSION:
         return False
-    return "method" not in data or isinstance(data["method"], str)
+    if "method" not in data:
+        return True
+    return isinstance(data["method"], str) and ("id" not in data or id_of(data) is not None)
 
 
-def without_answer(data: dict[str, Any]) -> dict[str, Any]:
-    """A message that has a method is none that answers, whatever else it has."""
+def completed(data: dict[str, Any]) -> dict[str, Any]:
+    """A message as the library wants it: with a method it is no answer, and has parameters."""
     if "method" not in data:
         return data
-    return {key: value for key, value in data.items() if key not in ("result", "error")}
+    kept = {key: value for key, value in data.items() if key not in ("result", "error")}
+    if data["method"] == INITIALIZED and not isinstance(data.get("params"), dict):
+        return {**kept, "params": {}}  # it says nothing, and all else waits for it
+    return {"params": None, **kept}
 
 
 def id_of(data: Any) -> int | str | None:

@@ -27,13 +27,13 @@ from pygls.protocol import LanguageServerProtocol, lsp_method
 from lsp_server.greeting import EXPERIMENTAL
 from lsp_server.messages import (
     DEEPEST,
+    completed,
     decode_body,
     id_of,
     is_envelope,
     is_too_deep,
     says_goodbye,
     uri_of,
-    without_answer,
 )
 
 PARSE_ERROR = -32700
@@ -125,7 +125,7 @@ class LoryProtocol(LanguageServerProtocol):
             self.refuse(id_of(data), INVALID_REQUEST, f"nested deeper than {DEEPEST}")
             self._drop(data)
         else:
-            self.handle_message(self.structure_message(without_answer(data)))
+            self.handle_message(self.structure_message(completed(data)))
 
     def _say_goodbye(self, data: dict[str, Any]) -> None:
         """The client goes, in whatever form it says so; a request has its answer first."""

@@ -23,6 +23,7 @@ from lsp_server.places import Answer, Place, Selection
 from lsp_server.plugin_guard import PluginGuard, Report
 from lsp_server.project.workspace import Workspace, what_is_read
 from lsp_server.settings import Settings, judge_settings, loaded_with
+from lsp_server.settling import Settling
 from lsp_server.splices import with_plain_ends
 from lsp_server.surroundings import NOTHING_AROUND, Lookout
 from lsp_server.trace import Fate, Outcome, Source, Station, Trace, Traces
@@ -49,9 +50,7 @@ class Session:
         self._loaded_for: Settings | None = None
         self._lost: set[str] = set()
         """Open documents of which a change was lost: what they say now is not known."""
-        self._serving = asyncio.Event()
-        self._settled = asyncio.Event()
-        """Whether requests are answered: it serves, or the settings do not come."""
+        self.settling = Settling(status)
         self.traces = Traces()
         self.feedback = Observer(self.documents, self._guard)
 
@@ -74,17 +73,10 @@ class Session:
             self._forget_what_may_not_be_read()
         self._load()
 
-    def give_up_waiting(self) -> None:
-        """The settings do not come: nothing is read or suggested until they do."""
-        if not self._serving.is_set():
-            self._settled.set()
-            self._status.show("off", 100, f"nothing is read: {UNSETTLED.reason}")
-
     def serve(self) -> None:
         """Read the project and hand requests to the engine: it is known what may be read."""
         self.workspace.begin(self.folders, self.settings)
-        self._serving.set()
-        self._settled.set()
+        self.settling.serve()
         for held in self.documents.release():
             self.open(held.uri, held.language, held.text)
 
@@ -103,9 +95,9 @@ class Session:
         revision, rules = None if document is None else document.revision, self._rules
         trace = self.traces.begin(cursor.uri, Trace(place.end, cursor.invoked, place.lead))
         try:
-            await self._settled.wait()
+            await self.settling.wait()
             trace.allowed = True
-            if not self._serving.is_set() or self.documents.get(cursor.uri) is None:
+            if not self.settling.serving or self.documents.get(cursor.uri) is None:
                 return Answer(())
             if rules is not self._rules:
                 cursor = replace(cursor, surroundings=NOTHING_AROUND)
@@ -153,7 +145,7 @@ class Session:
 
     def _refusal(self, uri: str) -> Refusal | None:
         """Why a document is not read; None where it is."""
-        if self._settled.is_set() and not self._serving.is_set():
+        if self.settling.given_up:
             return UNSETTLED
         if self.documents.get(uri) is not None:
             return None
@@ -181,7 +173,7 @@ class Session:
         else:
             self._forget(uri, language)
             may_come = may_come_on(self.settings, uri, language, self._rules.roots)
-            if may_come and not self._serving.is_set():
+            if may_come and not self.settling.serving:
                 self.documents.hold(uri, language, text)
         self.workspace.open(uri)
 
@@ -230,7 +222,7 @@ class Session:
         self.traces.clear()
         self._lookout.forget()
         self.completer.forget_texts()
-        if self._serving.is_set():
+        if self.settling.serving:
             self.workspace.begin(self.folders, self.settings)
 
     def inline_place(

@@ -340,6 +340,33 @@ def test_an_opening_that_is_answered_and_then_cannot_be_read_is_a_session_all_th
         assert len(client.answers(0)) == 1
 
 
+@pytest.mark.parametrize("params", [{}, {"params": None}, {"params": 7}, {"params": {"x": 1}}])
+def test_a_beginning_without_proper_parameters_is_one(
+    tmp_path: Path, script: "Script", params: dict[str, Any]
+) -> None:
+    uri = (tmp_path / "a.py").as_uri()
+    with RawClient(tmp_path) as client:
+        client.request(0, "initialize", opening(tmp_path, script.options))
+        client.send({"method": "initialized", **params})
+        client.notify("textDocument/didOpen", document(uri, "ret"))
+        assert ask(client, 1, uri) == ["urn a + b"]
+        client.send({"id": 2, "method": "lory/statistics"})
+        assert "result" in client.wait_for(2)
+
+
+def test_a_client_that_never_begins_is_answered_all_the_same(
+    tmp_path: Path, script: "Script"
+) -> None:
+    uri = (tmp_path / "a.py").as_uri()
+    with RawClient(tmp_path) as client:
+        client.request(0, "initialize", opening(tmp_path, script.options))
+        client.notify("textDocument/didOpen", document(uri, "ret"))
+        assert ask(client, 1, uri) == []
+        client.notify("initialized", {})
+        client.wait_until(lambda m: m.get("params", {}).get("state") == "ready")
+        assert ask(client, 2, uri) == ["urn a + b"]
+
+
 def test_an_answer_to_nothing_that_was_asked_changes_nothing(
     tmp_path: Path, script: "Script"
 ) -> None:

@@ -33,7 +33,7 @@ CONFIGURATIONS: tuple[Any, ...] = (
     *([None], [{}], None, 7, "x", [], [7], [[]], {"lory": {}}),
     [{"enabled": False}],
     [{"min_probability": 0.1}],
-    [{"exclude": ["private/**"]}],
+    [{"exclude": ["[z-a]", "private/**", "**/" * 12 + "zz"]}],
     [{"languages": {"python": 1}}],
     [{"unheard": True, "menu": "on"}],
     [{"feedback": 7, "log_level": "error"}],
@@ -46,6 +46,8 @@ class Generator:
 
     def __init__(self, rng: random.Random) -> None:
         self.random = rng
+        self.obliging = False
+        """Whether the client gives settings that let the project be read."""
         self._last = 0
         self._recent: list[int] = []
         self._makers: tuple[tuple[int, Callable[[], Message]], ...] = (
@@ -186,6 +188,8 @@ class Generator:
         answer: Message = {"jsonrpc": "2.0", "id": question["id"]}
         kind = self.random.random()
         if question["method"] == "workspace/configuration":
+            if self.obliging:
+                return {**answer, "result": [None]}
             return None if kind < 0.1 else self._tell_settings(answer, kind)
         if kind < 0.2:
             return None

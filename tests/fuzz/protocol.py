@@ -40,6 +40,8 @@ class Figures:
     megabytes: float
     farewell: str
     gone_after: float
+    followed: bool
+    """Whether the project was seen to be followed at the end."""
 
 
 def fuzz(seed: int, messages: int, folder: Path) -> Iterator[Figures]:
@@ -66,6 +68,7 @@ def fuzz(seed: int, messages: int, folder: Path) -> Iterator[Figures]:
             megabytes=fuzzed.megabytes,
             farewell=fuzzed.farewell,
             gone_after=fuzzed.gone_after,
+            followed=fuzzed.followed,
         )
         sent += length
         session += 1
@@ -87,6 +90,7 @@ def describe(found: list[Figures], seconds: float) -> str:
         f"{sum(f.messages for f in found):,} messages, "
         f"{sum(f.requests for f in found):,} requests "
         f"each answered once, {len(found)} sessions, "
+        f"project followed in {sum(f.followed for f in found)}, "
         f"peak {max(f.megabytes for f in found):.0f} MB, "
         f"gone after {max(f.gone_after for f in found):.2f} s at most, {seconds:.0f} s; "
         + ", ".join(f"{name} {count}" for name, count in sorted(farewells.items()))

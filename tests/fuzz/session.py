@@ -15,6 +15,8 @@ ANSWERED_WITHIN = 120.0
 """Seconds: a machine may have other work, and a new bundle is tried out."""
 BATCH = 100
 """Messages between two that are waited for."""
+FEW = 300
+"""Messages; shorter sessions are about their ends alone."""
 KEPT = 300
 """Messages that are shown where something went wrong."""
 SHUTDOWN: Message = {"id": "shutdown", "method": "shutdown", "params": None}
@@ -35,6 +37,8 @@ class FuzzedSession:
         self.megabytes = 0.0
         self.farewell = ""
         self.gone_after = 0.0
+        self.followed = False
+        """Whether the project was seen to be followed after all that was sent."""
         self._random = generator.random
         self._folder = folder
         self._options = options
@@ -64,9 +68,10 @@ class FuzzedSession:
             self._send_body(client, self.generator.body())
             if number % BATCH == BATCH - 1:
                 self._mark(client)
-        if self._random.random() < 0.5:
-            self._mark(client)
+        if messages >= FEW:
             self._check_follower(client)
+            for _ in range(self._random.randrange(BATCH)):  # what waits when the client goes
+                self._send_body(client, self.generator.body())
         self._measure(client)
         self._say_farewell(client)
         self._check(client)
@@ -106,10 +111,8 @@ class FuzzedSession:
 
     def _check_follower(self, client: RawClient) -> None:
         """Files that are written now are found: what follows the project is alive."""
-        self._settle(client)
-        before = self._project(client)
-        if before is None:
-            return  # settings that are the strictest
+        self.generator.obliging = True
+        before = self._settle(client)
         name = f"new{self._random.randrange(10**9)}.py"
         (self._folder / name).write_text(f"value = {self._random.random()!r}\n")
         uri = (self._folder / name).as_uri()
@@ -120,19 +123,25 @@ class FuzzedSession:
             if monotonic() > deadline:
                 raise FuzzError(f"the project is followed no more: {before}, {found}")
             sleep(0.6)
+        self.followed = True
+        self.generator.obliging = False
 
-    def _settle(self, client: RawClient) -> None:
+    def _settle(self, client: RawClient) -> Any:
         """Settings and a folder under which the project is read."""
         folder = {"uri": self._folder.as_uri(), "name": "fuzz"}
         event = {"added": [folder], "removed": [folder]}
-        self._send(
-            client, {"method": "workspace/didChangeWorkspaceFolders", "params": {"event": event}}
-        )
+        changes = {
+            "workspace/didChangeWorkspaceFolders": {"event": event},
+            "workspace/didChangeConfiguration": {"settings": None},
+        }
+        for method, params in changes.items():
+            self._send(client, {"method": method, "params": params})
         deadline = monotonic() + ANSWERED_WITHIN
-        while (found := self._project(client)) is not None and not found["whole"]:
+        while (found := self._project(client)) is None or not found["whole"] or not found["files"]:
             if monotonic() > deadline:
                 raise FuzzError(f"the project is never read: {found}")
             sleep(0.2)
+        return found
 
     def _project(self, client: RawClient) -> Any:
         self._mark(client)
