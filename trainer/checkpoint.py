@@ -29,8 +29,8 @@ class TrainingState:
     """The model's state dict."""
     optimizers: list[dict[str, Any]]
     """The optimizers' state dicts, in their order."""
-    facts: dict[str, float] = field(default_factory=dict)
-    """Numbers that a loop keeps beyond these, by name."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Numbers and words that a loop keeps beyond these, by name."""
 
 
 def save_checkpoint(folder: Path, state: TrainingState, keep: int) -> Path:

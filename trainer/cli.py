@@ -15,13 +15,14 @@ from trainer.pipeline import (
     Stage,
     check_run,
     check_stage,
-    process_rank,
     run_all,
     run_stage,
     stages_of,
 )
+from trainer.processes import Team, join_team, leave_team, process_rank
 from trainer.processor import prepare_process
 from trainer.records import write_whole
+from trainer.run_lock import hold_run
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
@@ -62,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         words = sys.argv[1:] if arguments is None else arguments
         report(parse_report(words) if words[:1] == [REPORT] else parse(words))
     except TrainerError as error:
-        sys.stderr.write(f"lory-train: {error}\n")
+        who = f"process {process_rank()}: " if process_rank() else ""
+        sys.stderr.write(f"lory-train: {who}{error}\n")
         sys.exit(2)
     except Exception as error:
         if not is_full_disk(error):
@@ -95,30 +97,42 @@ def report(order: Order | ReportOrder) -> None:
         page = write_report(order.run, order.out, order.beside)
         sys.stderr.write(f"lory-train: report written to {page}\n")
         return
-    keep_recipe(order)
-    if order.command == "all":
-        done = run_all(order.recipe, order.run)
-        summary = f"stages run: {', '.join(done)}" if done else "every stage was finished before"
+    team = join_team()
+    if not team.leads:
+        run_stages(order, team)
     else:
-        stage = find_stage(order.command)
-        ran = run_stage(stage, order.recipe, order.run)
-        summary = f"stage {stage.name} {'done' if ran else 'was finished before'}"
-    if process_rank() == 0:
+        if not order.run.exists():
+            check(order)  # what is refused leaves no folder behind
+        with hold_run(order.run):
+            check(order)
+            keep_recipe(order)
+            summary = run_stages(order, team)
         sys.stderr.write(f"lory-train: {summary}; results in {order.run}\n")
+    leave_team(team)
 
 
-def keep_recipe(order: Order) -> None:
-    """Keep the recipe in the run's folder, where later commands find it.
+def run_stages(order: Order, team: Team) -> str:
+    """Do what was ordered; gives in words what came of it."""
+    if order.command == "all":
+        done = run_all(order.recipe, order.run, team)
+        return f"stages run: {', '.join(done)}" if done else "every stage was finished before"
+    stage = find_stage(order.command)
+    ran = run_stage(stage, order.recipe, order.run, team)
+    return f"stage {stage.name} {'done' if ran else 'was finished before'}"
 
-    Raises StageError, with the kept recipe as it was, where the run's folders do not fit `order`.
-    """
+
+def check(order: Order) -> None:
+    """Raise StageError where the run's folders do not fit `order`."""
     if order.command == "all":
         check_run(stages_of(order.recipe), order.recipe, order.run)
     else:
         check_stage(find_stage(order.command), order.recipe, order.run)
+
+
+def keep_recipe(order: Order) -> None:
+    """Keep the recipe in the run's folder, where later commands find it."""
     kept = order.run / KEPT
-    if process_rank() == 0 and not (kept.exists() and kept.read_text("utf-8") == order.text):
-        order.run.mkdir(parents=True, exist_ok=True)
+    if not (kept.exists() and kept.read_text("utf-8") == order.text):
         write_whole(kept, order.text)
 
 

@@ -117,10 +117,14 @@ def parity_section(facts: CardFacts) -> str:
     if facts.precision not in facts.parity or facts.precision == "fp32":
         return text
     shipped = facts.parity[facts.precision]
+    lost = ""
+    if "lost_low" in shipped:  # not in a run that an earlier version exported
+        bounds = f"{shipped['lost_low']:.2f} to {shipped['lost_high']:.2f}"
+        lost = f" (lost {shipped['lost_points']:.2f} points, 95 % interval {bounds})"
     return (
         f"{text} The {facts.precision} graph, which is shipped, completes "
         f"{shipped['exact_match']:.2f} % of {shipped['cursors']:,} held-out lines exactly, the "
-        f"float32 graph {shipped['exact_match_fp32']:.2f} %; both write the same text at "
+        f"float32 graph {shipped['exact_match_fp32']:.2f} %{lost}; both write the same text at "
         f"{shipped['same_text']:.1f} % of them."
     )
 

@@ -3,12 +3,12 @@
 A stage is a module with `run(config, inputs, out)`: its settings, the folders of the stages before
 it, and its own folder. `done.json`, written last, says that a stage is finished, with which
 settings and from which inputs. A stage without it starts over in an empty folder, except those that
-resume in their own: what they were begun from is in `begun.json` until they are done.
+resume in their own: what they were begun from is in `begun.json` until they are done. Of several
+processes the first decides what is to be done, and does alone what is no training.
 """
 
 import hashlib
 import json
-import os
 import shutil
 import time
 import uuid
@@ -20,11 +20,15 @@ from typing import Any, get_args
 
 from trainer.config import Recipe
 from trainer.errors import StageError
+from trainer.processes import ALONE, Team
 from trainer.records import write_record
 from trainer.tuning_config import TuningStage
 
 Inputs = Mapping[str, Path]
 """Folder of every finished stage, by stage name."""
+
+BEGUN, FINISHED = "begun", "finished"
+"""What the first process says of a stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,8 @@ class Stage:
     name: str
     resumes: bool = False
     """Whether a half-finished folder is handed back to the stage instead of being emptied."""
+    together: bool = False
+    """Whether all processes run it; else the first does, and the others wait."""
 
 
 STAGES: tuple[Stage, ...] = (
@@ -42,11 +48,11 @@ STAGES: tuple[Stage, ...] = (
     Stage("dedup"),
     Stage("tokenizer"),
     Stage("packing"),
-    Stage("pretrain", resumes=True),
-    Stage("sft", resumes=True),
+    Stage("pretrain", resumes=True, together=True),
+    Stage("sft", resumes=True, together=True),
     Stage("preferences"),
-    Stage("reward", resumes=True),
-    Stage("ppo", resumes=True),
+    Stage("reward", resumes=True, together=True),
+    Stage("ppo", resumes=True, together=True),
     Stage("export"),
     Stage("evaluate", resumes=True),
     Stage("bundle"),
@@ -59,42 +65,64 @@ def stages_of(recipe: Recipe) -> tuple[Stage, ...]:
     return tuple(stage for stage in STAGES if stage.name not in left_out)
 
 
-def run_stage(stage: Stage, recipe: Recipe, run: Path) -> bool:
+def run_stage(stage: Stage, recipe: Recipe, run: Path, team: Team = ALONE) -> bool:
     """Bring one stage to its end; False where it was finished before.
 
     Raises StageError where an earlier stage is missing, or was made again since, or where this one
     was made with other settings.
     """
-    out = run / stage.name
-    check_stage(stage, recipe, run)
-    if (out / "done.json").exists():
+    made_from = begin_stage(stage, recipe, run) if team.leads else None
+    if team.hear(FINISHED if made_from is None else BEGUN) == FINISHED:
         return False
-    stages = stages_of(recipe)
-    inputs = finished_before(stage, stages, run)
-    if out.exists() and not stage.resumes:
-        shutil.rmtree(out)
-    out.mkdir(parents=True, exist_ok=True)
-    made_from = input_digests(stage, stages, run)
-    if stage.resumes and process_rank() == 0:
-        write_record(out / "begun.json", {"inputs": made_from})
     started = time.time()
-    import_module(f"trainer.{stage.name}").run(getattr(recipe, stage.name), inputs, out)
-    if process_rank() == 0:
-        record = {
-            "stage": stage.name,
-            "id": uuid.uuid4().hex,
-            "config": asdict(getattr(recipe, stage.name)),
-            "inputs": made_from,
-            "seconds": round(time.time() - started, 1),
-        }
-        write_record(out / "done.json", record)
-        (out / "begun.json").unlink(missing_ok=True)
+    if team.leads or stage.together:
+        inputs = finished_before(stage, stages_of(recipe), run)
+        settings = getattr(recipe, stage.name)
+        import_module(f"trainer.{stage.name}").run(settings, inputs, run / stage.name)
+    team.gather()
+    if made_from is not None:
+        end_stage(stage, recipe, run, made_from, time.time() - started)
+    team.hear(FINISHED)
     return True
 
 
-def run_all(recipe: Recipe, run: Path) -> list[str]:
+def begin_stage(stage: Stage, recipe: Recipe, run: Path) -> dict[str, str] | None:
+    """Make a stage's folder ready; gives its inputs' digests, or None where it is finished.
+
+    Raises StageError as `run_stage` does.
+    """
+    out = run / stage.name
+    check_stage(stage, recipe, run)
+    if (out / "done.json").exists():
+        return None
+    if out.exists() and not stage.resumes:
+        shutil.rmtree(out)
+    out.mkdir(parents=True, exist_ok=True)
+    made_from = input_digests(stage, stages_of(recipe), run)
+    if stage.resumes:
+        write_record(out / "begun.json", {"inputs": made_from})
+    return made_from
+
+
+def end_stage(
+    stage: Stage, recipe: Recipe, run: Path, made_from: dict[str, str], seconds: float
+) -> None:
+    """Mark a stage as finished."""
+    out = run / stage.name
+    record = {
+        "stage": stage.name,
+        "id": uuid.uuid4().hex,
+        "config": asdict(getattr(recipe, stage.name)),
+        "inputs": made_from,
+        "seconds": round(seconds, 1),
+    }
+    write_record(out / "done.json", record)
+    (out / "begun.json").unlink(missing_ok=True)
+
+
+def run_all(recipe: Recipe, run: Path, team: Team = ALONE) -> list[str]:
     """Every stage in order; gives the names of those that had work to do."""
-    return [stage.name for stage in stages_of(recipe) if run_stage(stage, recipe, run)]
+    return [stage.name for stage in stages_of(recipe) if run_stage(stage, recipe, run, team)]
 
 
 def check_stage(stage: Stage, recipe: Recipe, run: Path) -> None:
@@ -181,8 +209,3 @@ def check_settings(stage: Stage, out: Path, config: dict[str, Any]) -> None:
             f"stage {stage.name} in {out.parent} was made with other settings ({', '.join(keys)}); "
             f"give a new --run, or delete {out} to make it again"
         )
-
-
-def process_rank() -> int:
-    """Rank of this process under torchrun or accelerate; 0 alone."""
-    return int(os.environ.get("RANK", "0"))

@@ -31,6 +31,7 @@ from trainer.checks import require
 from trainer.errors import CorpusError
 from trainer.pipeline import Inputs
 from trainer.problems import end_of_solution
+from trainer.processes import open_accelerator
 from trainer.processor import prepare_process
 from trainer.records import write_record
 from trainer.starts import (
@@ -70,21 +71,22 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
     """
     prepare_process()
     import torch
-    from accelerate import Accelerator
 
     from trainer.attention import use_chunked_attention
     from trainer.batches import Batches
     from trainer.model import load, newest_weights
     from trainer.policy import Policy
     from trainer.ppo_evaluation import HeldOutEvaluator
-    from trainer.ppo_loop import PpoLoop, PpoParts
+    from trainer.ppo_loop import PpoLoop
+    from trainer.ppo_parts import PpoParts
     from trainer.reward_pool import RewardPool
 
-    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
+    accelerator = open_accelerator()
     torch.manual_seed(config.seed)
     begun_with = newest_weights(inputs)
     model, tokenizer = load(begun_with).float(), load_tokenizer(begun_with / "tokenizer.json")
     check_context(config, model.config.max_position_embeddings)
+    check_shares(config, accelerator.num_processes)
     if accelerator.device.type == "cpu":
         use_chunked_attention(model)
     starts = find_starts(config, tokenizer, inputs["dedup"] / "train", heldout=False)
@@ -109,7 +111,7 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
         if accelerator.is_main_process:
             evaluator = final_evaluator(loop, test) if test else evaluator
             finish(loop, evaluator, begun_with, harm)
-    accelerator.end_training()
+    accelerator.wait_for_everyone()
 
 
 def check_context(config: PpoConfig, context: int) -> None:
@@ -117,6 +119,12 @@ def check_context(config: PpoConfig, context: int) -> None:
     most = context - config.max_tokens
     expected = f"at most {most}: the model's context less ppo.max_tokens"
     require(config.prompt_tokens <= most, "ppo.prompt_tokens", expected, config.prompt_tokens)
+
+
+def check_shares(config: PpoConfig, processes: int) -> None:
+    """Raise RecipeError where the processes cannot have equally many prompts of a round."""
+    expected = f"a multiple of {processes} prompts, one or more for each process"
+    require(config.prompts % processes == 0, "ppo.rollouts", expected, f"{config.prompts} prompts")
 
 
 def own_model(specs: Sequence[RewardSpec], inputs: Inputs) -> list[RewardSpec]:

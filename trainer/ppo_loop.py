@@ -8,67 +8,32 @@ optimizer, round and KL control, and a resumed run repeats the same bits on a pr
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from math import nan
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from accelerate.utils import broadcast_object_list
-from tokenizers import Tokenizer
 from torch import Tensor
 
-from lsp_server.engines import StopRule
 from trainer.checkpoint import TrainingState, load_checkpoint, newest_checkpoint, save_checkpoint
 from trainer.errors import RewardError, StageError
 from trainer.interrupt import StopRequest
 from trainer.kl_control import KlControl, start_control
 from trainer.metrics import MetricsLog, RoundMetrics
-from trainer.policy import Policy
-from trainer.ppo_learning import Anchor, Corpus, Learner
+from trainer.ppo_learning import Anchor, Learner
+from trainer.ppo_parts import PpoParts
 from trainer.ppo_round import Hindsight, explained_variance, look_back, most_telling
 from trainer.progress import progress_bar
-from trainer.rewards import Completion, Scores
+from trainer.rewards import Scores
 from trainer.rollouts import Rollouts, Sampling, Written, write_rollouts
 from trainer.starts import Start, deal, in_place
 from trainer.tuning_config import PpoConfig
 
-Scorer = Callable[[Sequence[Completion]], Scores]
-
-
-class Evaluator(Protocol):
-    """Measures the policy on held-out text, and says when tuning has done harm."""
-
-    before: Mapping[str, float]
-    """Figures of the weights that tuning began with."""
-
-    def measure(self, model: Any) -> Mapping[str, float]:
-        """Figures by name; `reward` is among them."""
-        ...
-
-    def harm(self, figures: Mapping[str, float]) -> str:
-        """Which line was crossed since before tuning, as a sentence; "" for none."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PpoParts:
-    """What the loop works with."""
-
-    policy: Policy
-    reference: Policy
-    """Frozen; its value head is not asked."""
-    tokenizer: Tokenizer
-    starts: Sequence[Start]
-    stop: Callable[[Start], StopRule]
-    scorer: Scorer
-    evaluator: Evaluator
-    corpus: Corpus
-    """Packed blocks, on which the policy is held to its reference."""
-    fingerprint: str
-    """Changes where a checkpoint would not fit."""
+HARM_UNTOLD = "held-out figures showed harm; the checkpoint does not say which"
 
 
 class PpoLoop:
@@ -83,6 +48,8 @@ class PpoLoop:
         self.best = float("-inf")
         self.harmed = 0
         """Evaluations that showed harm, up to the last, in a row."""
+        self.harm = ""
+        """What the last of them said, as a sentence."""
         parts.policy.to(accelerator.device)
         parts.reference.to(accelerator.device)
         anchor = Anchor(parts.reference, parts.corpus)
@@ -108,8 +75,9 @@ class PpoLoop:
         for optimizer, kept in zip(self.learner.optimizers, state.optimizers, strict=True):
             optimizer.load_state_dict(kept)
         self.round, self.elapsed = state.step, state.elapsed
-        self.control = KlControl(state.facts["gathered"], state.facts["kl"])
-        self.best, self.harmed = state.facts["best"], int(state.facts["harmed"])
+        facts = {"harmed": 0, "harm": HARM_UNTOLD, **state.facts}  # older versions kept neither
+        self.control = KlControl(facts["gathered"], facts["kl"])
+        self.best, self.harmed, self.harm = facts["best"], int(facts["harmed"]), facts["harm"]
 
     def train(self) -> str:
         """Run all rounds; gives the sentence that says why it ended before, or "".
@@ -118,27 +86,33 @@ class PpoLoop:
         """
         main = self.accelerator.is_main_process
         metrics_log = MetricsLog(self.out, self.round) if main else nullcontext()
-        harm = ""
         if self.round == 0:
             self.best = self.parts.evaluator.before["reward"]
             if main:
                 self.keep_best()
         with metrics_log as log, StopRequest() as stop, progress_bar("ppo", shown=main) as bar:
             task = bar.add_task("ppo", total=self.config.rounds, note="")
-            while self.round < self.config.rounds and not harm:
+            while self.round < self.config.rounds and not self.ended:
                 metrics = self.take_round()
                 if self.round % self.config.eval_every == 0 or self.round == self.config.rounds:
-                    figures, harm = self.evaluate()
-                    metrics = replace(metrics, heldout=figures)
+                    metrics = replace(metrics, heldout=self.evaluate())
                 if log:
                     log.write(metrics)
                 bar.update(task, completed=self.round, note=describe(metrics))
-                if self.round % self.config.checkpoint_every == 0 or harm:
+                if self.round % self.config.checkpoint_every == 0 or self.ended:
                     self.save()
                 if self.share(float(stop.asked)):
                     self.stop()
         self.save()
-        return harm
+        return self.ended
+
+    @property
+    def ended(self) -> str:
+        """Why the run ends before its last round, as a sentence; "" where it does not.
+
+        Also a run that is taken up has ended, unless it is to be more patient than it was.
+        """
+        return self.harm if self.harmed >= self.config.patience else ""
 
     @property
     def rollouts(self) -> int:
@@ -173,8 +147,12 @@ class PpoLoop:
         return RoundMetrics(
             step=self.round,
             rollouts=self.rollouts,
-            reward=self.share(scores.mean),
-            parts={name: self.share(value) for name, value in scores.parts.items()},
+            reward=self.mean_of(scores.totals) or 0.0,
+            parts={
+                name: mean
+                for name, found in scores.values.items()
+                if (mean := self.mean_of(found)) is not None
+            },
             skipped=round(self.share(scores.skipped) * self.accelerator.num_processes),
             kl=kl,
             coefficient=coefficient,
@@ -227,8 +205,8 @@ class PpoLoop:
             raise fault or RewardError("a reward failed in another process, which says how")
         return scores
 
-    def evaluate(self) -> tuple[dict[str, float], str]:
-        """Figures on held-out text, and what harm ends the run, if any.
+    def evaluate(self) -> dict[str, float]:
+        """Figures on held-out text; notes what harm they show, if any.
 
         The weights are kept where they are the best so far and do none.
         """
@@ -242,9 +220,9 @@ class PpoLoop:
                 self.keep_best()
         found = [(figures, harm, self.best)]
         broadcast_object_list(found)
-        figures, harm, self.best = found[0]
-        self.harmed = self.harmed + 1 if harm else 0
-        return figures, harm if self.harmed >= self.config.patience else ""
+        figures, self.harm, self.best = found[0]
+        self.harmed = self.harmed + 1 if self.harm else 0
+        return figures
 
     def keep_best(self) -> None:
         """Put the policy's weights in place of those in `best/`."""
@@ -259,6 +237,15 @@ class PpoLoop:
         mine = torch.as_tensor(value, dtype=torch.float64).detach().to(self.accelerator.device)
         return float(self.accelerator.reduce(mine, reduction="mean"))
 
+    def mean_of(self, values: Sequence[float | None]) -> float | None:
+        """Mean of the values that there are in all processes; None without any.
+
+        Each process asks for the same, whether it has a value or not.
+        """
+        found = [value for value in values if value is not None]
+        total, count = self.share(sum(found)), self.share(len(found))
+        return total / count if count else None
+
     def save(self) -> None:
         """Write a checkpoint, once for all processes."""
         if self.accelerator.is_main_process:
@@ -268,7 +255,12 @@ class PpoLoop:
                 fingerprint=self.parts.fingerprint,
                 model=self.parts.policy.state_dict(),
                 optimizers=[each.state_dict() for each in self.learner.optimizers],
-                facts={**asdict(self.control), "best": self.best, "harmed": self.harmed},
+                facts={
+                    **asdict(self.control),
+                    "best": self.best,
+                    "harmed": self.harmed,
+                    "harm": self.harm,
+                },
             )
             save_checkpoint(self.out / "checkpoints", state, self.config.keep_checkpoints)
         self.accelerator.wait_for_everyone()

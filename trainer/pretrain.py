@@ -22,6 +22,7 @@ from lsp_server.prompt import encode, load_tokenizer
 from trainer.checks import require
 from trainer.config import PretrainConfig
 from trainer.pipeline import Inputs
+from trainer.processes import open_accelerator
 from trainer.processor import Precision, fastest_precision, prepare_process
 from trainer.records import write_record
 
@@ -34,10 +35,7 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
     Raises StageError after an orderly stop, CheckpointError where one cannot be written or read.
     """
     prepare_process()
-    import torch
-    from accelerate import Accelerator
-
-    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
+    accelerator = open_accelerator()
     loop = open_loop(config, inputs, accelerator, out)
     if accelerator.is_main_process:
         note_sitting(loop)
@@ -47,7 +45,6 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
         shutil.copyfile(inputs["tokenizer"] / "tokenizer.json", out / "model" / "tokenizer.json")
         write_summary(loop, bits)
     accelerator.wait_for_everyone()
-    accelerator.end_training()
 
 
 def open_loop(config: PretrainConfig, inputs: Inputs, accelerator: Any, out: Path) -> Any:

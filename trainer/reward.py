@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 from lsp_server.prompt import load_tokenizer
 from trainer.checks import require
 from trainer.errors import RewardError
-from trainer.pipeline import Inputs, process_rank
+from trainer.pipeline import Inputs
 from trainer.preference import Label, Preference, read_labels, read_pairs
+from trainer.processes import open_accelerator, process_rank
 from trainer.processor import prepare_process
 from trainer.records import write_record
 from trainer.reward_figures import describe_classes, describe_numbers, describe_pairs
@@ -55,6 +56,7 @@ def run(config: RewardConfig, inputs: Inputs, out: Path) -> None:
     from trainer.reward_scores import build_scorer
     from trainer.tuning_loop import check_settings, train
 
+    open_accelerator()
     begun_with = newest_weights(inputs)
     model = build_scorer(begun_with, config.seed)
     longest = model.config.max_position_embeddings

@@ -10,7 +10,6 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from statistics import fmean
 from typing import Self
 
 from trainer.errors import RewardError
@@ -184,15 +183,10 @@ def combine(answers: Answers, weights: Mapping[str, float]) -> Scores:
         part: tuple(None if a is None or a.reason else a.value for a in said)
         for part, said in answers.items()
     }
-    means = {
-        part: fmean(found)
-        for part, row in values.items()
-        if (found := [value for value in row if value is not None])
-    }
     totals = tuple(
         sum(weights[part] * value for part, value in zip(values, row, strict=True))
         if None not in row
         else None
         for row in zip(*values.values(), strict=True)
     )
-    return Scores(totals, means, values, tuple(count_skips(answers)))
+    return Scores(totals, values, tuple(count_skips(answers)))

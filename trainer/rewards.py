@@ -6,6 +6,7 @@ BatchReward. `reward_pool.py` asks them.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 from typing import Protocol, runtime_checkable
 
 from lsp_server.engines import StopReason
@@ -66,12 +67,18 @@ class Scores:
 
     totals: tuple[float | None, ...]
     """Weighted sums of the parts; None where a part failed, which is a counted skip."""
-    parts: Mapping[str, float]
-    """Mean of each part over the completions that have it, before its weight."""
     values: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict)
-    """Each part of each completion, before its weight."""
+    """Each part of each completion, before its weight; None where it failed."""
     skips: tuple[Skips, ...] = ()
     """Why totals are missing, the most common first."""
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Mean of each part over the completions that have it, if any."""
+        found = {
+            part: [value for value in row if value is not None] for part, row in self.values.items()
+        }
+        return {part: fmean(row) for part, row in found.items() if row}
 
     @property
     def mean(self) -> float:

@@ -15,7 +15,8 @@ from typing import Any
 from lsp_server.prompt import load_tokenizer
 from trainer.checks import require
 from trainer.errors import CorpusError
-from trainer.pipeline import Inputs, process_rank
+from trainer.pipeline import Inputs
+from trainer.processes import open_accelerator, process_rank
 from trainer.processor import prepare_process
 from trainer.records import write_record
 from trainer.sft_samples import Drawn, Sample, Sampler, count_samples
@@ -36,6 +37,7 @@ def run(config: SftConfig, inputs: Inputs, out: Path) -> None:
     from trainer.sft_loss import answer_losses
     from trainer.tuning_loop import check_settings, train
 
+    open_accelerator()
     begun_with = newest_weights(inputs)
     model = load(begun_with).float()
     longest = model.config.max_position_embeddings

@@ -44,7 +44,12 @@ class SourceFile:
 
     path: str
     load: Callable[[int], bytes]
-    """Reads at most that many bytes; raises OSError where it cannot."""
+    """Reads at most that many bytes; raises TooLarge where it knows of more, OSError where it
+    cannot."""
+
+
+class TooLarge(OSError):
+    """A file that is not read because of its size."""
 
 
 class Source(Protocol):
@@ -86,6 +91,8 @@ def read_file(origin: Origin, file: SourceFile, max_bytes: int) -> Document | Sk
     """One file as a document; every way in which it cannot be one is a reason."""
     try:
         data = file.load(max_bytes + 1)
+    except TooLarge:
+        return skip(origin, file.path, "too large")
     except OSError as exc:
         return skip(origin, file.path, f"unreadable: {exc.strerror or exc}")
     if len(data) > max_bytes:

@@ -9,7 +9,24 @@ from typing import Any
 from trainer.config import SourcesConfig
 from trainer.errors import SourceError
 from trainer.licences import LICENCE_FILES, detect_licence
-from trainer.source_files import Admitted, Origin, Skipped, SourceFile, admit_files, skip
+from trainer.source_files import (
+    Admitted,
+    Origin,
+    Skipped,
+    SourceFile,
+    TooLarge,
+    admit_files,
+    skip,
+)
+
+LONGEST_PATH = 500
+"""Characters; what lies deeper is left out. No file of a real project needs as many."""
+
+LARGEST_TREE = 10_000_000
+"""Bytes of one folder's object: some 250,000 names."""
+
+LARGEST_LICENCE, LICENCE_BYTES = 1_000_000, 100_000
+"""Bytes of a licence file that is opened, and those of it that are read for its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,39 +91,92 @@ def read_repository(
             f"source git: expected a repository with commit {commit} at {path}, found {exc}; "
             f"correct `path` or `commit`"
         ) from exc
-    licence = licence or repository_licence(repository, found.tree)
+    root = read_tree(repository, found.tree_id)
+    if isinstance(root, str):
+        yield skip(Origin("git", name, str(found.id), licence or "unknown"), "", root)
+        return
+    licence = licence or repository_licence(repository, root)
     origin = Origin("git", name, str(found.id), licence)
-    listed = list_tree(repository, found.tree, origin, tuple(config.suffixes))
-    yield from admit_files(origin, listed, config)
+    walk = Walk(repository, origin, tuple(config.suffixes), config.max_repository_files)
+    yield from admit_files(origin, walk.files(root), config)
 
 
-def list_tree(
-    repository: Any, tree: Any, origin: Origin, suffixes: tuple[str, ...]
-) -> Iterator[SourceFile | Skipped]:
-    """Files of a tree and the trees below it; links and submodules are not followed."""
-    from pygit2.enums import FileMode
+@dataclass(slots=True)
+class Walk:
+    """The way through a commit's trees, which may be crafted: nothing is read before its size."""
 
-    pending = [("", tree)]
-    while pending:
-        folder, current = pending.pop()
-        for entry in current:
-            name = folder + entry.name
-            if entry.filemode == FileMode.TREE:
-                pending.append((f"{name}/", entry))
-            elif not name.endswith(suffixes):
+    repository: Any
+    origin: Origin
+    suffixes: tuple[str, ...]
+    most: int
+    """Entries of trees that are looked at; the same tree may stand in many places."""
+    seen: int = 0
+
+    def files(self, root: Any) -> Iterator[SourceFile | Skipped]:
+        """Files of a tree and the trees below it; links and submodules are not followed."""
+        from pygit2.enums import FileMode
+
+        pending = [("", root)]
+        while pending:
+            folder, tree = pending.pop()
+            opened = read_tree(self.repository, tree) if folder else tree
+            if isinstance(opened, str):
+                yield skip(self.origin, folder, opened)
                 continue
-            elif entry.filemode == FileMode.LINK:
-                yield skip(origin, name, "link")
-            elif entry.filemode != FileMode.COMMIT:
-                yield SourceFile(name, partial(load_blob, repository, entry.id))
+            for entry in opened:
+                self.seen += 1
+                name = folder + entry.name
+                if self.seen > self.most:
+                    yield skip(self.origin, name, "over the repository's number of files")
+                    return
+                if len(name) > LONGEST_PATH:
+                    yield skip(self.origin, name[:LONGEST_PATH], "path too long")
+                elif entry.filemode == FileMode.TREE:
+                    pending.append((f"{name}/", entry.id))
+                elif name.endswith(self.suffixes):
+                    yield from self.file(entry, name)
+
+    def file(self, entry: Any, name: str) -> Iterator[SourceFile | Skipped]:
+        """A tree's entry as a file to read, or why it is none; submodules are not mentioned."""
+        from pygit2.enums import FileMode
+
+        if entry.filemode == FileMode.LINK:
+            yield skip(self.origin, name, "link")
+        elif entry.filemode != FileMode.COMMIT:
+            yield SourceFile(name, partial(load_blob, self.repository, entry.id))
+
+
+def read_tree(repository: Any, tree: Any) -> Any:
+    """The tree of an id, or, as a string, the reason why it cannot be had."""
+    import pygit2
+    from pygit2.enums import ObjectType
+
+    try:
+        kind, size = repository.odb.read_header(tree)
+        if kind != ObjectType.TREE:
+            return "unreadable: not a folder's object"
+        return repository[tree] if size <= LARGEST_TREE else "too large a folder"
+    except (KeyError, ValueError, pygit2.GitError):
+        return "unreadable: object missing or damaged"
 
 
 def load_blob(repository: Any, blob: Any, limit: int) -> bytes:
-    """The first `limit` bytes of a blob; raises OSError where a partial clone lacks it."""
+    """A blob of less than `limit` bytes; raises TooLarge for others, unread.
+
+    Raises OSError where a partial clone lacks it, or it is damaged.
+    """
+    import pygit2
+    from pygit2.enums import ObjectType
+
     try:
-        return bytes(memoryview(repository[blob])[:limit])
-    except KeyError as exc:
-        raise OSError(f"object {blob} is missing") from exc
+        kind, size = repository.odb.read_header(blob)
+        if kind != ObjectType.BLOB:
+            raise OSError("not a file's object")
+        if size >= limit:
+            raise TooLarge
+        return bytes(memoryview(repository[blob]))
+    except (KeyError, ValueError, pygit2.GitError) as exc:
+        raise OSError("object missing or damaged") from exc
 
 
 def repository_licence(repository: Any, tree: Any) -> str:
@@ -117,12 +187,9 @@ def repository_licence(repository: Any, tree: Any) -> str:
 
 
 def licence_at(repository: Any, entry: Any) -> str:
-    """Licence of one tree entry; a folder or a missing object has none."""
-    from pygit2.enums import ObjectType
-
-    if entry.type != ObjectType.BLOB:
-        return "unknown"
+    """Licence of one tree entry; a folder, a missing object and a huge one have none."""
     try:
-        return detect_licence(load_blob(repository, entry.id, 100_000).decode("utf-8", "replace"))
+        data = load_blob(repository, entry.id, LARGEST_LICENCE)
     except OSError:
         return "unknown"
+    return detect_licence(data[:LICENCE_BYTES].decode("utf-8", "replace"))

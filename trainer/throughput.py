@@ -25,6 +25,7 @@ from trainer.config import PretrainConfig
 from trainer.errors import StageError
 from trainer.pipeline import Inputs
 from trainer.pretrain import open_loop, open_network, settle_precision
+from trainer.processes import open_accelerator
 from trainer.processor import Precision, prepare_process
 
 WAYS = ("lory", "transformers")
@@ -75,14 +76,6 @@ def compare(run: Path, steps: int, rounds: int) -> None:
 def read_config(run: Path) -> PretrainConfig:
     """The settings of the run's pretrain stage."""
     return parse(["pretrain", "--run", str(run)]).recipe.pretrain
-
-
-def open_accelerator() -> Any:
-    """The device that training takes."""
-    import torch
-    from accelerate import Accelerator
-
-    return Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
 
 
 def in_a_process(way: str, precision: Precision, run: Path, steps: int) -> list[float]:

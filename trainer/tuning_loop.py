@@ -9,16 +9,17 @@ ends in the same weights.
 """
 
 import json
-import os
 import random
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate.utils import broadcast_object_list
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallback
 
@@ -27,7 +28,7 @@ from trainer.checks import require
 from trainer.errors import StageError
 from trainer.interrupt import StopRequest
 from trainer.metrics import MetricsLog, TuningMetrics, read_lines
-from trainer.pipeline import process_rank
+from trainer.processes import process_count, process_rank
 from trainer.progress import progress_bar
 from trainer.records import write_record
 from trainer.tuning_config import RewardConfig, SftConfig
@@ -71,7 +72,7 @@ def trainer_settings(stage: str, config: SftConfig | RewardConfig, out: Path) ->
 
     Raises RecipeError where a batch is not a whole number of micro-batches.
     """
-    on_gpu, processes = torch.cuda.is_available(), int(os.environ.get("WORLD_SIZE", "1"))
+    on_gpu, processes = torch.cuda.is_available(), process_count()
     share = config.micro_batch * processes
     expected = f"a multiple of micro_batch times processes ({share})"
     require(config.batch % share == 0, f"{stage}.batch", expected, config.batch)
@@ -114,16 +115,20 @@ def train(
 
     Raises StageError after an orderly stop; the checkpoint is written before.
     """
-    newest = newest_checkpoint(out / CHECKPOINTS)
+    accelerator = trainer.accelerator
+    found = [newest_checkpoint(out / CHECKPOINTS) if accelerator.is_main_process else None]
+    broadcast_object_list(found)
+    newest = found[0]
     first = int(newest.name.rpartition("-")[2]) if newest else 0
-    with MetricsLog(out, first) as log, StopRequest() as stop:
-        watcher = Watcher(stage, config, log, heldout, stop)
+    metrics_log = MetricsLog(out, first) if accelerator.is_main_process else nullcontext()
+    with metrics_log as log, StopRequest() as stop:
+        watcher = Watcher(stage, config, log, heldout, stop, accelerator)
         watcher.before = seconds_so_far(out)
         trainer.remove_callback(PrinterCallback)
         trainer.add_callback(watcher)
         trainer.train(resume_from_checkpoint=str(newest) if newest else None)
     step = trainer.state.global_step
-    if stop.asked and step < config.steps:
+    if watcher.stopped and step < config.steps:
         raise StageError(
             f"stopped at step {step} of {config.steps}; its checkpoint is in {out / CHECKPOINTS}; "
             "give the same command again to go on from there"
@@ -138,15 +143,20 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
         self,
         stage: str,
         config: SftConfig | RewardConfig,
-        log: MetricsLog,
+        log: MetricsLog | None,
         heldout: HeldOut,
         stop: StopRequest,
+        accelerator: Any,
     ) -> None:
+        """`log`: in the first process alone."""
         self.config, self._log, self._heldout, self._stop = config, log, heldout, stop
+        self._accelerator = accelerator
         self.before = 0.0
         """Seconds of earlier sittings."""
+        self.stopped = False
+        """Whether any process was asked to stop, as all of them know."""
         self._started = self._step_started = time.monotonic()
-        self._bar = progress_bar(stage, shown=process_rank() == 0)
+        self._bar = progress_bar(stage, shown=accelerator.is_main_process)
         self._task = self._bar.add_task(stage, total=config.steps, note="")
 
     @property
@@ -168,7 +178,9 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_kwargs: Any) -> None:
         """Leave a checkpoint and end, if asked."""
-        if self._stop.asked:
+        asked = torch.tensor([float(self._stop.asked)], device=self._accelerator.device)
+        self.stopped = bool(self._accelerator.gather(asked).any())
+        if self.stopped:
             control.should_save = control.should_training_stop = True
 
     def on_log(
@@ -192,14 +204,15 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
             accuracy=None if accuracy is None else round(accuracy, 5),
             heldout_loss=round(self._heldout(kwargs["model"]), 5) if due else None,
         )
-        if process_rank() == 0:
+        if self._log:
             self._log.write(metrics)
         note = f"step {step} loss {metrics.loss:.3f} {metrics.rows_per_second:.0f} rows/s"
         self._bar.update(self._task, completed=step, note=note)
 
     def on_save(self, args: Any, state: Any, control: Any, **_kwargs: Any) -> None:
-        """Mark the checkpoint as whole."""
-        if process_rank() == 0:
+        """Mark the checkpoint as whole, once every process has written its part."""
+        self._accelerator.wait_for_everyone()
+        if self._accelerator.is_main_process:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             write_record(folder / WHOLE, {"step": state.global_step})
 
@@ -209,7 +222,7 @@ def newest_checkpoint(folder: Path) -> Path | None:
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]))
     whole = [path for path in found if (path / WHOLE).exists()]
     for path in found:
-        if path not in whole and process_rank() == 0:
+        if path not in whole:
             shutil.rmtree(path)
     return whole[-1] if whole else None
 

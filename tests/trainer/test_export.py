@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tokenizers import Tokenizer
@@ -18,7 +19,13 @@ GREEDY = GreedyParity(
     prompts=50, steps=3200, mismatches=0, ties=1, tie_gap=1e-4, largest_difference=1e-5
 )
 QUANTIZED = QuantizedParity(
-    cursors=400, exact_match_fp32=30.0, exact_match=29.75, lost_points=0.25, same_text=99.0
+    cursors=1000,
+    exact_match_fp32=30.0,
+    exact_match=29.75,
+    lost_points=0.25,
+    lost_low=-0.6,
+    lost_high=1.1,
+    same_text=99.0,
 )
 
 
@@ -54,10 +61,19 @@ def test_one_mismatch_is_an_error() -> None:
         check_gate(ExportConfig(), replace(GREEDY, mismatches=1), {})
 
 
-def test_a_quantized_graph_that_loses_too_much_is_an_error() -> None:
-    worse = replace(QUANTIZED, exact_match=29.5, lost_points=0.5)
-    with pytest.raises(ExportError, match="int8 graph within 0.3 points.*29.50 % over 400"):
-        check_gate(ExportConfig(), GREEDY, {"int8": worse})
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"lost_points": 2.5, "lost_high": 3.4}, r"2.50 \[-0.60, 3.40\].*leave int8 out"),
+        ({"lost_high": 2.1}, r"0.25 \[-0.60, 2.10\] over 1000 .*raise export.exact_match_cursors"),
+        ({"lost_high": 2.1, "cursors": 90}, "over 90 cursors; hold out more repositories"),
+    ],
+)
+def test_a_quantized_graph_that_is_not_known_to_be_good_is_an_error(
+    changes: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ExportError, match=f"int8 graph to lose at most 2.0 points.*{told}"):
+        check_gate(ExportConfig(), GREEDY, {"int8": replace(QUANTIZED, **changes)})
 
 
 def test_held_out_text_without_lines_of_code_is_an_error(

@@ -19,7 +19,8 @@ from trainer.errors import RecipeError, StageError
 from trainer.metrics import read_lines
 from trainer.policy import Policy
 from trainer.ppo_learning import PLACES, Anchor, Corpus, asked_places
-from trainer.ppo_loop import PpoLoop, PpoParts, Scorer
+from trainer.ppo_loop import PpoLoop
+from trainer.ppo_parts import PpoParts, Scorer
 from trainer.rewards import Completion, Scores
 from trainer.starts import Start
 from trainer.tuning_config import PpoConfig
@@ -141,7 +142,7 @@ class Toy:
 
         def score(completions: Sequence[Completion]) -> Scores:
             shares = [c.text.count(wanted) / max(len(c.text), 1) for c in completions]
-            return Scores(tuple(shares), {"share": sum(shares) / len(shares)})
+            return Scores(tuple(shares), {"share": tuple(shares)})
 
         return score
 
@@ -428,3 +429,31 @@ def test_a_round_without_any_score_changes_nothing_and_is_finite(toy: Toy) -> No
     for entry in rounds_of(loop):
         assert entry["skipped"] == TOY.rollouts
         assert all(value == value for value in entry["learning"].values())
+
+
+def test_a_run_that_ended_for_harm_has_ended_also_when_it_is_taken_up(toy: Toy) -> None:
+    config = replace(TOY, rounds=6, eval_every=2, patience=1)
+    toy.loop(config, toy.share_of(8), evaluator=Watch(harm_at={1})).train()
+
+    taken_up = toy.loop(config, toy.share_of(8))
+
+    assert taken_up.train() == "exact match fell"
+    assert taken_up.round == 2
+
+    patient = toy.loop(replace(config, patience=2), toy.share_of(8))
+    assert patient.train() == ""
+    assert patient.round == 6
+
+
+def test_a_checkpoint_from_before_patience_is_taken_up(toy: Toy) -> None:
+    loop = toy.loop(replace(TOY, rounds=1), toy.share_of(8))
+    loop.train()
+    (folder,) = (loop.out / "checkpoints").glob("step-*")
+    state = torch.load(folder / "state.pt", weights_only=True)
+    state["facts"] = {name: state["facts"][name] for name in ("gathered", "kl", "best")}
+    torch.save(state, folder / "state.pt")
+
+    taken_up = toy.loop(replace(TOY, rounds=2), toy.share_of(8))
+
+    assert taken_up.harmed == 0
+    assert taken_up.train() == ""

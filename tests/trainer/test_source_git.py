@@ -1,5 +1,8 @@
 """Repositories are read from their objects: bare, at a commit, links and submodules left out."""
 
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +86,102 @@ def test_an_object_that_a_partial_clone_lacks_is_skipped(bare: Any) -> None:
     (Path(bare.path) / "objects" / lost[:2] / lost[2:]).unlink()
     documents, skipped = read(GitSource(path=bare.path))
     assert [document.path for document in documents] == ["a.py"]
-    assert [entry.reason for entry in skipped] == [f"unreadable: object {lost} is missing"]
+    assert [entry.reason for entry in skipped] == ["unreadable: object missing or damaged"]
+
+
+def test_a_tree_that_a_partial_clone_lacks_is_skipped_with_what_lies_below(bare: Any) -> None:
+    commit(bare, {"a.py": b"a = 1\n", "pkg/b.py": b"b = 1\n"}, {})
+    lose(bare, str(bare.head.peel().tree["pkg"].id))
+    documents, skipped = read(GitSource(path=bare.path))
+    assert [document.path for document in documents] == ["a.py"]
+    found = [(entry.path, entry.reason) for entry in skipped]
+    assert found == [("pkg/", "unreadable: object missing or damaged")]
+
+
+def test_a_commit_without_its_tree_is_skipped_and_the_next_repository_read(tmp_path: Path) -> None:
+    rows = []
+    for name in ("one", "two"):
+        repository = pygit2.init_repository(tmp_path / name)
+        commit(repository, {"a.py": f"{name} = 1\n".encode()}, {})
+        rows.append(f"{name}\t{tmp_path / name}")
+        if name == "one":
+            lose(repository, str(repository.head.peel().tree.id))
+    (tmp_path / "list.tsv").write_text("\n".join(rows))
+    documents, skipped = read(GitSource(list=str(tmp_path / "list.tsv")))
+    assert [document.repo for document in documents] == ["two"]
+    assert [(entry.repo, entry.reason) for entry in skipped] == [
+        ("one", "unreadable: object missing or damaged")
+    ]
+
+
+def lose(repository: Any, name: str) -> None:
+    """Take an object's file away."""
+    (Path(repository.path) / "objects" / name[:2] / name[2:]).unlink()
+
+
+def test_a_tree_that_holds_itself_many_times_over_ends_at_the_limit(bare: Any) -> None:
+    index = pygit2.Index()
+    index.add(pygit2.IndexEntry("a.py", bare.create_blob(b"a = 1\n"), FileMode.BLOB))
+    tree = index.write_tree(bare)
+    for _ in range(9):  # 10**9 files
+        builder = bare.TreeBuilder()
+        for number in range(10):
+            builder.insert(f"d{number}", tree, FileMode.TREE)
+        tree = builder.write()
+    bare.create_commit("HEAD", AUTHOR, AUTHOR, "m", tree, [])
+
+    documents, skipped = read(GitSource(path=bare.path), SourcesConfig(max_repository_files=5_000))
+
+    assert 1_000 < len(documents) < 5_000
+    assert [entry.reason for entry in skipped] == ["over the repository's number of files"]
+
+
+def test_a_tree_without_end_ends_at_the_longest_path(bare: Any) -> None:
+    index = pygit2.Index()
+    index.add(pygit2.IndexEntry("a.py", bare.create_blob(b"a = 1\n"), FileMode.BLOB))
+    tree = index.write_tree(bare)
+    for _ in range(1_000):
+        builder = bare.TreeBuilder()
+        builder.insert("d", tree, FileMode.TREE)
+        tree = builder.write()
+    bare.create_commit("HEAD", AUTHOR, AUTHOR, "m", tree, [])
+    documents, skipped = read(GitSource(path=bare.path))
+    assert documents == []
+    assert [entry.reason for entry in skipped] == ["path too long"]
+
+
+@pytest.mark.parametrize("name", ["big.py", "LICENSE"])
+def test_a_huge_blob_is_not_loaded(bare: Any, name: str) -> None:
+    blob = bare.create_blob(b"#" * 200_000_000)
+    commit(bare, {"a.py": b"a = 1\n"}, {name: (blob, FileMode.BLOB)})
+    path = str(bare.path)
+    code = (
+        "import resource, sys\n"
+        "from trainer.config import SourcesConfig\n"
+        "from trainer.source_git import GitSource\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "import pygit2; pygit2.Repository(sys.argv[1]); before = peak()\n"
+        "items = list(GitSource(path=sys.argv[1]).read(SourcesConfig()))\n"
+        "print(len(items), (peak() - before) // 1024)\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
+    )
+    count, megabytes = map(int, told.stdout.split())
+    assert count == (2 if name == "big.py" else 1)
+    assert megabytes < 50
+
+
+def test_a_damaged_object_is_skipped(bare: Any) -> None:
+    commit(bare, {"a.py": b"a = 1\n", "b.py": b"b = 1\n"}, {})
+    name = str(bare.head.peel().tree["b.py"].id)
+    file = Path(bare.path) / "objects" / name[:2] / name[2:]
+    file.chmod(0o600)
+    # Its header promises three bytes; a billion follow.
+    file.write_bytes(zlib.compress(b"blob 3\0" + b"\0" * 10**8))
+    documents, skipped = read(GitSource(path=bare.path))
+    assert [document.path for document in documents] == ["a.py"]
+    assert [entry.reason for entry in skipped] == ["unreadable: object missing or damaged"]
 
 
 def test_a_list_names_repositories_and_their_commits(tmp_path: Path) -> None:

@@ -1,0 +1,127 @@
+"""Commands in two processes, as accelerate and torchrun start them: `all`, and a stop of tuning.
+
+The processes are real, on processors, with gloo between them.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from tests.trainer.recipe_of_all import write_recipe
+from trainer.metrics import read_lines
+from trainer.pipeline import STAGES
+
+pytestmark = pytest.mark.slow
+
+TIMEOUT = 600
+TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "--"]
+ACCELERATE = ["accelerate.commands.launch", "--num_processes=2", "--multi_gpu", "-m"]
+"""Without a GPU the stages' own Accelerator takes the processors."""
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+def start(launcher: list[str], *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", *launcher, "trainer", *arguments]
+    pipes: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, env=ENVIRONMENT, text=True, **pipes)
+
+
+def finish(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    _, told = process.communicate(timeout=TIMEOUT)
+    return process.returncode, told
+
+
+def steps_of(folder: Path) -> list[int]:
+    return [json.loads(line)["step"] for line in read_lines(folder / "metrics.jsonl")]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+    """The recipe, a run of all its stages in two processes, and what they said."""
+    folder = tmp_path_factory.mktemp("together")
+    recipe, run = write_recipe(folder), folder / "run"
+    code, told = finish(start(ACCELERATE, "all", "--recipe", str(recipe), "--run", str(run)))
+    assert code == 0, told[-3000:]
+    return recipe, run, told
+
+
+def test_two_processes_bring_every_stage_to_its_end_once(whole: tuple[Path, Path, str]) -> None:
+    _, run, told = whole
+    summaries = [line for line in told.splitlines() if line.startswith("lory-train: ")]
+    names = ", ".join(stage.name for stage in STAGES)
+    assert summaries == [f"lory-train: stages run: {names}; results in {run}"]
+    for stage, last in (("pretrain", 4), ("sft", 4), ("reward", 4), ("ppo", 2)):
+        assert steps_of(run / stage) == list(range(1, last + 1))
+    assert (run / "bundle" / "bundle" / "bundle.json").exists()
+    assert not (run / ".holder.json").exists()
+
+
+def test_a_second_command_in_two_processes_has_nothing_left_to_do(
+    whole: tuple[Path, Path, str],
+) -> None:
+    recipe, run, _ = whole
+    code, told = finish(start(TORCHRUN, "all", "--recipe", str(recipe), "--run", str(run)))
+    assert code == 0, told[-3000:]
+    assert "every stage was finished before" in told
+
+
+def test_what_the_first_process_refuses_ends_the_others_too(whole: tuple[Path, Path, str]) -> None:
+    recipe, run, _ = whole
+    arguments = ["all", "--recipe", str(recipe), "--run", str(run), "--filters.workers", "2"]
+    code, told = finish(start(TORCHRUN, *arguments))
+    assert code != 0
+    assert told.count("filters in") == 1
+
+
+@pytest.mark.parametrize("stage", ["sft", "reward"])
+def test_a_stop_in_one_process_stops_both_and_they_go_on_to_the_same_weights(
+    whole: tuple[Path, Path, str], tmp_path: Path, stage: str
+) -> None:
+    recipe, done, _ = whole
+    names = [name for name in (each.name for each in STAGES) if name != stage]
+    before = names[: [each.name for each in STAGES].index(stage)]
+    weights = []
+    for name, stopped in (("whole", False), ("stopped", True)):
+        run = tmp_path / name
+        for earlier in before:
+            shutil.copytree(done / earlier, run / earlier)
+        arguments = [stage, "--recipe", str(recipe), "--run", str(run), f"--{stage}.steps=40"]
+        process = start(TORCHRUN, *arguments)
+        if stopped:
+            stop_second(process, run / stage)
+            code, told = finish(process)
+            assert code != 0
+            assert "stopped at step" in told
+            steps = steps_of(run / stage)
+            assert steps == list(range(1, len(steps) + 1))
+            assert 1 < len(steps) < 40
+            (newest,) = (run / stage / "checkpoints").glob(f"checkpoint-{len(steps)}")
+            assert {"whole.json", "rng_state_0.pth", "rng_state_1.pth"} <= {
+                file.name for file in newest.iterdir()
+            }
+            process = start(TORCHRUN, *arguments)
+        code, told = finish(process)
+        assert code == 0, told[-3000:]
+        assert steps_of(run / stage) == list(range(1, 41))
+        weights.append((run / stage / "model" / "model.safetensors").read_bytes())
+    assert weights[0] == weights[1]
+
+
+def stop_second(process: "subprocess.Popen[str]", folder: Path) -> None:
+    """SIGTERM to the second process alone, once there have been two steps."""
+    deadline = time.monotonic() + TIMEOUT
+    while len(steps_of(folder)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    (second,) = [worker for worker in workers if worker.environ().get("RANK") == "1"]
+    second.send_signal(signal.SIGTERM)
