@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from trainer.config import DedupConfig
-from trainer.decontamination import listed_share, read_hashes
+from trainer.decontamination import Found, Windows, read_windows
 from trainer.document import Document, DocumentWriter, read_documents
 from trainer.errors import CorpusError
 from trainer.ledger import (
@@ -53,7 +53,7 @@ def decide(documents: Iterator[Document], config: DedupConfig) -> Iterator[tuple
     Duplicates are dropped across the splits, so that no held-out document is like a trained one.
     What is never trained on may hold evaluation text.
     """
-    listed = read_hashes(map(Path, config.decontamination))
+    known = read_windows(map(Path, config.decontamination))
     near = NearDuplicates(config.jaccard, config.permutations, config.shingle_tokens)
     seen: set[bytes] = set()
     for document in documents:
@@ -63,13 +63,22 @@ def decide(documents: Iterator[Document], config: DedupConfig) -> Iterator[tuple
             continue
         seen.add(digest)
         split = split_of(document.repo, config)
-        share = listed_share(document.text, listed) if split == TRAIN else 0.0
-        if share >= config.contaminated_share:
+        if split == TRAIN and is_contaminated(document.text, known, config):
             yield document, "contaminated"
         elif config.near and near.seen(document.text):
             yield document, "near duplicate"
         else:
             yield document, split
+
+
+def is_contaminated(text: str, known: Windows, config: DedupConfig) -> bool:
+    """Whether a text holds so much of a problem, or so many windows, or is so much of them."""
+    found = known.find(text) if len(known.hashes) else Found()
+    return (
+        found.problem_share >= config.contaminated_problem_share
+        or found.windows >= config.contaminated_windows
+        or found.share >= config.contaminated_share
+    )
 
 
 def split_of(repo: str, config: DedupConfig) -> str:

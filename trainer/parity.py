@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsp_server.bootstrap import ratio_interval, sums_of
+from lsp_server.bootstrap import ratio_interval, sums_of, wilson
 from lsp_server.engines.decoder import OnnxDecoder
-from trainer.intervals import RESAMPLES, wilson
+from trainer.intervals import RESAMPLES
 from trainer.line_match import LineMatch
 from trainer.progress import watch
 

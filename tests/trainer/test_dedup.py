@@ -9,7 +9,7 @@ import pytest
 
 from trainer import dedup, filters
 from trainer.config import DedupConfig, FiltersConfig
-from trainer.decontamination import write_hashes
+from trainer.decontamination import write_windows
 from trainer.document import Document, DocumentWriter, read_documents
 from trainer.errors import CorpusError
 from trainer.ledger import HELDOUT, TRAIN, read_entries, rebuild
@@ -47,7 +47,7 @@ def test_documents_that_differ_all_stay() -> None:
 
 
 def test_a_document_is_contaminated_from_the_set_share_of_listed_windows(tmp_path: Path) -> None:
-    write_hashes([text(0, 13)], tmp_path / "listed.bin")  # 10 windows
+    write_windows([text(0, 13) + text(2)], tmp_path / "listed.bin")  # 10 of its windows
     below = document(text(0, 13) + text(1, 21))  # 34 lines: 10 of 31 windows
     at = document(text(0, 13) + text(1, 20))  # 33 lines: 10 of 30 windows
     settings = {"decontamination": [str(tmp_path / "listed.bin")], "near": False}
@@ -55,8 +55,19 @@ def test_a_document_is_contaminated_from_the_set_share_of_listed_windows(tmp_pat
     assert found == [TRAIN, "contaminated"]
 
 
+def test_a_long_document_that_holds_a_whole_problem_is_contaminated(tmp_path: Path) -> None:
+    write_windows([text(0, 13), "n = int(input())\nprint(n)"], tmp_path / "listed.bin")
+    long = document(text(1, 300) + text(0, 13) + text(2, 300))
+    short = document(text(3, 300) + "n = int(input())\nprint(n)\n" + text(4, 300))
+    part = document(text(5, 300) + text(0, 7) + text(6, 300))  # 4 of its 10 windows
+    settings = {"decontamination": [str(tmp_path / "listed.bin")], "near": False}
+    assert decisions([long, short, part], **settings) == ["contaminated", "contaminated", TRAIN]
+    assert decisions([part], **settings, contaminated_problem_share=0.4) == ["contaminated"]
+    assert decisions([part], **settings, contaminated_windows=4) == ["contaminated"]
+
+
 def test_what_is_never_trained_on_may_hold_evaluation_text(tmp_path: Path) -> None:
-    write_hashes([text(0)], tmp_path / "listed.bin")
+    write_windows([text(0)], tmp_path / "listed.bin")
     settings = {
         "decontamination": [str(tmp_path / "listed.bin")],
         "heldout_repositories": ["owner/b"],
