@@ -83,6 +83,8 @@ def initialized(ls: LoryServer, _: lsp.InitializedParams) -> None:
         (workspace and workspace.did_change_configuration, CONFIGURATION_CHANGES),
         (workspace and workspace.did_change_watched_files, FILE_CHANGES),
     )
+    files = workspace and workspace.did_change_watched_files
+    ls.session.workspace.client_tells = bool(files and files.dynamic_registration)
     registrations = [news for able, news in wanted if able and able.dynamic_registration]
     if registrations:
         ls.client_register_capability(lsp.RegistrationParams(registrations))

@@ -120,7 +120,9 @@ class FileFollower:
             for batch in self._read(notes, None):
                 self._index.add([batch], notes.epoch)
         self._first_tokens = self._index.tokens
-        self._index.whole = notes.epoch
+        with self._workspace.changed:
+            self._index.whole = notes.epoch
+            self._workspace.changed.notify_all()
         log.info("the project has %d tokens", self._index.tokens)
 
     def _refresh(self, notes: Notes) -> None:

@@ -6,6 +6,7 @@ from threading import Thread
 
 from lsp_server.line_tokens import LineTokenizer
 from lsp_server.plugin_guard import Report, one_line
+from lsp_server.project.disk_watcher import DiskWatcher
 from lsp_server.project.file_follower import FileFollower
 from lsp_server.project.index import ProjectIndex
 from lsp_server.project.text_follower import TextFollower
@@ -21,17 +22,22 @@ class Following:
     ) -> None:
         self.files = FileFollower(index, tokenizer_path, report)
         self._texts = TextFollower(index, tokenizer)
+        self._disk = DiskWatcher(index)
         self._report = report
         self._index = index
         index.workspace.stop_reading = self._forget
 
     def start(self) -> None:
         """Begin to read, in the background."""
-        for run in (self.files.run, self._texts.run):
-            Thread(target=self._survive, args=(run,), name="lory-project", daemon=True).start()
+        runs = {"lory-project": self.files.run, "lory-texts": self._texts.run}
+        if not self._index.workspace.client_tells:
+            runs["lory-disk"] = self._disk.run
+        for name, run in runs.items():
+            Thread(target=self._survive, args=(run,), name=name, daemon=True).start()
 
     def end(self) -> None:
         """Read no more; does not wait."""
+        self._disk.end()
         self._texts.end()
         self.files.end()
 

@@ -9,6 +9,7 @@ import stat
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from lsp_server.exclusions import Exclusions
 
@@ -62,6 +63,8 @@ class Listing:
     folders: list[str]
     files: list[str]
     entries: int
+    of_environment: bool = False
+    """Whether it is one of installed packages."""
 
 
 def root_of(folder: str) -> Root:
@@ -72,9 +75,20 @@ def root_of(folder: str) -> Root:
 
 def find_files(roots: Sequence[Root], rules: Rules) -> Iterator[str]:
     """The real paths of every file that may be read, each once, MOST_FILES at most."""
+    files = (
+        path
+        for root, folder, listing in walk_folders(roots, rules)
+        for path in (f"{folder}/{name}" for name in filter(rules.is_source, listing.files))
+        if rules.may_read(root, path)
+    )
+    return islice(files, MOST_FILES)
+
+
+def walk_folders(roots: Sequence[Root], rules: Rules) -> Iterator[tuple[Root, str, Listing]]:
+    """Every folder that may be read, each once, with its root and what it holds."""
     waiting = deque((root, root.real) for root in roots if rules.may_read(root, root.real))
     seen: set[tuple[int, int] | str] = set()
-    files = entries = 0
+    entries = 0
     while waiting and entries < MOST_ENTRIES:
         root, folder = waiting.popleft()
         if is_new(folder, seen):
@@ -82,13 +96,8 @@ def find_files(roots: Sequence[Root], rules: Rules) -> Iterator[str]:
             entries += listing.entries
             inside = (f"{folder}/{name}" for name in listing.folders)
             waiting.extend((root, path) for path in inside if rules.may_read(root, path))
-            for name in filter(rules.is_source, listing.files):
-                path = f"{folder}/{name}"
-                if rules.may_read(root, path):
-                    yield path
-                    files += 1
-                if files == MOST_FILES:
-                    return
+            if not listing.of_environment:
+                yield root, folder, listing
 
 
 def is_new(folder: str, seen: set[tuple[int, int] | str]) -> bool:
@@ -115,7 +124,7 @@ def list_folder(folder: str, *, top: bool) -> Listing:
                 if not entry.name.isprintable():
                     continue  # no URI names it without doubt
                 if entry.name in ENVIRONMENT_MARKS and not top:
-                    return Listing([], [], entries)
+                    return Listing([], [], entries, of_environment=True)
                 if entry.is_dir(follow_symlinks=False):
                     folders += [] if is_foreign(entry.name) else [entry.name]
                 elif entry.is_file(follow_symlinks=False):

@@ -49,6 +49,8 @@ class Workspace:
         """Notified after every event that asks for work."""
         self.stop_reading: Callable[[], None] = lambda: None
         """Called when what is being read will be forgotten; from any thread, must not wait."""
+        self.client_tells = True
+        """Whether the editor tells when files change on the disk."""
         self._read_text = read_text
         self._names: dict[str, str] = {}
         self._uris: dict[str, list[str]] = {}
@@ -122,8 +124,11 @@ class Workspace:
 
     def touch(self, uris: Iterable[str]) -> None:
         """Files have changed on the disk, have come or gone."""
-        roots = self.notes.roots
-        names = real_names(str(path_of(uri)) for uri in uris if can_be_file(uri))
+        self.touch_files(str(path_of(uri)) for uri in uris if can_be_file(uri))
+
+    def touch_files(self, paths: Iterable[str]) -> None:
+        """The same by their paths; from any thread."""
+        roots, names = self.notes.roots, real_names(paths)
         inside = [name for name in names if any(is_own(name, root) for root in roots)]
         if inside:
             with self.changed:

@@ -1,8 +1,10 @@
 """An index that follows a project on the disk and in the editor, through a real process."""
 
 import os
+import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lsp_server.line_tokens import Encoded, LineTokenizer
-from lsp_server.project import file_follower, process, text_follower, workspace
+from lsp_server.project import disk_watcher, file_follower, process, text_follower, workspace
 from lsp_server.project.following import Following
 from lsp_server.prompt import load_tokenizer
 from lsp_server.settings import Settings
@@ -329,3 +331,46 @@ def test_a_text_that_is_excluded_while_it_is_tokenized_never_answers(project: "P
     assert not project.says("yield", " sentinel")
     assert project.workspace.name(project.uri("b.py")) not in project.index._texts
     assert eventually(lambda: not any("sentinel" in line for line in slow._known))
+
+
+def test_where_the_editor_does_not_tell_the_disk_is_watched(project: "Project") -> None:
+    project.write("a.py", "return alpha\n")
+    project.write("pkg/b.py", "return beta\n")
+    project.write("private/c.py", "return gamma\n")
+    project.workspace.client_tells = False
+    project.begin(exclude=("private",))
+    assert eventually(lambda: project.says("return", " beta"))
+    time.sleep(1.5)  # it is watched now
+    (project.root / "a.py").rename(project.root / "b.txt")
+    assert eventually(lambda: not project.says("return", " alpha"))
+    project.write("a.py", "return delta\n")
+    assert eventually(lambda: project.says("return", " delta"))
+    (project.root / "pkg").rename(project.root / "other")
+    assert eventually(lambda: project.index.as_json()["files"] == 2)
+    assert project.says("return", " beta")
+    project.write("other/new/deep/d.py", "return epsilon\n")
+    assert eventually(lambda: project.says("return", " epsilon"))
+    shutil.rmtree(project.root / "other")
+    assert eventually(lambda: project.index.as_json()["files"] == 1)
+    assert not project.says("return", " beta")
+    project.write("private/c.py", "return zeta\n")
+    time.sleep(1)
+    assert not project.workspace.notes.stale
+
+
+def test_only_folders_that_may_be_read_are_watched(project: "Project") -> None:
+    for name in ("a.py", "pkg/b.py", ".git/c.py", "venv/d.py", "env/e.py", "private/f.py"):
+        project.write(name, "x = 1\n")
+    project.write("env/pyvenv.cfg", "")
+    (project.root / "link").symlink_to(project.root / "private")
+    project.workspace.client_tells = False
+    project.begin(exclude=("private",))
+    notes = project.workspace.notes
+    found = disk_watcher.look(notes, file_follower.rules_of(notes)).folders
+    assert {os.path.relpath(path, project.root.resolve()) for path in found} == {".", "pkg"}
+
+
+def test_where_the_editor_tells_nothing_is_watched(project: "Project") -> None:
+    project.write("a.py", "return alpha\n")
+    project.begin()
+    assert not any(thread.name == "lory-disk" for thread in threading.enumerate())
