@@ -20,6 +20,7 @@ from lsp_server.exclusions import Exclusions
 from lsp_server.plugin_guard import one_line
 from lsp_server.project.digests import name_digest, text_digest
 from lsp_server.project.frames import write_batch, write_done
+from lsp_server.project.hard_links import OtherNames
 from lsp_server.project.index import Batch, Ids
 from lsp_server.project.reading import read_source
 from lsp_server.project.segment import build_segment
@@ -77,8 +78,9 @@ def read_batches(job: Job) -> Iterator[Batch]:
     names: dict[int, int] = {}
     known: set[int] = set()
     sizes, size, left = list(SIZES), 0, float(job.most_bytes)
+    other_names = OtherNames(job.roots, job.rules)
     for path in job.paths():
-        if (text := read_source(path)) is None:
+        if (text := read_source(path, other_names.allow)) is None:
             continue
         found = text_digest(text)
         if found not in known:

@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 import time
+from collections.abc import Callable
 
 LARGEST = 1_000_000
 """Bytes; larger files are data or were made by programs."""
@@ -26,13 +27,17 @@ FOLDER_FLAGS = sum(
 BY_FOLDERS = os.open in os.supports_dir_fd
 
 
-def read_source(path: str) -> str | None:
+Judge = Callable[[os.stat_result], bool]
+"""Whether a file that has been opened may be read."""
+
+
+def read_source(path: str, may_read: Judge = lambda status: True) -> str | None:
     """The text of a regular file of at most LARGEST bytes of UTF-8 without zeros; else None."""
     try:
         if not stat.S_ISREG(os.lstat(path).st_mode):
             return None
         for _ in range(ATTEMPTS):
-            found, at_rest = read_once(path)
+            found, at_rest = read_once(path, may_read)
             if found is None or at_rest:
                 return None if found is None or b"\0" in found else found.decode("utf-8-sig")
             time.sleep(TICK)
@@ -69,12 +74,12 @@ def same_file(descriptor: int, path: str) -> bool:
     )
 
 
-def read_once(path: str) -> tuple[bytes | None, bool]:
+def read_once(path: str, may_read: Judge) -> tuple[bytes | None, bool]:
     """A file's bytes, None if they are no source; and whether it kept still meanwhile."""
     descriptor = open_real(path)
     with open(descriptor, "rb", buffering=0) as file:
         before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode) or before.st_size > LARGEST:
+        if not (stat.S_ISREG(before.st_mode) and before.st_size <= LARGEST and may_read(before)):
             return None, True
         data = bytearray()
         while len(data) <= LARGEST and (piece := file.read(LARGEST + 1 - len(data))):

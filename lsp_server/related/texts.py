@@ -17,6 +17,7 @@ from lsp_server.canonical import canonical_text
 from lsp_server.context import Cursor
 from lsp_server.exclusions import Exclusions
 from lsp_server.locations import path_in_workspace, path_of, real_path
+from lsp_server.project.hard_links import one_name
 from lsp_server.project.reading import LARGEST, read_source
 from lsp_server.project.walk import SUFFIXES
 from lsp_server.related.outline import Module, read_module
@@ -184,5 +185,5 @@ def exists(path: PurePosixPath) -> bool:
 
 def read_text(file: PurePosixPath) -> str | None:
     """The text of a file in the canonical form; None where it cannot be read or is none."""
-    text = read_source(str(file))
+    text = read_source(str(file), one_name)  # few files: the other names are not looked for
     return None if text is None else canonical_text(text)

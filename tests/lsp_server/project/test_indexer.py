@@ -1,6 +1,7 @@
 """What the indexing process reads of a job, and how it is told."""
 
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -137,3 +138,13 @@ def test_a_pipe_that_ends_early_is_an_error_wherever_it_does() -> None:
 def test_what_is_no_batch_is_refused_before_memory_is_taken(kind: bytes) -> None:
     with pytest.raises(IndexingError, match="expected a batch"):
         read_batch(io.BytesIO(HEAD.pack(kind, 2**32 - 1, 1, 1, 1, 1)))
+
+
+def test_another_name_of_an_excluded_file_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, a="x = 1\n", secrets="y = 2\n")
+    (tmp_path / ".env").write_text("KEY = 3\n")
+    for name, link in (("a.py", "b.py"), ("secrets.py", "c.py"), (".env", "d.py")):
+        os.link(tmp_path / name, tmp_path / link)
+    [batch] = read_batches(job(tmp_path))
+    root = tmp_path.resolve()
+    assert set(batch.names) == {name_digest(f"{root}/{name}.py") for name in "ab"}

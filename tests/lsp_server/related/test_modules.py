@@ -166,3 +166,11 @@ def test_no_import_is_run(project: Project) -> None:
     project.write("other.py", f"import threading\nthreading.main_thread().touched = 1\n{THING}")
     assert find(project, "from other import thing") is not None
     assert not hasattr(threading.main_thread(), "touched")
+
+
+def test_a_file_with_another_name_is_not_shown(project: Project) -> None:
+    project.write(".env", "thing = 'secret'\n").parent.joinpath("other.py").hardlink_to(
+        project.root / ".env"
+    )
+    cursor = project.cursor("main.py", "from other import thing\n|")
+    assert ProjectTexts().at(cursor).read(PurePosixPath(project.root / "other.py")) is None
