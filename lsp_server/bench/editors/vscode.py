@@ -23,7 +23,8 @@ from lsp_server.bench.python_text import COMMENT, line_pieces, open_quote
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 QUOTES = "\"'`"
 CLOSES_BEFORE = ";:.,=}])> \n\t"
-"""A mark is closed only where one of these, or nothing, follows on the line."""
+"""A quote is closed only where one of these, or nothing, follows on the line; a bracket where one of
+these or a quote does."""
 PREFIXES = frozenset("rRuUfFbB")
 """Letters before a quote that begin a string; behind any other, a quote ends a word."""
 HEADER = re.compile(
@@ -90,7 +91,7 @@ def is_typed_over(caret: Caret, key: str) -> bool:
 def closing_mark(caret: Caret, key: str) -> str:
     """What the editor puts behind an opening bracket or quote; "" where nothing."""
     follows = caret.line_after[:1]
-    if follows and follows not in CLOSES_BEFORE:
+    if follows and follows not in CLOSES_BEFORE + (QUOTES if key in PAIRS else ""):
         return ""
     if key in PAIRS:
         return PAIRS[key]

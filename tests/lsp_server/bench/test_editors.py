@@ -33,6 +33,8 @@ def pressed(rules: EditorRules, text: str, key: str, *, closed: bool = False) ->
         ("# a ¦", '"', '# a "¦"'),
         ("# a ¦", "'", "# a '¦"),
         ("# a ¦", "(", "# a (¦)"),
+        ('x = "a ¦"', "(", 'x = "a (¦)"'),
+        ('x = ¦"a"', "'", 'x = \'¦"a"'),
         ('"""Text ¦\n"""', "'", '"""Text \'¦\n"""'),
         ("x¦", "y", "xy¦"),
     ],
