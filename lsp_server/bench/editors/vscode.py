@@ -23,8 +23,8 @@ from lsp_server.bench.python_text import COMMENT, line_pieces, open_quote
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 QUOTES = "\"'`"
 CLOSES_BEFORE = ";:.,=}])> \n\t"
-"""A quote is closed only where one of these, or nothing, follows on the line; a bracket where one of
-these or a quote does."""
+"""A quote is closed only where one of these, or nothing, follows on the line; a bracket where one
+of these or a quote does."""
 PREFIXES = frozenset("rRuUfFbB")
 """Letters before a quote that begin a string; behind any other, a quote ends a word."""
 HEADER = re.compile(
