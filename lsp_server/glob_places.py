@@ -11,6 +11,9 @@ SPECIAL = re.compile(r"[][{}*?(]")
 HOME = re.compile(r"(?:~|\$HOME|\$\{userHome\})(?=/|$)")
 FOLDER = re.compile(r"(?:\./|\$\{workspace(?:Folder|Root)(?::[^}]*)?\}(?:/|$))")
 DRIVE = re.compile(r"/?(?=[A-Za-z]:(?:/|$))")
+FOREIGN = re.compile(r"[A-Za-z][\w+.-]+:|\$\w+/|%\w+%")
+"""Addresses, kinds of patterns, and variables of shells."""
+QUOTES = "'\"`"
 FILE_URI = re.compile(r"file:(?://(?:localhost)?)?(?=/(?!/))", re.IGNORECASE)
 
 
@@ -64,8 +67,10 @@ def refuse_foreign(text: str) -> None:
         raise GlobFault("'!' takes nothing back here; leave it out")
     if "${" in rest:
         raise GlobFault("only ${workspaceFolder} and ${userHome} are known")
-    if "://" in text and not FILE_URI.match(text):
-        raise GlobFault("it names no file of this machine")
+    if FOREIGN.match(text) and not (known or FILE_URI.match(text)):
+        raise GlobFault("only file:, ~/ and $HOME/ are known before a name")
+    if not text.isprintable() or text[0] in QUOTES:
+        raise GlobFault("it has quotes around it, or characters that are not seen")
     if text.startswith("//") or re.match(r"~[^/$]+/", text):
         raise GlobFault("shares and others' homes are not known; write **/ and a name")
 

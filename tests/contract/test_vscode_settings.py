@@ -1,10 +1,11 @@
 """VS Code's settings page says what the server's settings are."""
 
 import json
+import re
 from dataclasses import fields
 
 from editors.vscode.declare_settings import APPLICATION, MACHINE, MANIFEST, rewritten
-from lsp_server.settings import STRICTEST, Settings, distrust
+from lsp_server.settings import JOINED, STRICTEST, Settings, distrust
 
 
 def test_package_json_declares_the_settings_as_they_are() -> None:
@@ -35,3 +36,10 @@ def test_every_setting_is_described() -> None:
     assert [
         name for name, declared in properties.items() if not declared["markdownDescription"]
     ] == []
+
+
+def test_the_extension_adds_up_the_lists_that_the_server_does() -> None:
+    source = MANIFEST.with_name("src").joinpath("settings.ts").read_text(encoding="utf-8")
+    (names,) = re.findall(r"const JOINED = new Set\(\[(.*)\]\);", source)
+
+    assert tuple(json.loads(f"[{names}]")) == JOINED

@@ -181,7 +181,18 @@ def test_a_glob_over_a_link_names_what_is_there_too(tmp_path: Path) -> None:
             "vscode-remote://h/a",
             "//host/share/a",
         ),
-        *("~other/x", "a" * 1_001, "{" * 500, "{a,b}" * 9, "a**" * 40, "@(a", "file://host/a"),
+        *(
+            "~other/x",
+            "a" * 1_001,
+            "{" * 500,
+            "{a,b}" * 9,
+            "a**" * 40,
+            "@(a",
+            "file://host/a",
+            "file:a",
+            "re:a",
+        ),
+        *("%APPDATA%/a", "$PWD/a", "'a/**'", "\ufeffa", "a/\u200b**"),
     ],
 )
 def test_what_is_not_understood_excludes_everything_and_is_said(glob: str) -> None:

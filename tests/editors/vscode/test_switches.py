@@ -75,3 +75,18 @@ def test_a_workspace_without_trust_gets_the_built_in_model_alone(
 
     window.expect('"__main__":')
     assert script.asked == []
+
+
+def test_a_workspace_adds_to_what_its_user_excludes_and_a_bad_glob_is_said(
+    open_window: OpenWindow, write_script: WriteScript
+) -> None:
+    script = write_script(RULES)
+    window = open_window("x\nx\n", **script.options, exclude=["a.py"])
+    (window.folder / ".vscode").mkdir()
+    (window.folder / ".vscode" / "settings.json").write_text('{"lory.exclude": ["[z-a]"]}')
+    window.until("what is wrong", lambda: any("[z-a]" in note for note in window.notes()))
+    (window.folder / ".vscode" / "settings.json").write_text('{"lory.exclude": []}')
+    window.until("off here", lambda: window.status() == "Lory: off here")
+    ask(window, 1, " = ")
+    window.page.wait_for_timeout(500)
+    assert (window.ghost(), script.asked) == ("", [])
