@@ -81,7 +81,7 @@ class PluginGuard:
         try:
             result: Result = active.function(*arguments)
             if not isinstance(result, kind):
-                raise TypeError(f"expected {kind}, found {result!r}")
+                raise TypeError(f"expected {kind}, found {type(result).__name__}")
         except BaseException as exc:  # SystemExit, a panic
             if isinstance(exc, KeyboardInterrupt):
                 raise

@@ -88,7 +88,7 @@ class ProjectIndex:
     def clear(self, epoch: int) -> None:
         """Forget what was read under the rules of other epochs."""
         with self.workspace.changed:
-            if self._files.epoch != epoch:
+            if self._files.epoch != epoch == self.workspace.notes.epoch:
                 self._files = Files(epoch=epoch)
                 self._texts = {}
                 self._masked = None
