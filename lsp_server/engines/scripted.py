@@ -23,6 +23,8 @@ from lsp_server.errors import EngineError
 from lsp_server.manifest import strict_converter
 from lsp_server.prompt import Prompt, Sentinel, decode, load_tokenizer
 
+POLL = 0.005
+"""Seconds between two looks at a rule's file."""
 TOKEN = re.compile(r"\w+|\s+|[^\w\s]+")
 
 
@@ -39,6 +41,8 @@ class Rule:
     """Time to think before the first token."""
     deaf: bool = False
     """Think on when cancelled."""
+    until: str = ""
+    """A file to wait for before the first token."""
     error: str = ""
     """Raise EngineError with this text instead of answering."""
 
@@ -71,9 +75,7 @@ class ScriptedEngine:
         if rule is None:
             return []
         writer = CandidateWriter(limits)
-        if rule.deaf:
-            sleep(rule.delay_ms / 1000)
-        elif cancelled.wait(rule.delay_ms / 1000):
+        if not wait(rule, cancelled):
             return [writer.finish(StopReason.CANCELLED)]
         if rule.error:
             raise EngineError(rule.error)
@@ -83,6 +85,17 @@ class ScriptedEngine:
         if self._log is not None:
             with self._log.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(strict_converter().unstructure(request)) + "\n")
+
+
+def wait(rule: Rule, cancelled: Event) -> bool:
+    """Let a rule's time go by, and wait for its file; False where the request is cancelled."""
+    if rule.deaf:
+        sleep(rule.delay_ms / 1000)
+        return True
+    over = cancelled.wait(rule.delay_ms / 1000)
+    while rule.until and not over and not Path(rule.until).exists():
+        over = cancelled.wait(POLL)
+    return not over
 
 
 def write(rule: Rule, writer: CandidateWriter, limits: Limits) -> StopReason:

@@ -42,6 +42,16 @@ vim.api.nvim_create_autocmd('LspAttach', {
   end,
 })
 
+vim.api.nvim_create_autocmd('LspDetach', {
+  group = group,
+  callback = function(event)
+    local client = vim.lsp.get_client_by_id(event.data.client_id)
+    if client and client.name == 'lory' and client:is_stopped() then
+      require('lory.placeholder').hold(event.buf) -- until another server reads it
+    end
+  end,
+})
+
 vim.api.nvim_create_autocmd('LspRequest', {
   group = group,
   callback = function(event)

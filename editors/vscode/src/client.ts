@@ -19,6 +19,7 @@ import { Choice } from "./choice";
 import { EXPLAIN, Explanation, Status, STATUS } from "./messages";
 import { tellLines } from "./programs";
 import { languagesOn, SECTION, serverSettings } from "./settings";
+import { WorkingFolder } from "./working_folder";
 
 const SCHEMES = ["file", "untitled"];
 
@@ -51,7 +52,10 @@ export class Server implements vscode.Disposable {
   /** The status or the number of pending requests is another. */
   readonly onDidChange = this.changes.event;
 
-  constructor(private readonly log: vscode.LogOutputChannel) {}
+  constructor(
+    private readonly folder: WorkingFolder,
+    private readonly log: vscode.LogOutputChannel,
+  ) {}
 
   /** Start, with the languages that are on; ends the one that ran. */
   async start(choice: Choice): Promise<void> {
@@ -62,7 +66,7 @@ export class Server implements vscode.Disposable {
     const client = new LanguageClient(
       SECTION,
       "Lory",
-      { command, args: rest },
+      { command, args: rest, options: { cwd: await this.folder.make() } },
       this.options(),
     );
     client.registerFeature(CAPABILITIES);

@@ -44,7 +44,7 @@ async function showStatistics(lory: Lory, documents: ReadOnlyDocuments): Promise
     return;
   }
   try {
-    const ended = await run([...command, "stats"]);
+    const ended = await run([...command, "stats"], await lory.folder.make());
     if (ended.code !== 0) {
       throw new Error(ended.stderr.trim() || `exit code ${ended.code}`);
     }

@@ -7,9 +7,12 @@ import * as vscode from "vscode";
 import { selectedPython } from "./choice";
 import { EnvironmentFolders, Finished } from "./environment_folders";
 import { findBeside, findOnPath, interpreterOf, run } from "./programs";
+import { WorkingFolder } from "./working_folder";
 
 const VERSIONS = ["3.14", "3.13", "3.12", "3.11"];
 const NAMES = ["python3", "python", ...VERSIONS.map((version) => `python${version}`)];
+/** Python's word for: import nothing from the working folder, nor from where PYTHONPATH says. */
+const ISOLATED = "-I";
 const PROBE = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))";
 
 /** What the extension carries. */
@@ -29,6 +32,7 @@ export class Environment {
 
   constructor(
     context: vscode.ExtensionContext,
+    private readonly workingFolder: WorkingFolder,
     private readonly log: vscode.LogOutputChannel,
   ) {
     const root = path.join(context.globalStorageUri.fsPath, "environments");
@@ -103,12 +107,12 @@ export class Environment {
       );
     }
     tell("looking for Python 3.11 or newer");
-    const python = await findPython();
+    const python = await this.findPython();
     const folder = await this.folders.create(wheel.hash);
     this.log.info(`Making ${folder} with ${python}`);
     try {
       tell("making a virtual environment");
-      await this.step([python, "-m", "venv", folder], token);
+      await this.step([python, ISOLATED, "-m", "venv", folder], token);
       await this.installWheel(folder, wheel, tell, token);
       await this.folders.finish(folder, wheel.hash);
     } catch (error) {
@@ -123,7 +127,7 @@ export class Environment {
     tell: (message: string) => void,
     token: vscode.CancellationToken,
   ): Promise<void> {
-    const pip = [interpreterOf(folder), "-m", "pip", "install"];
+    const pip = [interpreterOf(folder), ISOLATED, "-m", "pip", "install"];
     const quiet = ["--disable-pip-version-check", "--no-input", "--progress-bar=off"];
     await this.step([...pip, ...quiet, wheel.file], token, (line) => {
       const doing = /^(Collecting|Downloading|Installing) ?(collected packages)?\s*\S*/.exec(line);
@@ -139,7 +143,7 @@ export class Environment {
     tell: (line: string) => void = () => undefined,
   ): Promise<void> {
     let last = "";
-    const ended = await run(command, token, (line) => {
+    const ended = await run(command, await this.workingFolder.make(), token, (line) => {
       this.log.info(line);
       tell(line);
       last = /^error/i.test(line) ? line : last;
@@ -149,7 +153,34 @@ export class Environment {
     }
     if (ended.code !== 0) {
       const found = last || `exit code ${ended.code}`;
-      throw new EnvironmentError(`${command.slice(1, 4).join(" ")} failed: ${found}; see the log`);
+      throw new EnvironmentError(`${command.slice(2, 5).join(" ")} failed: ${found}; see the log`);
+    }
+  }
+
+  /** An interpreter that will do: the selected one, or one on PATH. */
+  private async findPython(): Promise<string> {
+    const candidates = [await selectedPython()];
+    for (const name of NAMES) {
+      candidates.push(await findOnPath(name));
+    }
+    for (const python of candidates) {
+      if (python && (await this.isFit(python))) {
+        return python;
+      }
+    }
+    const found = candidates.filter((python) => python !== undefined).join(", ") || "none";
+    throw new EnvironmentError(
+      `expected Python 3.11 or newer with venv on PATH, found ${found}; ` +
+        "install it (on Debian with python3-venv) and try again",
+    );
+  }
+
+  private async isFit(python: string): Promise<boolean> {
+    const folder = await this.workingFolder.make();
+    try {
+      return (await run([python, ISOLATED, "-c", PROBE], folder)).code === 0;
+    } catch {
+      return false; // a link to nowhere
     }
   }
 
@@ -183,30 +214,4 @@ async function findWheel(folder: string): Promise<Wheel | undefined> {
   }
   const file = path.join(folder, name);
   return { file, hash: createHash("sha256").update(await readFile(file)).digest("hex") };
-}
-
-/** An interpreter that will do: the selected one, or one on PATH. */
-async function findPython(): Promise<string> {
-  const candidates = [await selectedPython()];
-  for (const name of NAMES) {
-    candidates.push(await findOnPath(name));
-  }
-  for (const python of candidates) {
-    if (python && (await isFit(python))) {
-      return python;
-    }
-  }
-  const found = candidates.filter((python) => python !== undefined).join(", ") || "none";
-  throw new EnvironmentError(
-    `expected Python 3.11 or newer with venv on PATH, found ${found}; ` +
-      "install it (on Debian with python3-venv) and try again",
-  );
-}
-
-async function isFit(python: string): Promise<boolean> {
-  try {
-    return (await run([python, "-c", PROBE])).code === 0;
-  } catch {
-    return false; // a link to nowhere
-  }
 }

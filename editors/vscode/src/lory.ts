@@ -5,10 +5,12 @@ import { Choice, chooseServer, isSame, watchSelectedPython } from "./choice";
 import { Server } from "./client";
 import { Environment } from "./environment";
 import { isOn, languagesOn, SECTION } from "./settings";
+import { WorkingFolder } from "./working_folder";
 
 export class Lory implements vscode.Disposable {
   readonly server: Server;
   readonly environment: Environment;
+  readonly folder: WorkingFolder;
   /** The server that runs, and why that one; undefined where there is none. */
   choice: Choice | undefined;
   /** What the server that runs was started for. */
@@ -23,8 +25,9 @@ export class Lory implements vscode.Disposable {
     context: vscode.ExtensionContext,
     readonly log: vscode.LogOutputChannel,
   ) {
-    this.server = new Server(log);
-    this.environment = new Environment(context, log);
+    this.folder = new WorkingFolder(context);
+    this.server = new Server(this.folder, log);
+    this.environment = new Environment(context, this.folder, log);
     this.disposables.push(
       this.server,
       this.choices,

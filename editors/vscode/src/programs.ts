@@ -57,15 +57,16 @@ async function isProgram(file: string): Promise<boolean> {
   }
 }
 
-/** Run a program to its end; its lines are told as they come. Rejects where it cannot start. */
+/** Run a program to its end in a folder; its lines are told as they come. Rejects where it cannot start. */
 export function run(
   command: readonly string[],
+  folder: string,
   token?: vscode.CancellationToken,
   tell: (line: string) => void = () => undefined,
 ): Promise<Ended> {
   const [program = "", ...rest] = command;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, rest, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, rest, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
     const stopping = token?.onCancellationRequested(() => child.kill());
     let stdout = "";
     let stderr = "";

@@ -17,22 +17,20 @@ from typing import Any
 import pynvim
 import pytest
 
+from tests.editors.neovim.programs import Program, find_program
 from tests.scripted import Rules, Script, script_bundle, write_script
 
-__all__ = ["Rules", "Script", "script_bundle", "write_script"]
+__all__ = ["Program", "Rules", "Script", "script_bundle", "write_script"]
 
 ROOT = Path(__file__).parents[3]
 PLUGIN = ROOT / "editors" / "neovim"
-EDITORS = ROOT / ".cache" / "editors"
-UNPACKED = {"0.12": "neovim", "0.7": "neovim-too-old"}
-"""Where get_neovim.sh puts them; 0.11 comes with the development environment."""
 PATIENCE = 30.0
 SERVER = (sys.executable, "-m", "lsp_server", "lsp")
 GHOST = """
-local found = {}
+local buffer, found = ..., {}
 for _, name in ipairs({ 'lory.ghost_text', 'nvim.lsp.inline_completion' }) do
   local namespace = vim.api.nvim_get_namespaces()[name]
-  local all = { 0, namespace or -1, 0, -1, { details = true } }
+  local all = { buffer, namespace or -1, 0, -1, { details = true } }
   for _, mark in ipairs(namespace and vim.api.nvim_buf_get_extmarks(unpack(all)) or {}) do
     local lines = { mark[4].virt_text[1][1] }
     for _, line in ipairs(mark[4].virt_lines or {}) do
@@ -43,29 +41,6 @@ for _, name in ipairs({ 'lory.ghost_text', 'nvim.lsp.inline_completion' }) do
 end
 return found
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """One Neovim on this machine."""
-
-    version: str
-    path: Path
-    runtime: Path | None = None
-
-
-def find_program(version: str) -> Program:
-    """The Neovim of a version that the set-up has put here; skips, or fails, where it is not."""
-    program = Program(version, Path(sys.executable).with_name("nvim"))
-    if version in UNPACKED:
-        usr = EDITORS / UNPACKED[version] / "root" / "usr"
-        program = Program(version, usr / "bin" / "nvim", usr / "share" / "nvim" / "runtime")
-    if not program.path.exists():
-        reason = f"no Neovim {version} at {program.path}; make it with: make editors"
-        if os.environ.get("LORY_NEED_EDITORS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return program
 
 
 def lua(value: Any) -> str:
@@ -165,7 +140,11 @@ class Neovim:
     @property
     def ghosts(self) -> list[str]:
         """All ghost texts of the buffer."""
-        return list(self.lua(GHOST))
+        return self.ghosts_in(0)
+
+    def ghosts_in(self, buffer: int) -> list[str]:
+        """All ghost texts of a buffer, by its number."""
+        return list(self.lua(GHOST, buffer))
 
     @property
     def lines(self) -> list[str]:
@@ -216,8 +195,6 @@ def init_file(options: dict[str, Any], more: str) -> str:
     given = {"cmd": list(SERVER), "keymaps": True, **options}
     return "\n".join(
         [
-            "vim.o.swapfile = false",
-            "vim.o.autoindent = false",
             f"vim.opt.runtimepath:append({lua(str(PLUGIN))})",
             f"require('lory').setup({lua(given)})",
             more,
@@ -296,3 +273,15 @@ def editor(shared_editor: Neovim, shared_script: Script) -> Neovim:
     shared_editor.wait_status("ready")
     shared_script.log.write_text("")
     return shared_editor
+
+
+@pytest.fixture
+def own_or_builtin(
+    request: pytest.FixtureRequest, editor: Neovim, program: Program
+) -> Iterator[Neovim]:
+    """`editor` with either shower of ghost text, by the test's parameter."""
+    if request.param == "builtin" and program.version == "0.11":
+        pytest.skip("has none built in")
+    editor.lua("require('lory').setup({ ghost_text = ... })", request.param)
+    yield editor
+    editor.lua("require('lory').setup({ ghost_text = 'own' })")

@@ -10,7 +10,8 @@ import pynvim
 import pytest
 
 from lsp_server.settings import Settings
-from tests.editors.neovim.conftest import PLUGIN, find_program
+from tests.editors.neovim.conftest import PLUGIN
+from tests.editors.neovim.programs import find_program
 
 if TYPE_CHECKING:
     from tests.editors.neovim.conftest import Neovim, Program, StartNeovim

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.editors.hostile import write_hostile_modules
+
 if TYPE_CHECKING:
     from tests.editors.neovim.conftest import Neovim, StartNeovim
+    from tests.scripted import Script
 
 NO_SERVER = "require('lory.options').get().cmd = nil; vim.env.PATH = '/usr/bin:/bin'"
 WINDOW = """
@@ -60,9 +63,47 @@ def test_a_failed_installation_leaves_the_environment_from_before(bare: "Neovim"
 def fake_python(folder: Path) -> Path:
     """A Python that is new enough, and makes no environments."""
     path = folder / "python"
-    path.write_text('#!/bin/sh\ntest "$1" = -c && exit 0\necho "no venv here"; exit 7\n')
+    path.write_text('#!/bin/sh\ntest "$2" = -c && exit 0\necho "no venv here"; exit 7\n')
     path.chmod(0o755)
     return path
+
+
+def test_no_module_of_the_project_runs_with_the_server_or_its_installation(
+    start_neovim: "StartNeovim", script: "Script"
+) -> None:
+    base = str(Path(sys.base_prefix) / "bin" / "python3")
+    careless = "vim.env.PYTHONPATH = ':/nowhere'"  # an empty entry is the working folder
+    editor = start_neovim("", {"settings": script.options, "python": base}, more=careless)
+    editor.wait_status("ready")
+    sign = write_hostile_modules(editor.project)
+    editor.command(f"cd {str(editor.project).replace(' ', chr(92) + ' ')}")
+
+    editor.command("Lory restart")
+    editor.until(lambda: editor.status != "ready", "stopped")
+    editor.wait_status("ready")
+    editor.type("iimport o")
+    editor.wait_ghost("s.path")
+    editor.type("<Esc>")
+    editor.command("checkhealth lory")
+    assert "lory 0." in "\n".join(editor.lines)
+    editor.command("close")
+    editor.command("Lory install")
+    editor.until(lambda: "Obtaining" in editor.lua(WINDOW), "pip at work", limit=120)
+    editor.command("Lory cancel")
+    editor.until(lambda: "installation was cancelled" in editor.messages, "cancelled")
+
+    assert not sign.exists()
+
+
+def test_a_program_of_the_project_is_not_found_by_a_relative_path(bare: "Neovim") -> None:
+    program = bare.project / "bin" / "lory"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    bare.command(f"cd {str(bare.project).replace(' ', chr(92) + ' ')}")
+    bare.lua("vim.env.PATH = 'bin:.:' .. vim.env.PATH")
+    assert bare.lua("return vim.fn.exepath('lory')") == str(program)
+    assert bare.lua("return require('lory.server').find() == nil")
 
 
 @pytest.mark.slow

@@ -6,13 +6,14 @@ is shared by all tests; each has a server process, a user and a folder of its ow
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, NoReturn
@@ -39,12 +40,6 @@ PATIENCE = 60.0
 COMMAND = (sys.executable, "-m", "lsp_server")
 USUAL: dict[str, Any] = {
     "lory.command": list(COMMAND),
-    "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
-    "editor.wordBasedSuggestions": "off",
-    "editor.autoClosingBrackets": "never",
-    "editor.autoClosingQuotes": "never",
-    "editor.cursorBlinking": "solid",
-    "editor.minimap.enabled": False,
     "files.autoSave": "off",
     "workbench.startupEditor": "none",
     "workbench.tips.enabled": False,
@@ -57,7 +52,7 @@ USUAL: dict[str, Any] = {
     "git.enabled": False,
     "window.restoreWindows": "none",
 }
-"""User settings of every test."""
+"""User settings of every test: what keeps VS Code to itself; how it edits is as it comes."""
 
 
 class Window:
@@ -110,6 +105,11 @@ class Window:
         item = self.page.locator(".notification-list-item", has_text=note)
         return item.locator(".monaco-button", has_text=label)
 
+    def log_text(self) -> str:
+        """What the extension has logged."""
+        found = self.user.rglob("*Lory.log")
+        return "".join(path.read_text(encoding="utf-8") for path in found)
+
     def ready(self) -> None:
         """Wait for the model."""
         self.until("ready", lambda: self.status() == "Lory")
@@ -144,11 +144,14 @@ class Window:
     def command(self, title: str) -> None:
         """Run a command of the palette."""
         self.press("F1")
-        self.page.wait_for_selector(".quick-input-widget:visible input")
-        self.page.keyboard.type(title)
-        row = self.page.locator(".quick-input-list .monaco-list-row", has_text=title).first
-        row.wait_for(timeout=PATIENCE * 1000)
-        row.click()
+        self.pick(f">{title}", title)
+
+    def pick(self, typed: str, label: str) -> None:
+        """Type into the palette, and take the entry of this label."""
+        self.page.locator(".quick-input-widget:visible input:focus").fill(typed)
+        whole = re.compile(f"^{re.escape(label)}$")
+        name = self.page.locator(".quick-input-list .label-name").filter(has_text=whole)
+        name.first.click()
 
     def set(self, **settings: Any) -> None:
         """Change user settings of Lory in VS Code's own editor for them."""
@@ -156,9 +159,9 @@ class Window:
         text = json.dumps({**json.loads(path.read_text()), **prefixed(settings)})
         self.command("Preferences: Open User Settings (JSON)")
         tab = self.page.locator(".tab.active", has_text="settings.json")
-        tab.wait_for(timeout=PATIENCE * 1000)
-        self.until("the settings", lambda: "quickSuggestions" in self.text())
-        self.page.wait_for_selector(".monaco-editor.focused", timeout=PATIENCE * 1000)
+        tab.wait_for()
+        self.until("the settings", lambda: "restoreWindows" in self.text())
+        self.page.wait_for_selector(".monaco-editor.focused")
         self.press("Control+a")
         self.page.keyboard.insert_text(text)
         self.save()
@@ -230,9 +233,12 @@ def install_extension(folder: Path) -> Path:
 
 
 def run_code_server(
-    arguments: list[str], home: Path, environment: dict[str, str] | None = None
+    arguments: list[str],
+    home: Path,
+    folder: Path | None = None,
+    environment: dict[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """code-server with folders of its own; what it says goes to `home / log`."""
+    """code-server, started in a folder, with others of its own; it speaks to `home / log`."""
     words = ["node", str(ENTRY), "--user-data-dir", str(home / "data")]
     words += ["--config", str(home / "config.yaml"), *arguments]
     own = {
@@ -244,6 +250,7 @@ def run_code_server(
     with (home / "log").open("ab") as log:
         return subprocess.Popen(
             words,
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -277,12 +284,17 @@ def open_window(browser: Browser, extensions: Path, tmp_path: Path) -> Iterator[
     """Gives a window on a folder with `a.py` open in it; settings are the user's."""
     with ExitStack() as stack:
 
-        def start(text: str, trusting: bool = True, **settings: Any) -> Window:
+        def start(
+            text: str,
+            trusting: bool = True,
+            environment: dict[str, str] | None = None,
+            **settings: Any,
+        ) -> Window:
             values = {**USUAL, **prefixed(settings)}
             if trusting:
                 values["security.workspace.trust.enabled"] = False
             page = open_page(stack, browser)
-            return show(stack, page, Home(tmp_path, extensions, text, values))
+            return show(stack, page, Home(tmp_path, extensions, text, values, environment or {}))
 
         yield start
 
@@ -296,11 +308,13 @@ class Home:
     text: str
     """Of `a.py`."""
     settings: dict[str, Any]
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 def open_page(stack: ExitStack, browser: Browser) -> Page:
     """An empty page of its own."""
     context = browser.new_context(viewport={"width": 1100, "height": 700})
+    context.set_default_timeout(PATIENCE * 1000)
     stack.callback(context.close)
     return context.new_page()
 
@@ -311,16 +325,16 @@ def show(stack: ExitStack, page: Page, home: Home) -> Window:
     project.mkdir()
     (project / "a.py").write_text(home.text, encoding="utf-8")
     write_settings(own / "data", home.settings)
-    environment = {"LORY_FEEDBACK": str(home.folder / "feedback.sqlite")}
+    environment = {"LORY_FEEDBACK": str(home.folder / "feedback.sqlite"), **home.environment}
     port = free_port()
     arguments = ["--extensions-dir", str(home.extensions), "--auth", "none", "--disable-proxy"]
     arguments += ["--bind-addr", f"127.0.0.1:{port}", "--disable-update-check"]
     arguments += ["--disable-telemetry", "--disable-getting-started-override"]
-    process = run_code_server([*arguments, str(project)], own, environment)
+    process = run_code_server([*arguments, str(project)], own, project, environment)
     stack.callback(end, process)
     wait_for_port(port, process)
     page.goto(address(port, project))
-    page.wait_for_selector(".monaco-editor .view-line", timeout=PATIENCE * 1000)
+    page.wait_for_selector(".monaco-editor .view-line")
     return Window(page, project, own / "data", own / "log")
 
 

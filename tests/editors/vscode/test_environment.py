@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.editors.hostile import write_hostile_modules
 from tests.editors.vscode.conftest import OpenWindow
 
 HOUR = 3600.0
@@ -56,6 +57,25 @@ def test_a_start_removes_what_was_replaced_and_a_cancelled_renewal_nothing(
     window.until("what was there", lambda: folders() == {"used", "being made"})
     assert (root / "used" / "lory.json").exists()
     assert window.status() == "Lory"
+
+
+def test_no_module_of_the_project_runs_with_the_server_or_its_environment(
+    open_window: OpenWindow,
+) -> None:
+    careless = {"PYTHONPATH": ":/nowhere"}  # an empty entry is the working folder
+    window = open_window("", environment=careless)
+    window.ready()
+    sign = write_hostile_modules(window.folder)
+
+    window.command("Lory: Restart")
+    window.until("another start", lambda: window.log_text().count("Starting ") == 2)
+    window.ready()
+    window.command("Lory: Make or Renew the Server's Environment")
+    window.until("pip at work", lambda: "Processing " in window.log_text())
+    window.button("making its environment", "Cancel").click()
+    window.until("nothing left", lambda: "was cancelled" in window.log_text())
+
+    assert not sign.exists()
 
 
 @pytest.mark.slow

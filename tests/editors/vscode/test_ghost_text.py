@@ -94,16 +94,11 @@ def test_with_the_menu_open_the_text_goes_on_from_its_entry(
     open_window: OpenWindow, write_script: WriteScript
 ) -> None:
     script = write_script([{"after": "value_one", "completion": ".strip()\n"}])
-    menu = {
-        "editor.quickSuggestions": {"other": "on"},
-        "editor.wordBasedSuggestions": "currentDocument",
-        "editor.suggest.preview": False,
-    }
-    window = open_window("value_one = 1\n\n", **script.options, **menu)
+    window = open_window("value_one = 1\n\n", **script.options)
     window.ready()
     window.go(2)
     window.type("val")
-    window.page.wait_for_selector(".suggest-widget.visible .monaco-list-row")
+    window.page.wait_for_selector(".suggest-widget.visible .monaco-list-row.focused")
 
     window.expect("ue_one.strip()")
     window.press("Tab")  # the menu's entry

@@ -105,3 +105,20 @@ def test_a_script_that_is_none_is_one_error(
     path.write_text(script)
     with pytest.raises(EngineError, match="expected a list of rules"):
         create(load(small_bundle), threads=1, script=str(path))
+
+
+def test_a_rule_waits_for_its_file_and_no_longer(
+    small_bundle: Path, small_tokenizer: Tokenizer, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    engine = engine_of(
+        small_bundle, tmp_path, [{"after": "", "completion": "x", "until": str(gate)}]
+    )
+    prompt = build(small_tokenizer, "", "x", "", Budget(context=256, suffix=64))
+    cancelled = Event()
+    cancelled.set()
+    (candidate,) = engine.complete(prompt, LIMITS, cancelled)
+    assert candidate.stop is StopReason.CANCELLED
+    threading.Timer(0.05, gate.touch).start()
+    (candidate,) = engine.complete(prompt, LIMITS, Event())
+    assert (candidate.text, gate.exists()) == ("x", True)

@@ -1,4 +1,6 @@
 -- Neovim 0.12's own inline completion behind Lory's interface: takes what it shows, inserts it in its place.
+local insertion = require('lory.insertion')
+
 local inline = vim.lsp.inline_completion
 
 local M = {}
@@ -8,7 +10,7 @@ local M = {}
 ---@return string?
 local function rest_of(item)
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  local text = item.insert_text --[[@as string]]
+  local text = insertion.with_newlines(item.insert_text --[[@as string]])
   if not item.range then
     return text
   end
@@ -21,10 +23,30 @@ local function rest_of(item)
   return rest ~= '' and rest or nil
 end
 
----@param _ vim.lsp.Client
+---Have Neovim's own do what it does at an event of the buffer.
 ---@param buffer integer
-function M.attach(_, buffer)
+---@param event string
+local function as_if(buffer, event)
+  local group = ('nvim.lsp.inline_completion:%d'):format(buffer)
+  if vim.fn.exists('#' .. group) == 1 then -- it is made once a server is there that Neovim may ask
+    vim.api.nvim_exec_autocmds(event, { group = group })
+  end
+end
+
+---@param buffer integer
+function M.attach(buffer)
+  inline.enable(false, { bufnr = buffer }) -- where it is on already, Neovim would follow the buffer only later
   inline.enable(true, { bufnr = buffer })
+end
+
+---@param buffer integer
+function M.enter(buffer)
+  as_if(buffer, 'InsertEnter')
+end
+
+---@param buffer integer
+function M.leave(buffer)
+  as_if(buffer, 'InsertLeave')
 end
 
 ---@return boolean
@@ -48,7 +70,7 @@ function M.accept(part)
         return nil
       end
       local text = part(rest)
-      require('lory.insertion').put(text)
+      insertion.put(text)
       local client = vim.lsp.get_client_by_id(item.client_id)
       if item.command and client and text == rest then
         client:exec_cmd(item.command, { bufnr = vim.api.nvim_get_current_buf() })
@@ -78,7 +100,7 @@ function M.dismiss()
 end
 
 function M.trigger()
-  vim.api.nvim_exec_autocmds('CursorMovedI', { group = ('nvim.lsp.inline_completion:%d'):format(vim.api.nvim_get_current_buf()) })
+  as_if(vim.api.nvim_get_current_buf(), 'CursorMovedI')
 end
 
 return M

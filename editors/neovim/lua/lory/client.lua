@@ -1,4 +1,6 @@
 -- The language client: takes Neovim's events, keeps the server running, and the buffers that it reads.
+local documents = require('lory.documents')
+local programs = require('lory.programs')
 local server = require('lory.server')
 local settings = require('lory.settings')
 local status = require('lory.status')
@@ -32,7 +34,9 @@ end
 function M.config()
   return {
     cmd = function(dispatchers, config)
-      return vim.lsp.rpc.start(server.command('lsp'), dispatchers, { cwd = config and config.cmd_cwd })
+      return vim.lsp.rpc.start(server.command('lsp'), dispatchers, {
+        cwd = config and config.cmd_cwd or programs.folder(),
+      })
     end,
     root_markers = ROOT_MARKERS,
     root_dir = M.choose_root,
@@ -56,19 +60,21 @@ end
 ---@param buffer integer
 ---@param on_dir fun(root?: string)
 function M.choose_root(buffer, on_dir)
-  if settings.why_off(buffer) then
+  if documents.why_off(buffer) then
     return
   end
   if not server.find() then
     vim.notify_once('lory: no server found; run :Lory install, or see :help lory-server', vim.log.levels.WARN)
     return
   end
+  documents.expect(buffer)
   on_dir(vim.fs.root(buffer, vim.lsp.config.lory.root_markers or ROOT_MARKERS))
 end
 
 ---@param client vim.lsp.Client
 ---@param buffer integer
 function M.on_attach(client, buffer)
+  documents.opened(buffer)
   status.refresh(client, buffer)
   require('lory.suggestions').attach(client, buffer)
   require('lory.keymaps').attach(buffer)
@@ -80,8 +86,8 @@ function M.apply_settings()
     client.settings.lory = settings.current()
     client:notify('workspace/didChangeConfiguration', { settings = client.settings })
     for _, buffer in ipairs(M.buffers(client)) do
-      if settings.why_off(buffer) then
-        vim.lsp.buf_detach_client(buffer, client.id)
+      if documents.why_off(buffer) then
+        documents.close(client, buffer)
       else
         status.refresh(client, buffer)
       end

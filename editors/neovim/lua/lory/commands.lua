@@ -37,7 +37,7 @@ end
 ---@param argument? string
 local function show_output(name, argument)
   local command = require('lory.server').command(name, argument)
-  vim.system(command, { text = true, env = { COLUMNS = '100' } }, vim.schedule_wrap(function(result)
+  require('lory.programs').run(command, { env = { COLUMNS = '100' } }, vim.schedule_wrap(function(result)
     local text = result.code == 0 and result.stdout or result.stderr
     require('lory.window').split('lory-' .. name, vim.split(vim.trim(text or ''), '\n'))
   end))

@@ -1,6 +1,7 @@
 -- Ghost text: takes the cursor's moves, asks the server, shows an answer and inserts what is accepted.
 local insertion = require('lory.insertion')
 local menu = require('lory.menu')
+local modes = require('lory.modes')
 local shown = require('lory.shown')
 
 local M = {}
@@ -58,7 +59,7 @@ local function take(client, result, asked)
   local before, former = shown.rest(), shown.get()
   local items, start = {}, column
   for _, item in ipairs(result.items or result) do
-    items[#items + 1] = { text = item.insertText --[[@as string]], command = item.command }
+    items[#items + 1] = { text = insertion.with_newlines(item.insertText --[[@as string]]), command = item.command }
     start = column_of(client, item)
   end
   if #items == 0 then
@@ -101,7 +102,7 @@ local function ask(kind, done)
       return
     end
     pending = nil
-    if err or not result or at ~= place() or not shown.is_inserting() then
+    if err or not result or at ~= place() or not modes.is_inserting() then
       return
     end
     take(client, result, kind == INVOKED)
@@ -115,7 +116,7 @@ end
 
 ---The text may have changed: show what still fits, and ask again.
 local function follow_text()
-  if not shown.is_inserting() then
+  if not modes.is_inserting() then
     return
   end
   shown.keep_what_fits()
@@ -137,36 +138,28 @@ local function follow_cursor()
   end
 end
 
-local function leave()
+function M.leave()
   cancel()
   shown.forget()
   asked_at = ''
 end
 
+M.enter = vim.schedule_wrap(follow_text)
+
 local watches_menu = false
 
----@param _ vim.lsp.Client
 ---@param buffer integer
-function M.attach(_, buffer)
-  local group = vim.api.nvim_create_augroup(('lory.ghost_text.%d'):format(buffer), {})
+---@param group integer
+function M.attach(buffer, group)
   local function on(events, callback)
     vim.api.nvim_create_autocmd(events, { group = group, buffer = buffer, callback = callback })
   end
-  on({ 'InsertEnter', 'TextChangedI', 'TextChangedP' }, vim.schedule_wrap(follow_text)) -- the mode changes after the event
+  on({ 'TextChangedI', 'TextChangedP' }, vim.schedule_wrap(follow_text))
   on('CursorMovedI', follow_cursor)
-  on({ 'InsertLeave', 'BufLeave' }, leave)
-  on('LspDetach', function(event)
-    local client = vim.lsp.get_client_by_id(event.data.client_id)
-    if client and client.name == 'lory' then
-      leave()
-      vim.api.nvim_del_augroup_by_id(group)
-    end
-  end)
   if not watches_menu then
     watches_menu = true
     menu.watch(follow_text)
   end
-  vim.schedule(follow_text) -- the user may be typing already
 end
 
 ---Whether nothing was asked at a column of the cursor's line, as a menu was open.

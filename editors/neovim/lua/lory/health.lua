@@ -17,7 +17,7 @@ local function check_server()
     return health.error('no server found', { 'Run :Lory install', 'or set the option cmd, see :help lory-server' })
   end
   local command = table.concat(found.argv, ' ')
-  local started, process = pcall(vim.system, vim.list_extend(vim.deepcopy(found.argv), { '--version' }), { text = true })
+  local started, process = pcall(require('lory.programs').run, vim.list_extend(vim.deepcopy(found.argv), { '--version' }))
   local result = started and process:wait(20000) or { code = 1, stderr = process }
   if result.code ~= 0 then
     return health.error(("'%s' (from %s) does not run: %s"):format(command, found.from, result.stderr), ':Lory install')

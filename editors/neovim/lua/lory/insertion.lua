@@ -1,6 +1,13 @@
 -- Insertion of accepted text: takes it, puts it at the cursor as one step that undo takes back.
 local M = {}
 
+---A text with the line ends that Neovim counts in, whatever the file has and the server sends.
+---@param text string
+---@return string
+function M.with_newlines(text)
+  return (text:gsub('\r\n?', '\n'))
+end
+
 ---@param text string
 function M.put(text)
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))

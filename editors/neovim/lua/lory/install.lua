@@ -1,10 +1,13 @@
 -- `:Lory install`: takes the checkout that the plugin lies in, makes an environment with the server in it.
 local options = require('lory.options')
+local programs = require('lory.programs')
 local server = require('lory.server')
 
 local M = {}
 
 local PYTHONS = { 'python3', 'python3.14', 'python3.13', 'python3.12', 'python3.11', 'python' }
+---Python's word for: import nothing from the working folder, nor from where PYTHONPATH says.
+local ISOLATED = '-I'
 local NEW_ENOUGH = 'import sys; sys.exit(sys.version_info < (3, 11))'
 
 ---@class (exact) lory.Installation
@@ -40,8 +43,9 @@ end
 local function find_python()
   local wanted = options.get().python
   for _, name in ipairs(wanted and { wanted } or PYTHONS) do
-    if vim.fn.executable(name) == 1 and vim.system({ name, '-c', NEW_ENOUGH }):wait().code == 0 then
-      return name
+    local python = programs.find(name)
+    if python and programs.run({ python, ISOLATED, '-c', NEW_ENOUGH }):wait().code == 0 then
+      return python
     end
   end
 end
@@ -99,8 +103,8 @@ local function run(steps, index)
       say(line)
     end
   end)
-  local how = { text = true, stdout = on_output, stderr = on_output, detach = true }
-  local started, process = pcall(vim.system, step, how, vim.schedule_wrap(function(result)
+  local how = { stdout = on_output, stderr = on_output, detach = true }
+  local started, process = pcall(programs.run, step, how, vim.schedule_wrap(function(result)
     if running and running.cancelled then
       finish('the installation was cancelled; nothing of it is left')
     elseif result.code ~= 0 then
@@ -122,8 +126,8 @@ local function steps_with(python)
   local checkout = server.checkout()
   local environment_python = vim.fs.joinpath(server.environment(), 'bin', 'python')
   return {
-    { python, '-m', 'venv', server.environment() },
-    vim.list_extend({ environment_python, '-m', 'pip', 'install', '--disable-pip-version-check', '--progress-bar', 'off' }, {
+    { python, ISOLATED, '-m', 'venv', server.environment() },
+    vim.list_extend({ environment_python, ISOLATED, '-m', 'pip', 'install', '--disable-pip-version-check', '--progress-bar', 'off' }, {
       '--constraint', vim.fs.joinpath(checkout, 'constraints.txt'), '--editable', checkout,
     }),
   }

@@ -1,5 +1,6 @@
 -- The server's command: takes the options, gives what starts the server, or nil where there is none.
 local options = require('lory.options')
+local programs = require('lory.programs')
 
 local M = {}
 
@@ -26,11 +27,12 @@ function M.checkout()
   return vim.fs.normalize(vim.fn.resolve(vim.fn.fnamemodify(here, ':p:h:h:h:h:h')))
 end
 
----What of a language server's command comes before `lsp`.
+---What of a language server's command comes before `lsp`, the program by its path where there is one.
 ---@param cmd string[]
 ---@return string[]
 local function without_lsp(cmd)
   local argv = vim.deepcopy(cmd)
+  argv[1] = programs.find(argv[1]) or argv[1]
   if argv[#argv] == 'lsp' then
     argv[#argv] = nil
   end
@@ -51,8 +53,8 @@ function M.find()
   if vim.uv.fs_stat(M.ready_file()) then
     return { argv = { vim.fs.joinpath(M.environment(), 'bin', 'lory') }, from = ':Lory install' }
   end
-  local path = vim.fn.exepath('lory')
-  return path ~= '' and { argv = { path }, from = 'PATH' } or nil
+  local path = programs.find('lory')
+  return path and { argv = { path }, from = 'PATH' } or nil
 end
 
 ---The whole command of one of Lory's subcommands; an error where there is no server.

@@ -1,5 +1,6 @@
 -- What is shown: takes suggestions and what is typed of them, draws what is left of one at the cursor.
 local menu = require('lory.menu')
+local modes = require('lory.modes')
 local options = require('lory.options')
 
 local M = {}
@@ -27,11 +28,6 @@ local current
 function M.cursor()
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
   return row - 1, column, vim.api.nvim_get_current_line()
-end
-
----@return boolean
-function M.is_inserting()
-  return vim.api.nvim_get_mode().mode:match('^i') ~= nil
 end
 
 ---Whether ghost text gives way to a menu.
@@ -99,7 +95,7 @@ end
 ---Show what is left of the suggestion, where it may be seen.
 function M.draw()
   erase()
-  if not current or M.is_hidden() or not M.is_inserting() then
+  if not current or M.is_hidden() or not modes.is_inserting() then
     return
   end
   local row, column = M.cursor()
@@ -125,7 +121,7 @@ end
 ---What would be inserted now.
 ---@return string?
 function M.rest()
-  if not current or M.is_hidden() or not M.is_inserting() then
+  if not current or M.is_hidden() or not modes.is_inserting() then
     return nil
   end
   return rest_of(current, current.items[current.index])

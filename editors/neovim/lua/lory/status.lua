@@ -88,7 +88,7 @@ function M.state(buffer)
   if require('lory.install').is_running() then
     return { state = 'installing', percent = 0, message = 'the server is being installed' }
   end
-  local off = require('lory.settings').why_off(buffer)
+  local off = require('lory.documents').why_off(buffer)
   if off then
     return { state = 'off', percent = 100, message = off }
   end

@@ -1,4 +1,5 @@
 -- "Why was nothing shown here?": takes the cursor, shows what the server answers to `lory/explain`.
+local modes = require('lory.modes')
 local shown = require('lory.shown')
 
 local M = {}
@@ -42,7 +43,7 @@ end
 local function columns()
   local _, column, line = shown.cursor()
   local behind = column + #vim.fn.strpart(line, column, 1, true)
-  return shown.is_inserting() and { column } or { column, behind }
+  return modes.is_inserting() and { column } or { column, behind }
 end
 
 ---The same as the server counts.
