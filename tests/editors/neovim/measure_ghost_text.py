@@ -10,7 +10,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 
-from tests.editors.neovim.conftest import Neovim, find_program, init_file
+from tests.editors.neovim.conftest import Neovim, init_file
+from tests.editors.neovim.programs import find_program
 
 ROUNDS = 15
 LINE = "if __name__ == "

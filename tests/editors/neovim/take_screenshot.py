@@ -14,7 +14,8 @@ from time import monotonic, sleep
 from rich.console import Console
 from rich.text import Text
 
-from tests.editors.neovim.conftest import PLUGIN, SERVER, find_program, lua
+from tests.editors.neovim.conftest import PLUGIN, SERVER, lua
+from tests.editors.neovim.programs import find_program
 
 WIDTH, HEIGHT = 84, 20
 SOURCE = '''"""Counts the words of text files."""

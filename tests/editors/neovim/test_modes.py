@@ -23,6 +23,11 @@ WAYS_OUT = {
 }
 
 
+def wait_no_ghost_in(editor: "Neovim", buffer: int, way: str) -> None:
+    """Return once a buffer, by its number, shows no ghost text."""
+    editor.until(lambda: not editor.ghosts_in(buffer), f"without ghost text after {way}")
+
+
 @pytest.mark.parametrize("own_or_builtin", ["own", "builtin"], indirect=True)
 def test_every_way_out_of_insert_mode_hides_the_text(own_or_builtin: "Neovim") -> None:
     editor = own_or_builtin
@@ -34,9 +39,7 @@ def test_every_way_out_of_insert_mode_hides_the_text(own_or_builtin: "Neovim") -
         editor.wait_ghost("s.path")
         buffer = editor.nvim.current.buffer.number
         editor.type(keys)
-        editor.until(
-            lambda number=buffer: not editor.ghosts_in(number), f"without text after {way}"
-        )
+        wait_no_ghost_in(editor, buffer, way)
         editor.type(r"<C-\><C-n>")
         editor.command(f"silent buffer! {buffer} | silent only")
     editor.command("set keymodel&")

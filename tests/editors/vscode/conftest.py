@@ -8,35 +8,39 @@ import json
 import os
 import re
 import shutil
-import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any, NoReturn
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from editors.vscode.declare_settings import MACHINE
+from tests.editors.vscode.code_server import (
+    ENTRY,
+    PATIENCE,
+    address,
+    end,
+    free_port,
+    run_code_server,
+    wait_for_port,
+)
 from tests.scripted import Rules, Script, script_bundle, write_script
 
 __all__ = ["Rules", "Script", "script_bundle", "write_script"]
 
 ROOT = Path(__file__).parents[3]
 EXTENSION = ROOT / "editors" / "vscode"
-CODE_SERVER = ROOT / ".cache" / "editors" / "code-server"
-ENTRY = CODE_SERVER / "node_modules" / "code-server" / "out" / "node" / "entry.js"
 PACKAGE = ROOT / ".cache" / "editors" / "vscode" / "lory.vsix"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 )
-PATIENCE = 60.0
 COMMAND = (sys.executable, "-m", "lsp_server")
 USUAL: dict[str, Any] = {
     "lory.command": list(COMMAND),
@@ -232,50 +236,6 @@ def install_extension(folder: Path) -> Path:
     return extensions
 
 
-def run_code_server(
-    arguments: list[str],
-    home: Path,
-    folder: Path | None = None,
-    environment: dict[str, str] | None = None,
-) -> subprocess.Popen[bytes]:
-    """code-server, started in a folder, with others of its own; it speaks to `home / log`."""
-    words = ["node", str(ENTRY), "--user-data-dir", str(home / "data")]
-    words += ["--config", str(home / "config.yaml"), *arguments]
-    own = {
-        "HOME": str(home),
-        "XDG_CONFIG_HOME": str(home / "config"),
-        "XDG_DATA_HOME": str(home / "share"),
-        "EXTENSIONS_GALLERY": '{"serviceUrl": "http://127.0.0.1:9/"}',
-    }
-    with (home / "log").open("ab") as log:
-        return subprocess.Popen(
-            words,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **own, **(environment or {})},
-            start_new_session=True,
-        )
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """End code-server and all that it started."""
-    for signal in (15, 9):
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-            return
-
-
 OpenWindow = Callable[..., Window]
 
 
@@ -336,23 +296,3 @@ def show(stack: ExitStack, page: Page, home: Home) -> Window:
     page.goto(address(port, project))
     page.wait_for_selector(".monaco-editor .view-line")
     return Window(page, project, own / "data", own / "log")
-
-
-def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until code-server listens."""
-    deadline = monotonic() + PATIENCE
-    while True:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        assert process.poll() is None, "code-server has ended"
-        assert monotonic() < deadline, "code-server does not listen"
-        sleep(0.05)
-
-
-def address(port: int, folder: Path) -> str:
-    """The page of a folder with `a.py` open."""
-    from urllib.parse import quote
-
-    document = f"vscode-remote://127.0.0.1:{port}{quote(str(folder / 'a.py'))}"
-    payload = json.dumps([["openFile", document]])
-    return f"http://127.0.0.1:{port}/?folder={quote(str(folder))}&payload={quote(payload)}"

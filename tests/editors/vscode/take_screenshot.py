@@ -19,6 +19,8 @@ from tests.editors.vscode.conftest import (
 )
 
 LOOK = {
+    "editor.cursorBlinking": "solid",
+    "editor.minimap.enabled": False,
     "security.workspace.trust.enabled": False,
     "workbench.colorTheme": "Default Dark Modern",
     "workbench.activityBar.location": "hidden",

@@ -16,14 +16,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
+from tests.editors.vscode.code_server import PATIENCE, run_code_server
 from tests.editors.vscode.conftest import (
     EXTENSION,
-    PATIENCE,
     ROOT,
     USUAL,
     Home,
     open_page,
-    run_code_server,
     show,
     start_browser,
 )

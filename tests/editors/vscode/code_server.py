@@ -1,0 +1,77 @@
+"""code-server, which is VS Code behind a web page: started in folders of its own, and ended."""
+
+import json
+import os
+import socket
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic, sleep
+from urllib.parse import quote
+
+CODE_SERVER = Path(__file__).parents[3] / ".cache" / "editors" / "code-server"
+ENTRY = CODE_SERVER / "node_modules" / "code-server" / "out" / "node" / "entry.js"
+PATIENCE = 60.0
+"""Seconds until a test gives up waiting."""
+
+
+def run_code_server(
+    arguments: list[str],
+    home: Path,
+    folder: Path | None = None,
+    environment: dict[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """code-server, started in a folder, with others of its own; it speaks to `home / log`."""
+    words = ["node", str(ENTRY), "--user-data-dir", str(home / "data")]
+    words += ["--config", str(home / "config.yaml"), *arguments]
+    own = {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_DATA_HOME": str(home / "share"),
+        "EXTENSIONS_GALLERY": '{"serviceUrl": "http://127.0.0.1:9/"}',
+    }
+    with (home / "log").open("ab") as log:
+        return subprocess.Popen(
+            words,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **own, **(environment or {})},
+            start_new_session=True,
+        )
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End code-server and all that it started."""
+    for signal in (15, 9):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+            return
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until code-server listens."""
+    deadline = monotonic() + PATIENCE
+    while True:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        assert process.poll() is None, "code-server has ended"
+        assert monotonic() < deadline, "code-server does not listen"
+        sleep(0.05)
+
+
+def address(port: int, folder: Path) -> str:
+    """The page of a folder with `a.py` open."""
+    document = f"vscode-remote://127.0.0.1:{port}{quote(str(folder / 'a.py'))}"
+    payload = json.dumps([["openFile", document]])
+    return f"http://127.0.0.1:{port}/?folder={quote(str(folder))}&payload={quote(payload)}"
