@@ -128,7 +128,10 @@ class Workspace:
 
     def touch_files(self, paths: Iterable[str]) -> None:
         """The same by their paths; from any thread."""
-        roots, names = self.notes.roots, real_names(paths)
+        roots = self.notes.roots
+        places = [Root(place, place) for root in roots for place in {root.shown, root.real}]
+        near = (path for path in paths if any(is_own(path, place) for place in places))
+        names = real_names(near)  # what an installation writes elsewhere costs no look at the disk
         inside = [name for name in names if any(is_own(name, root) for root in roots)]
         if inside:
             with self.changed:

@@ -19,6 +19,7 @@ from lsp_server.engines.onnx import OnnxEngine, create, open_engine
 from lsp_server.engines.prompt_cache import PREFILL_TOKENS
 from lsp_server.errors import EngineError
 from lsp_server.prompt import Prompt, Sentinel, encode, spm
+from lsp_server.settings import Settings
 
 Graphs = Callable[[str, str], Path]
 
@@ -252,3 +253,18 @@ def test_a_file_that_is_no_graph_is_an_engine_error(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(b"not a graph")
     with pytest.raises(EngineError, match="expected a graph that onnxruntime"):
         open_session(tmp_path / "model.onnx", threads=1)
+
+
+def test_what_is_forgotten_is_read_anew_and_written_the_same() -> None:
+    engine = create(load(Settings().bundle_folder), threads=1)
+    ids = tuple(range(100, 200))
+    limits = Limits(max_tokens=4, stop=never)
+    [before] = engine.complete(Prompt(ids), limits, Event())
+    engine.complete(Prompt(ids), limits, Event())
+    assert engine.last_prefill == 1
+    engine.forget()
+    assert not any(engine._cache._slots)
+    assert (engine._cache.decoder._calls, engine._cache.decoder._slots) == ({}, {})
+    [after] = engine.complete(Prompt(ids), limits, Event())
+    assert engine.last_prefill == len(ids)
+    assert after.tokens == before.tokens

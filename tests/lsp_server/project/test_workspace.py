@@ -1,5 +1,6 @@
 """What is noted of an editor's events."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,25 @@ def test_only_a_bounded_number_of_names_is_remembered(
     for number in range(10):
         assert workspace.name(f"file:///{number}.py") == f"/{number}.py"
     assert len(workspace._names) <= 3
+
+
+def test_news_of_many_files_elsewhere_costs_no_look_at_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(lambda uri: None)
+    workspace.begin([tmp_path.as_uri()], Settings())
+    looks: list[str] = []
+    islink = os.path.islink
+
+    def look(path: str) -> bool:
+        looks.append(path)
+        return islink(path)
+
+    monkeypatch.setattr(os.path, "islink", look)
+    folder = tmp_path.as_uri()
+    workspace.touch(f"{folder}/.venv/lib/m{number}.py" for number in range(10_000))
+    workspace.touch(f"file:///elsewhere/m{number}.py" for number in range(10_000))
+    assert not looks
+    workspace.touch([f"{folder}/pkg/m.py"])
+    assert looks
+    assert list(workspace.notes.stale) == [str(tmp_path.resolve() / "pkg" / "m.py")]
