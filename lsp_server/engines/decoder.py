@@ -8,6 +8,7 @@ Shapes: S tokens of this call, T positions whose logits are wanted, V vocabulary
 """
 
 import os
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,10 @@ FEW_TOKENS = 16
 for longer ones, see `trainer/paths.py`."""
 
 SHORT_CALL = 64
-"""Tokens; calls up to this long keep their buffers and bindings for the next of their size."""
+"""Tokens; calls up to this long keep their bindings for the next of their size."""
+
+MOST_CALLS = 512
+"""Bindings that are kept, those used last; one takes some kilobytes, and part of a millisecond."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +94,16 @@ class OnnxDecoder:
             LAST_POSITION: wrap(self._last_position),
             TOTAL_LENGTH: wrap(self._total_length),
         }
-        self._calls: dict[tuple[int, int, int], Call] = {}
+        self._calls: OrderedDict[tuple[int, int, int], Call] = OrderedDict()
+        self._logits_TV = np.empty((FEW_TOKENS, self.vocabulary), np.float32)
+        """Of every call that is kept."""
 
     def forward(
         self, ids: Sequence[int], past: int, wanted: int = 1, slot: int = 0
     ) -> NDArray[np.float32]:
         """Logits [T, V] of the last `wanted` of `ids`, which follow `past` cached tokens of `slot`.
 
-        The array is a buffer of this decoder: the next call may overwrite it.
+        The array is a buffer of this decoder: the next call overwrites it.
         """
         self._last_position[0] = past + len(ids) - 1
         self._total_length[...] = past + len(ids)
@@ -109,7 +115,7 @@ class OnnxDecoder:
         self._session.run_with_iobinding(call.binding, self._running)
         if not self._memory.shared:
             call.binding.synchronize_outputs()
-        return call.logits_TV.reshape(-1, self.vocabulary)
+        return call.logits_TV
 
     def stop(self) -> None:
         """End the call that runs, and every later one, with an error; from any thread."""
@@ -119,19 +125,26 @@ class OnnxDecoder:
         """Give the buffers back, with what they hold of prompts; later calls make new ones."""
         self._calls.clear()
         self._slots.clear()
+        self._logits_TV[:] = 0
 
     def _call(self, tokens: int, wanted: int, slot: int) -> Call:
         key = tokens, wanted, slot
         call = self._calls.get(key)
         if call is None:
             call = self._bind(*key)
-            if tokens <= SHORT_CALL:
-                self._calls[key] = call
+            if tokens > SHORT_CALL or wanted > FEW_TOKENS:
+                return call
+            self._calls[key] = call
+            if len(self._calls) > MOST_CALLS:
+                self._calls.popitem(last=False)
+        self._calls.move_to_end(key)
         return call
 
     def _bind(self, tokens: int, wanted: int, slot: int) -> Call:
         ids_S = np.zeros((1, tokens), np.int64)
-        logits_TV = np.empty((1, wanted, self.vocabulary), np.float32)
+        logits_TV = self._logits_TV[:wanted]
+        if wanted > FEW_TOKENS:
+            logits_TV = np.empty((wanted, self.vocabulary), np.float32)
         start = np.array([tokens - wanted], np.int64)
         cache = self._slots.get(slot) or self._allocate(slot)
         changing = self._scalars | {INPUT_IDS: wrap(ids_S), LOGITS_FROM: wrap(start)}
@@ -139,7 +152,7 @@ class OnnxDecoder:
         bind_inputs(binding, changing | cache)
         for name, value in cache.items():
             binding.bind_ortvalue_output(name.replace(PAST, PRESENT), value)
-        binding.bind_ortvalue_output(LOGITS, wrap(logits_TV))
+        binding.bind_ortvalue_output(LOGITS, wrap(logits_TV[np.newaxis]))
         return Call(binding, ids_S, logits_TV, changing)
 
     def _allocate(self, slot: int) -> dict[str, onnxruntime.OrtValue]:

@@ -7,7 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainer import document as module
-from trainer.document import DocumentWriter, document_id, part_files, read_documents
+from trainer.document import (
+    Document,
+    DocumentWriter,
+    document_id,
+    part_files,
+    read_canonical,
+    read_documents,
+)
 from trainer.errors import CorpusError
 from trainer.source_files import Origin, admit_text
 
@@ -63,3 +70,14 @@ def test_a_damaged_part_is_an_error_that_names_it(tmp_path: Path) -> None:
     part.write_bytes(part.read_bytes()[:-20])
     with pytest.raises(CorpusError, match="part-00000.parquet is damaged"):
         list(read_documents(tmp_path))
+
+
+def test_what_learns_reads_the_canonical_form_under_the_id_of_the_text_as_found(
+    tmp_path: Path,
+) -> None:
+    text = "if a:\r\n\tb()\r\n"
+    with DocumentWriter(tmp_path) as writer:
+        writer.write(Document(document_id(text), "s", "r", "a.py", "", "mit", text))
+    [document] = read_canonical(tmp_path)
+    assert document.text == "if a:\n    b()\n"
+    assert document.id == document_id(text)

@@ -153,3 +153,24 @@ def test_a_split_without_text_is_one_clear_error(
     (tmp_path / "out").mkdir()
     with pytest.raises(CorpusError, match="heldout: expected documents with text"):
         run(PackingConfig(block_tokens=BLOCK), inputs, tmp_path / "out")
+
+
+def test_files_of_any_form_are_laid_out_as_they_are_served(
+    tmp_path: Path, small_tokenizer: Tokenizer
+) -> None:
+    text = "class A:\n>def f(self):\n>>return call(self,\n>>            1)\n" * 9
+    rows = []
+    for end, unit in (("\n", "    "), ("\r\n", "\t"), ("\n", "  ")):
+        folder = tmp_path / repr(end + unit)
+        for split in ("train", "heldout"):
+            texts = [f"x = {number}\n{text}" for number in range(4)]
+            own = [one.replace(">", unit).replace("\n", end) for one in texts]
+            write_split(folder / "dedup" / split, own)
+        (folder / "tokenizer").mkdir()
+        small_tokenizer.save(str(folder / "tokenizer" / "tokenizer.json"))
+        (folder / "packing").mkdir()
+        inputs = {name: folder / name for name in ("dedup", "tokenizer")}
+        run(PackingConfig(block_tokens=BLOCK, epochs=1), inputs, folder / "packing")
+        rows.append((folder / "packing" / "epoch-000.u16").read_bytes())
+    assert rows[0]
+    assert rows.count(rows[0]) == 3

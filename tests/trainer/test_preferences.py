@@ -13,6 +13,7 @@ from lsp_server.prompt import Parts
 from trainer.errors import PreferenceError
 from trainer.preference import Label, Preference, read_labels, read_pairs
 from trainer.preference_analysis import is_sound
+from trainer.preference_feedback import Judged, in_canonical_form
 from trainer.preference_material import Asked
 from trainer.preferences import run
 from trainer.tuning_config import PreferencesConfig, PreferenceSpec
@@ -408,3 +409,11 @@ def test_an_unknown_source_or_option_names_the_known_ones(
 ) -> None:
     with pytest.raises(PreferenceError, match=said):
         prefer({}, tmp_path / "out", plugin, options)
+
+
+def test_what_was_kept_in_a_file_of_tabs_is_learned_as_the_model_writes_it() -> None:
+    prompt = Parts(path="a.py", prefix="if a:\n\tb()\nif c:\n\t", suffix="\nd()\n")
+    judged = [Judged("if d:\n\t\treturn", 1.0, 0.5), Judged("pass", 0.0, 0.5)]
+    found, texts = in_canonical_form(prompt, judged)
+    assert found == Parts(path="a.py", prefix="if a:\n    b()\nif c:\n    ", suffix="\nd()\n")
+    assert [item.text for item in texts] == ["if d:\n        return", "pass"]

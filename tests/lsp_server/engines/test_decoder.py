@@ -1,0 +1,31 @@
+"""The decoder's buffers, with the shipped graph."""
+
+from tracemalloc import get_traced_memory as traced_memory
+from tracemalloc import start as start_tracing
+from tracemalloc import stop as stop_tracing
+
+import numpy as np
+
+from lsp_server.bundle import load
+from lsp_server.engines.decoder import OnnxDecoder, open_session
+from lsp_server.settings import Settings
+
+
+def test_calls_of_every_size_share_their_memory() -> None:
+    decoder = OnnxDecoder(open_session(load(Settings().bundle_folder).model_path, threads=1))
+    sizes = [
+        (tokens, wanted) for tokens in range(1, 65, 4) for wanted in range(1, min(tokens, 9) + 1)
+    ]
+    for slot in range(2):
+        decoder.forward([1], 0, 1, slot)
+    expected = [decoder.forward([1] * tokens, 0, wanted).copy() for tokens, wanted in sizes[:40]]
+    start_tracing()
+    for slot in range(2):
+        for tokens, wanted in sizes:
+            decoder.forward([1] * tokens, 0, wanted, slot)
+    kept, _ = traced_memory()
+    stop_tracing()
+    rows = 2 * sum(wanted for _, wanted in sizes)
+    assert kept < rows * 4 * decoder.vocabulary / 4
+    again = [decoder.forward([1] * tokens, 0, wanted).copy() for tokens, wanted in sizes[:40]]
+    assert all(np.array_equal(*pair) for pair in zip(expected, again, strict=True))
