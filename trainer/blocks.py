@@ -4,6 +4,7 @@ A file of blocks is raw little-endian uint16, row after row; every row holds who
 `<|pad|>`. Rows are what the training loop counts in.
 """
 
+from array import array
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,7 +37,8 @@ class BlockWriter:
         self.block_tokens = block_tokens
         self.rows = 0
         self.tokens = 0
-        self.text_bytes: list[int] = []
+        self.text_bytes = array("q")
+        """Of each row written."""
         self._open: list[tuple[int, int]] = []
         self._segments: dict[int, list[Segment]] = {}
         self._serial = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from trainer.document import Document, part_files, read_batches, read_canonical
+from trainer.scratch import open_scratch
 
 CURSORS_PER_DOCUMENT = 3
 """So that one long file cannot decide a figure."""
@@ -57,17 +58,31 @@ def sample_cursors(documents: Iterable[Document], count: int, seed: int) -> list
 def draw_documents(folder: Path, count: int, seed: int) -> list[Document]:
     """At most `count` documents of a folder, repositories taking turns.
 
-    Of the others only ids are held in memory.
+    Ids of the others lie on disk; memory holds the names of repositories, and one's ids.
     """
-    known = [
-        Document(id=name, source="", repo=repo, path="", commit="", licence="", text="")
-        for batch in read_batches(part_files(folder), ["id", "repo"])
-        for name, repo in zip(*(batch.column(at).to_pylist() for at in (0, 1)), strict=True)
-    ]
-    turns = take_turns(sorted(known, key=lambda document: document.id), random.Random(seed))
-    order = {document.id: turn for turn, document in enumerate(turns[:count])}
+    order = {name: turn for turn, name in enumerate(draw_ids(folder, count, seed))}
     drawn = [document for document in read_canonical(folder) if document.id in order]
     return sorted(drawn, key=lambda document: order[document.id])
+
+
+def draw_ids(folder: Path, count: int, seed: int) -> list[str]:
+    """Ids of the first `count` documents in the order of `take_turns`."""
+    rng = random.Random(seed)
+    with open_scratch() as scratch:
+        scratch.execute("CREATE TABLE documents (repo, id)")
+        for batch in read_batches(part_files(folder), ["repo", "id"]):
+            rows = zip(*(batch.column(at).to_pylist() for at in (0, 1)), strict=True)
+            scratch.executemany("INSERT INTO documents VALUES (?, ?)", rows)
+        scratch.execute("CREATE INDEX by_repository ON documents (repo, id)")
+        scratch.execute("CREATE TABLE turns (turn, place, id)")
+        names = [repo for (repo,) in scratch.execute("SELECT DISTINCT repo FROM documents")]
+        for place, repo in enumerate(shuffled(sorted(names), rng)):
+            query = "SELECT id FROM documents WHERE repo = ? ORDER BY id"
+            ids = shuffled((name for (name,) in scratch.execute(query, (repo,))), rng)
+            taken = [(turn, place, name) for turn, name in enumerate(ids[:count])]
+            scratch.executemany("INSERT INTO turns VALUES (?, ?, ?)", taken)
+        found = scratch.execute("SELECT id FROM turns ORDER BY turn, place LIMIT ?", (count,))
+        return [name for (name,) in found]
 
 
 def take_turns(documents: Sequence[Document], rng: random.Random) -> list[Document]:

@@ -1,7 +1,8 @@
 """Station 3: takes the filtered documents, gives `train/`, `heldout/` and the ledger."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from trainer.config import DedupConfig
@@ -13,15 +14,16 @@ from trainer.ledger import (
     KEPT,
     TRAIN,
     Entry,
-    count_decisions,
+    Tally,
     entry_of,
     ledger_hash,
     read_entries,
-    write_entries,
 )
 from trainer.near_duplicates import NearDuplicates
 from trainer.progress import watch
 from trainer.records import write_record
+from trainer.row_file import RowWriter
+from trainer.scratch import open_scratch
 
 
 def run(config: DedupConfig, inputs: Mapping[str, Path], out: Path) -> None:
@@ -29,17 +31,23 @@ def run(config: DedupConfig, inputs: Mapping[str, Path], out: Path) -> None:
 
     Raises CorpusError where nothing is left to train on.
     """
-    before = list(read_entries(inputs["filters"] / "decisions.parquet"))
-    entries = [entry for entry in before if entry.decision != KEPT]
+    ledger, total = out / "ledger.parquet", 0
     documents = read_documents(inputs["filters"] / "documents")
-    total = len(before) - len(entries)
-    with DocumentWriter(out / "train") as train, DocumentWriter(out / "heldout") as heldout:
-        for document, decision in watch(decide(documents, config), "dedup", total):
-            entries.append(entry_of(document, decision))
+    with (
+        RowWriter(ledger, Entry) as entries,
+        DocumentWriter(out / "train") as train,
+        DocumentWriter(out / "heldout") as heldout,
+    ):
+        for entry in read_entries(inputs["filters"] / "decisions.parquet"):
+            if entry.decision == KEPT:
+                total += 1
+            else:
+                entries.write(entry)
+        for document, decision in watch(decide(documents, config, out), "dedup", total):
+            entries.write(entry_of(document, decision))
             if decision in (TRAIN, HELDOUT):
                 (train if decision == TRAIN else heldout).write(document)
-    write_entries(entries, out / "ledger.parquet")
-    write_report(entries, out / "report.json")
+    write_report(read_entries(ledger), out / "report.json")
     if not train.documents:
         raise CorpusError(
             f"dedup: expected documents to train on, found none of {total} left "
@@ -47,28 +55,36 @@ def run(config: DedupConfig, inputs: Mapping[str, Path], out: Path) -> None:
         )
 
 
-def decide(documents: Iterator[Document], config: DedupConfig) -> Iterator[tuple[Document, str]]:
+def decide(
+    documents: Iterator[Document], config: DedupConfig, folder: Path | None = None
+) -> Iterator[tuple[Document, str]]:
     """Every document with its decision; of duplicates the first stays.
+
+    What is known of the documents so far lies in a file in `folder`, or where temporary files are.
 
     Duplicates are dropped across the splits, so that no held-out document is like a trained one.
     What is never trained on may hold evaluation text.
     """
     known = read_windows(map(Path, config.decontamination))
-    near = NearDuplicates(config.jaccard, config.permutations, config.shingle_tokens)
-    seen: set[bytes] = set()
-    for document in documents:
-        digest = hashlib.sha256("".join(document.text.split()).encode()).digest()[:16]
-        if digest in seen:
-            yield document, "exact duplicate"
-            continue
-        seen.add(digest)
-        split = split_of(document.repo, config)
-        if split == TRAIN and is_contaminated(document.text, known, config):
-            yield document, "contaminated"
-        elif config.near and near.seen(document.text):
-            yield document, "near duplicate"
-        else:
-            yield document, split
+    with open_scratch(folder) as scratch:
+        near = NearDuplicates(config.jaccard, config.permutations, config.shingle_tokens, scratch)
+        scratch.execute("CREATE TABLE texts (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+        for document in documents:
+            split = split_of(document.repo, config)
+            if is_copy(document.text, scratch):
+                yield document, "exact duplicate"
+            elif split == TRAIN and is_contaminated(document.text, known, config):
+                yield document, "contaminated"
+            elif config.near and near.seen(document.text):
+                yield document, "near duplicate"
+            else:
+                yield document, split
+
+
+def is_copy(text: str, scratch: sqlite3.Connection) -> bool:
+    """Whether a text, white space aside, came before; notes that it has come."""
+    digest = hashlib.sha256("".join(text.split()).encode()).digest()[:16]
+    return scratch.execute("INSERT OR IGNORE INTO texts VALUES (?)", (digest,)).rowcount == 0
 
 
 def is_contaminated(text: str, known: Windows, config: DedupConfig) -> bool:
@@ -89,14 +105,16 @@ def split_of(repo: str, config: DedupConfig) -> str:
     return HELDOUT if int.from_bytes(digest[:8]) / 2**64 < config.heldout_share else TRAIN
 
 
-def write_report(entries: list[Entry], path: Path) -> None:
+def write_report(entries: Iterable[Entry], path: Path) -> None:
     """Counts by decision, the splits' repositories, and the ledger's hash."""
+    tally = Tally()
+    digest = ledger_hash(map(tally.add, entries))
     report = {
-        "documents": len(entries),
-        "decisions": count_decisions(entries),
-        "train_repositories": len({e.repo for e in entries if e.decision == TRAIN}),
-        "heldout_repositories": sorted({e.repo for e in entries if e.decision == HELDOUT}),
-        "licences": sorted({e.licence for e in entries if e.decision == TRAIN}),
-        "ledger_sha256": ledger_hash(entries),
+        "documents": tally.documents.total(),
+        "decisions": tally.decisions,
+        "train_repositories": len(tally.repositories[TRAIN]),
+        "heldout_repositories": sorted(tally.repositories[HELDOUT]),
+        "licences": sorted(tally.licences[TRAIN]),
+        "ledger_sha256": digest,
     }
     write_record(path, report)

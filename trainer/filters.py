@@ -22,9 +22,10 @@ from trainer.config import FiltersConfig
 from trainer.credentials import find_secret
 from trainer.document import Document, DocumentWriter, read_documents
 from trainer.errors import CorpusError
-from trainer.ledger import KEPT, Entry, count_decisions, entry_of, write_entries
+from trainer.ledger import KEPT, Entry, Tally, entry_of
 from trainer.progress import watch
 from trainer.records import write_record
+from trainer.row_file import RowWriter
 
 HEAD_LINES = 5
 """Lines at the start in which a file says what it is."""
@@ -193,20 +194,22 @@ def run(config: FiltersConfig, inputs: Mapping[str, Path], out: Path) -> None:
 
     Raises CorpusError where nothing stays, with the reasons that dropped most.
     """
-    entries: list[Entry] = []
+    tally = Tally()
     documents = read_documents(inputs["sources"] / "documents")
-    with DocumentWriter(out / "documents") as writer:
+    with (
+        DocumentWriter(out / "documents") as writer,
+        RowWriter(out / "decisions.parquet", Entry) as entries,
+    ):
         for document, reason in watch(judge_all(documents, config), "filters"):
-            entries.append(entry_of(document, reason or KEPT))
+            entries.write(tally.add(entry_of(document, reason or KEPT)))
             if reason is None:
                 writer.write(document)
-    write_entries(entries, out / "decisions.parquet")
-    decisions = count_decisions(entries)
-    report = {"documents": len(entries), "kept": writer.documents, "decisions": decisions}
+    decisions = tally.decisions
+    report = {"documents": entries.rows, "kept": writer.documents, "decisions": decisions}
     write_record(out / "report.json", report)
     if not writer.documents:
         biggest = ", ".join(f"{name} {row['documents']}" for name, row in [*decisions.items()][:3])
         raise CorpusError(
-            f"filters: expected documents to stay, found all {len(entries)} dropped ({biggest}); "
+            f"filters: expected documents to stay, found all {entries.rows} dropped ({biggest}); "
             f"loosen the recipe's filters"
         )

@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from trainer.document import Document, read_batches
 from trainer.errors import CorpusError
+from trainer.row_file import RowWriter
+from trainer.scratch import open_scratch
 
 KEPT = "kept"
 """Decision of a stage that leaves a document to the next one."""
@@ -51,15 +52,9 @@ def entry_of(document: Document, decision: str) -> Entry:
 
 def write_entries(entries: Iterable[Entry], path: Path) -> None:
     """All entries as one Parquet file in the order given."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = [field.name for field in fields(Entry)]
-    types = [pa.int64() if name == "bytes" else pa.string() for name in names]
-    rows: Any = list(zip(*map(astuple, entries), strict=True)) or [[] for _ in names]
-    schema = pa.schema(list(zip(names, types, strict=True)))
-    table = pa.table([list(column) for column in rows], schema=schema)
-    pq.write_table(table, path, compression="zstd")
+    with RowWriter(path, Entry) as rows:
+        for entry in entries:
+            rows.write(entry)
 
 
 def read_entries(path: Path) -> Iterator[Entry]:
@@ -75,24 +70,47 @@ def read_entries(path: Path) -> Iterator[Entry]:
 
 
 def ledger_hash(entries: Iterable[Entry]) -> str:
-    """SHA-256 over the sorted rows, so that neither order nor file format changes it."""
+    """SHA-256 over the sorted rows, so that neither order nor file format changes it.
+
+    They are sorted on disk.
+    """
     digest = hashlib.sha256()
-    for row in sorted(map(astuple, entries)):
-        digest.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    names = ", ".join(f'"{field.name}"' for field in fields(Entry))
+    marks = ", ".join("?" for _ in fields(Entry))
+    with open_scratch() as scratch:
+        scratch.execute(f"CREATE TABLE ledger ({names})")
+        scratch.executemany(f"INSERT INTO ledger VALUES ({marks})", map(astuple, entries))
+        for row in scratch.execute(f"SELECT * FROM ledger ORDER BY {names}"):
+            digest.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
     return digest.hexdigest()
 
 
-def count_decisions(entries: Iterable[Entry]) -> dict[str, dict[str, int]]:
-    """Documents and bytes by decision, the most common first."""
-    documents: Counter[str] = Counter()
-    sizes: Counter[str] = Counter()
-    for entry in entries:
-        documents[entry.decision] += 1
-        sizes[entry.decision] += entry.bytes
-    return {
-        decision: {"documents": count, "bytes": sizes[decision]}
-        for decision, count in documents.most_common()
-    }
+class Tally:
+    """Counts of the entries that passed: as many as there are decisions, repositories, licences."""
+
+    def __init__(self) -> None:
+        self.documents: Counter[str] = Counter()
+        """By decision, and so the next."""
+        self.bytes: Counter[str] = Counter()
+        self.repositories: defaultdict[str, set[str]] = defaultdict(set)
+        self.licences: defaultdict[str, set[str]] = defaultdict(set)
+
+    def add(self, entry: Entry) -> Entry:
+        """Count an entry; gives it back."""
+        self.documents[entry.decision] += 1
+        self.bytes[entry.decision] += entry.bytes
+        if entry.decision in (TRAIN, HELDOUT):
+            self.repositories[entry.decision].add(entry.repo)
+            self.licences[entry.decision].add(entry.licence)
+        return entry
+
+    @property
+    def decisions(self) -> dict[str, dict[str, int]]:
+        """Documents and bytes by decision, the most common first."""
+        return {
+            decision: {"documents": count, "bytes": self.bytes[decision]}
+            for decision, count in self.documents.most_common()
+        }
 
 
 def rebuild(entries: Iterable[Entry], documents: Iterable[Document]) -> Iterator[Document]:

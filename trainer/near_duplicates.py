@@ -1,10 +1,14 @@
 """Near-duplicate search: takes texts one after the other, gives whether a like one came before.
 
-MinHash signatures over shingles of words, looked up in datasketch's LSH; what it proposes counts
-where the signatures' estimate of the Jaccard similarity reaches the threshold (Broder, 1997).
+MinHash signatures over shingles of words, by datasketch, in the bands of its LSH; what shares a
+band counts where the signatures' estimate of the Jaccard similarity reaches the threshold (Broder,
+1997). Signatures and bands of the texts kept so far lie on disk.
 """
 
+import hashlib
 import re
+import sqlite3
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -13,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Shingles = NDArray[np.uint64]
+    Signature = NDArray[np.uint32]
 
 WORD = re.compile(r"\w+")
 MULTIPLIER = 0x9E3779B97F4A7C15
@@ -35,31 +40,74 @@ def shingle_hashes(text: str, words: int) -> "Shingles":
 
 
 class NearDuplicates:
-    """Signatures of the texts kept so far."""
+    """Signatures of the texts kept so far, in a database that is nobody else's."""
 
-    def __init__(self, jaccard: float, permutations: int, shingle_words: int) -> None:
+    def __init__(
+        self, jaccard: float, permutations: int, shingle_words: int, scratch: sqlite3.Connection
+    ) -> None:
         from datasketch import MinHash, MinHashLSH
 
         self.jaccard = jaccard
         self.shingle_words = shingle_words
         self._empty = MinHash(num_perm=permutations, hashfunc=int)
-        self._index: Any = MinHashLSH(threshold=jaccard, num_perm=permutations)
-        self._signatures: dict[int, Any] = {}
+        index: Any = MinHashLSH(threshold=jaccard, num_perm=permutations)
+        self._bands, self._rows = index.b, index.r
+        self._scratch, self._kept = scratch, 0
+        scratch.execute("CREATE TABLE signatures (key INTEGER PRIMARY KEY, hashes BLOB)")
+        scratch.execute(
+            "CREATE TABLE bands (band INTEGER, key INTEGER, PRIMARY KEY (band, key)) WITHOUT ROWID"
+        )
 
     def seen(self, text: str) -> bool:
         """Whether a kept text is at least `jaccard` like `text`; where none is, `text` is kept.
 
         A text too short for one shingle is never like another.
         """
+        import numpy as np
+
         shingles = shingle_hashes(text, self.shingle_words)
         if not len(shingles):
             return False
-        signature: Any = self._empty.copy()
-        signature.update_batch(shingles.tolist())
-        proposed = self._index.query(signature)
-        if any(signature.jaccard(self._signatures[key]) >= self.jaccard for key in proposed):
+        minhash: Any = self._empty.copy()
+        minhash.update_batch(shingles.tolist())
+        signature = minhash.hashvalues.astype(np.uint32)
+        bands = [self._number(band, part) for band, part in enumerate(self._parts(signature))]
+        if any(self._alike(signature, other) for other in self._proposed(bands)):
             return True
-        key = len(self._signatures)
-        self._signatures[key] = signature
-        self._index.insert(key, signature, check_duplication=False)
+        self._keep(signature, bands)
         return False
+
+    def _parts(self, signature: "Signature") -> "list[Signature]":
+        """What each band has of a signature."""
+        whole = signature[: self._bands * self._rows]
+        return list(whole.reshape(self._bands, self._rows))
+
+    def _number(self, band: int, part: "Signature") -> int:
+        """A band's number in the table: a hash, in SQLite's range, of place and values."""
+        digest = hashlib.blake2b(part.tobytes(), digest_size=8, person=str(band).encode())
+        return int.from_bytes(digest.digest(), "big", signed=True)
+
+    def _proposed(self, bands: list[int]) -> "Iterator[Signature]":
+        """Signatures that share a band."""
+        import numpy as np
+
+        keys: set[int] = set()
+        for band in bands:
+            for (key,) in self._scratch.execute("SELECT key FROM bands WHERE band = ?", (band,)):
+                keys.add(key)
+        for key in keys:
+            query = "SELECT hashes FROM signatures WHERE key = ?"
+            (hashes,) = self._scratch.execute(query, (key,)).fetchone()
+            yield np.frombuffer(hashes, np.uint32)
+
+    def _alike(self, left: "Signature", right: "Signature") -> bool:
+        """Whether two signatures share a band, hashes of bands aside, and enough of all places."""
+        same = left == right
+        shared = same[: self._bands * self._rows].reshape(self._bands, self._rows).all(axis=1).any()
+        return bool(shared) and float(same.mean()) >= self.jaccard
+
+    def _keep(self, signature: "Signature", bands: list[int]) -> None:
+        key, self._kept = self._kept, self._kept + 1
+        self._scratch.execute("INSERT INTO signatures VALUES (?, ?)", (key, signature.tobytes()))
+        rows = [(band, key) for band in dict.fromkeys(bands)]
+        self._scratch.executemany("INSERT INTO bands VALUES (?, ?)", rows)

@@ -104,9 +104,9 @@ def pack(
 def segment_batches(segmenter: Segmenter, texts: TextStore, epoch: int) -> Iterator[list[Segment]]:
     """Segments of all documents in the epoch's order; seed, epoch and document decide every cut."""
     seed = segmenter.config.seed
-    order = np.random.default_rng([seed, epoch]).permutation(len(texts)).tolist()
+    order = np.random.default_rng([seed, epoch]).permutation(len(texts))
     for start in range(0, len(order), BATCH_DOCUMENTS):
-        numbers = order[start : start + BATCH_DOCUMENTS]
+        numbers = order[start : start + BATCH_DOCUMENTS].tolist()
         rngs = [np.random.default_rng([seed, epoch, number]) for number in numbers]
         yield segmenter.segments([(texts.path(n), texts.text(n)) for n in numbers], rngs)
 

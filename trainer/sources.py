@@ -6,9 +6,7 @@ Source, whose `read` yields Document and Skipped objects.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Any
 
 from trainer.config import SourcesConfig, SourceSpec
 from trainer.document import DocumentWriter
@@ -16,6 +14,7 @@ from trainer.errors import CorpusError, SourceError
 from trainer.plugin_options import PluginGroup
 from trainer.progress import watch
 from trainer.records import write_record
+from trainer.row_file import RowWriter
 from trainer.source_files import Admitted, Skipped, Source
 
 GROUP = PluginGroup("lory.sources", "source plugin", SourceError)
@@ -26,24 +25,27 @@ def run(config: SourcesConfig, inputs: Mapping[str, Path], out: Path) -> None:
 
     Raises SourceError for a source that cannot be read, CorpusError where none gave a document.
     """
-    skipped: list[Skipped] = []
+    reasons: Counter[str] = Counter()
     documents: Counter[tuple[str, str]] = Counter()
     sizes: Counter[tuple[str, str]] = Counter()
-    with DocumentWriter(out / "documents") as writer:
+    with (
+        DocumentWriter(out / "documents") as writer,
+        RowWriter(out / "skipped.parquet", Skipped) as skipped,
+    ):
         for item in watch(read_sources(config), "sources"):
             if isinstance(item, Skipped):
-                skipped.append(item)
+                skipped.write(item)
+                reasons[item.reason] += 1
                 continue
             key = (item.source, item.repo)
             documents[key] += 1
             sizes[key] += len(item.text.encode())
             writer.write(item)
-    write_skipped(skipped, out / "skipped.parquet")
-    write_report(documents, sizes, skipped, out / "report.json")
+    write_report(documents, sizes, reasons, out / "report.json")
     if not documents:
         raise CorpusError(
             f"expected documents from {len(config.sources)} sources, found none "
-            f"({len(skipped)} files skipped: {common_reasons(skipped)}); check sources.sources"
+            f"({skipped.rows} files skipped: {common_reasons(reasons)}); check sources.sources"
         )
 
 
@@ -59,21 +61,10 @@ def build_source(spec: SourceSpec) -> Source:
     return source
 
 
-def write_skipped(skipped: list[Skipped], path: Path) -> None:
-    """Skipped files as Parquet, one row each."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    names = [field.name for field in fields(Skipped)]
-    schema = pa.schema([(name, pa.string()) for name in names])
-    columns: Any = list(zip(*map(astuple, skipped), strict=True)) or [[] for _ in names]
-    pq.write_table(pa.table([list(c) for c in columns], schema=schema), path, compression="zstd")
-
-
 def write_report(
     documents: Counter[tuple[str, str]],
     sizes: Counter[tuple[str, str]],
-    skipped: list[Skipped],
+    reasons: Counter[str],
     path: Path,
 ) -> None:
     """Counts and bytes over all, by source and by repository."""
@@ -85,7 +76,7 @@ def write_report(
         "bytes": sizes.total(),
         "documents_by_source": by_source,
         "repositories": list(repository_rows(documents, sizes)),
-        "skipped": dict(Counter(entry.reason for entry in skipped).most_common()),
+        "skipped": dict(reasons.most_common()),
     }
     write_record(path, report)
 
@@ -98,7 +89,7 @@ def repository_rows(
         yield {"source": key[0], "repo": key[1], "documents": documents[key], "bytes": size}
 
 
-def common_reasons(skipped: list[Skipped]) -> str:
+def common_reasons(reasons: Counter[str]) -> str:
     """The most common reasons for skipping, for an error message."""
-    counts = Counter(entry.reason for entry in skipped).most_common(3)
+    counts = reasons.most_common(3)
     return ", ".join(f"{reason} {count}" for reason, count in counts) or "no reason recorded"

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +76,19 @@ def train_tokenizer(
 
 def sample_ids(documents: Iterable[Document], limit: int, seed: int) -> set[str]:
     """Ids of documents in an order drawn from `seed`, until their text reaches `limit` bytes."""
-    sizes = {document.id: len(document.text.encode()) for document in documents}
-    order = sorted(sizes, key=lambda key: hashlib.sha256(f"{seed}\0{key}".encode()).digest())
-    chosen: set[str] = set()
+    chosen: dict[str, int] = {}
+    drawn: list[tuple[int, str]] = []  # a heap whose first is the last in the order
     taken = 0
-    for key in order:
-        if taken >= limit:
-            break
-        chosen.add(key)
-        taken += sizes[key]
-    return chosen
+    for document in documents:
+        if document.id in chosen:
+            continue
+        digest = hashlib.sha256(f"{seed}\0{document.id}".encode()).digest()
+        heappush(drawn, (-int.from_bytes(digest), document.id))
+        chosen[document.id] = len(document.text.encode())
+        taken += chosen[document.id]
+        while drawn and taken - chosen[drawn[0][1]] >= limit:
+            taken -= chosen.pop(heappop(drawn)[1])
+    return set(chosen)
 
 
 def sampled_texts(folder: Path, chosen: set[str]) -> Iterator[str]:

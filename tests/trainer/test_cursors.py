@@ -1,13 +1,21 @@
 """Cursor positions: real places in code, spread over repositories, the same for the same seed."""
 
+import random
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.cursors import CURSORS_PER_DOCUMENT, SHORTEST_TRUTH, sample_cursors
-from trainer.document import Document, document_id
+from trainer.cursors import (
+    CURSORS_PER_DOCUMENT,
+    SHORTEST_TRUTH,
+    draw_documents,
+    sample_cursors,
+    take_turns,
+)
+from trainer.document import Document, DocumentWriter, document_id
 
 LINES = st.sampled_from(
     ["", "    ", "# a comment", "    # another", "x", "x = 1", "    return value + 1", "\tif a:  "]
@@ -85,3 +93,17 @@ def test_no_file_gives_more_than_its_share_and_no_line_twice() -> None:
 
 def test_documents_without_code_give_no_cursors() -> None:
     assert sample_cursors([document("r", "p.py", "# only\n\n   \nab\n")], 5, 0) == []
+
+
+def test_documents_are_drawn_on_disk_as_they_were_in_memory(tmp_path: Path) -> None:
+    draw = random.Random(0)
+    documents = [
+        Document(document_id(str(n)), "t", f"r{draw.randrange(9) ** 2}", f"{n}.py", "", "", f"{n}")
+        for n in range(300)
+    ]
+    with DocumentWriter(tmp_path) as writer:
+        for document in documents:
+            writer.write(document)
+    for count in (0, 1, 7, 50, 299, 400):
+        turns = take_turns(sorted(documents, key=lambda each: each.id), random.Random(3))
+        assert draw_documents(tmp_path, count, 3) == turns[:count]

@@ -1,7 +1,9 @@
 """The ledger's hash tells decisions apart, and the training set comes back from the ledger."""
 
+import hashlib
+import json
 import random
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from trainer.ledger import (
     HELDOUT,
     TRAIN,
     Entry,
-    count_decisions,
+    Tally,
     entry_of,
     ledger_hash,
     read_entries,
@@ -54,6 +56,19 @@ def test_the_hash_does_not_depend_on_order_and_changes_with_every_field() -> Non
     assert len(hashes) == 5
 
 
+def test_the_hash_is_over_the_rows_as_python_sorts_them() -> None:
+    texts = ["", "a", "Ä", "\uffff", "\U0001f600", "Z", "a\0b"]
+    draw = random.Random(0)
+    entries = [
+        replace(first, path=draw.choice(texts), bytes=draw.randrange(2000), repo=draw.choice(texts))
+        for first in ENTRIES * 9
+    ]
+    digest = hashlib.sha256()
+    for row in sorted(map(astuple, entries)):
+        digest.update(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    assert ledger_hash(iter(entries)) == digest.hexdigest()
+
+
 def test_the_training_set_is_rebuilt_from_the_ledger_and_the_sources() -> None:
     rebuilt = list(rebuild(ENTRIES, iter(DOCUMENTS)))
     assert rebuilt == [d for d, e in zip(DOCUMENTS, ENTRIES, strict=True) if e.decision == TRAIN]
@@ -72,7 +87,10 @@ def test_sources_that_lost_a_document_are_an_error_that_names_one() -> None:
 
 
 def test_decisions_are_counted_in_documents_and_bytes() -> None:
-    counts = count_decisions(ENTRIES)
+    tally = Tally()
+    for entry in ENTRIES:
+        tally.add(entry)
+    counts = tally.decisions
     assert list(counts)[0] == TRAIN
     assert counts[TRAIN]["documents"] == 12
     assert sum(row["bytes"] for row in counts.values()) == sum(entry.bytes for entry in ENTRIES)

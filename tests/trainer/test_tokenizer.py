@@ -1,5 +1,6 @@
 """The tokenizer gives text back exactly, never gives a sentinel, and keeps its pieces in typing."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -168,3 +169,23 @@ def test_an_empty_training_split_is_an_error(tmp_path: Path) -> None:
             pass
     with pytest.raises(CorpusError, match=r"expected documents in .*train, found none"):
         stage.run(TokenizerConfig(), {"dedup": tmp_path / "dedup"}, tmp_path)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=40),
+    st.integers(0, 120),
+    st.integers(0, 3),
+)
+def test_the_sample_is_the_start_of_the_seeded_order_that_reaches_the_limit(
+    drawn: list[tuple[int, int]], limit: int, seed: int
+) -> None:
+    origin = Origin("folder", "r", "", "mit")
+    documents = [admit_text(origin, "a.py", f"{number}" * size) for number, size in drawn]
+    sizes = {document.id: len(document.text) for document in documents}
+    order = sorted(sizes, key=lambda key: hashlib.sha256(f"{seed}\0{key}".encode()).digest())
+    expected: set[str] = set()
+    for key in order:
+        if sum(sizes[each] for each in expected) >= limit:
+            break
+        expected.add(key)
+    assert stage.sample_ids(iter(documents), limit, seed) == expected
