@@ -87,6 +87,8 @@ class DiskWatcher:
 
         rules = rules_of(notes)
         before = look(notes, rules)
+        if len(before.folders) < MOST_FOLDERS:
+            self._index.keep(before.files)  # what went while it was read
         self._tell(newer(before.files, self._read_since[1]))
         while not self.is_set():
             with RustNotify(sorted(before.folders), False, False, 0, False, True) as watcher:

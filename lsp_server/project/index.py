@@ -5,7 +5,7 @@ which epoch it is, and is refused under the workspace's lock once the rules are 
 comes back that was being read while it was excluded.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -100,30 +100,49 @@ class ProjectIndex:
 
         Whether it was taken: what was read under other rules is refused.
         """
-        files, replaced = self._files, set(map(id, instead))
-        names = dict(files.names)
-        kept = [part.segment for part in files.parts if id(part.segment) not in replaced]
-        for batch in batches:
-            names.update(batch.names)
-            kept += [batch.segment] if len(batch.segment.digests) else []
-        return self._replace(files, replace(files, parts=place(kept, names), names=names), epoch)
+        given, replaced = list(batches), set(map(id, instead))
 
-    def _replace(self, old: Files, new: Files, epoch: int) -> bool:
-        """Take other files in the place of those that they were made from, if these still hold."""
-        with self.workspace.changed:
-            holds = self._files is old and epoch == old.epoch == self.workspace.notes.epoch
-            if holds:
-                self._files = new
-            return holds
+        def added(files: Files) -> Files:
+            names = dict(files.names)
+            kept = [part.segment for part in files.parts if id(part.segment) not in replaced]
+            for batch in given:
+                names.update(batch.names)
+                kept += [batch.segment] if len(batch.segment.digests) else []
+            return replace(files, parts=place(kept, names), names=names)
+
+        return self._change(epoch, added)
 
     def forget(self, names: Iterable[str]) -> None:
         """Files are gone, or cannot be read any more."""
         gone = {name_digest(name) for name in names}
-        if gone:
-            files = self._files
-            left = {name: text for name, text in files.names.items() if name not in gone}
-            parts = place((part.segment for part in files.parts), left)
-            self._replace(files, replace(files, parts=parts, names=left), files.epoch)
+        self._leave(lambda name: name not in gone)
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Of all files no others are there any more."""
+        there = {name_digest(name) for name in names}
+        self._leave(there.__contains__)
+
+    def _leave(self, stays: Callable[[int], bool]) -> None:
+        def left(files: Files) -> Files:
+            names = {name: text for name, text in files.names.items() if stays(name)}
+            if len(names) == len(files.names):
+                return files
+            parts = place((part.segment for part in files.parts), names)
+            return replace(files, parts=parts, names=names)
+
+        self._change(self._files.epoch, left)
+
+    def _change(self, epoch: int, change: Callable[[Files], Files]) -> bool:
+        """Put other files in the place of those of an epoch, if that still holds."""
+        while True:
+            old = self._files
+            new = change(old)
+            with self.workspace.changed:
+                if not epoch == self._files.epoch == self.workspace.notes.epoch:
+                    return False
+                if self._files is old:
+                    self._files = new
+                    return True
 
     def held_text(self, name: str) -> int | None:
         """The digest of the text that a file held when it was read; None if it never was."""

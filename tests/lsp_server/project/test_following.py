@@ -340,7 +340,6 @@ def test_where_the_editor_does_not_tell_the_disk_is_watched(project: "Project") 
     project.workspace.client_tells = False
     project.begin(exclude=("private",))
     assert eventually(lambda: project.says("return", " beta"))
-    time.sleep(1.5)  # it is watched now
     (project.root / "a.py").rename(project.root / "b.txt")
     assert eventually(lambda: not project.says("return", " alpha"))
     project.write("a.py", "return delta\n")
@@ -372,5 +371,7 @@ def test_only_folders_that_may_be_read_are_watched(project: "Project") -> None:
 
 def test_where_the_editor_tells_nothing_is_watched(project: "Project") -> None:
     project.write("a.py", "return alpha\n")
+    before = set(threading.enumerate())
     project.begin()
-    assert not any(thread.name == "lory-disk" for thread in threading.enumerate())
+    assert {thread.name for thread in set(threading.enumerate()) - before} >= {"lory-project"}
+    assert not any(thread.name == "lory-disk" for thread in set(threading.enumerate()) - before)
