@@ -247,7 +247,7 @@ def test_text_of_any_kind_of_project_is_followed(project: "Project") -> None:
     (project.root / "a\nb.py").write_text("return 1")
     project.begin()
     assert len(project.index.segments[0].digests) == 3
-    assert project.says("return '", "é\u3000\U0001f600'\r\n")
+    assert project.says("return '", "é\u3000\U0001f600'\n")
     assert not project.reports
 
 
