@@ -6,6 +6,7 @@ from typing import Any
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInvalidParams
 
+from lsp_server.candidates import first_line
 from lsp_server.documents import Edit, Position
 from lsp_server.greeting import ACCEPTED_COMMAND
 from lsp_server.places import Answer, Place, Selection
@@ -85,7 +86,7 @@ def menu_list(answer: Answer, place: Place) -> lsp.CompletionList:
 def menu_item(text: str, rank: int, place: Place) -> lsp.CompletionItem:
     """One entry, ahead of other servers' entries, its text taken as it is."""
     return lsp.CompletionItem(
-        label=text.strip().splitlines()[0],
+        label=first_line(text),
         kind=lsp.CompletionItemKind.Text,
         detail="Lory",
         documentation=text if "\n" in text else None,

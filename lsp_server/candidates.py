@@ -50,3 +50,8 @@ def prefix_probabilities(candidate: Candidate) -> list[float]:
 def quote(text: str) -> str:
     """A text for people, on one line: in quotes, of a long one the start."""
     return repr(text if len(text) <= QUOTED_CHARACTERS else text[:QUOTED_CHARACTERS] + "…")
+
+
+def first_line(text: str) -> str:
+    """The first line of a text that is not blank, for people; a blank text in quotes."""
+    return next((line.strip() for line in text.splitlines() if line.strip()), quote(text))

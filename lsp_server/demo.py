@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lsp_server.context import Cursor
 from lsp_server.errors import LoryError
-from lsp_server.filters import rest_of_line
+from lsp_server.fitting import rest_of_line
 from lsp_server.plugin_guard import PluginGuard
 from lsp_server.settings import Settings
 from lsp_server.trial import FilePlace, complain, load_quietly, read_cursor, show, try_cursor

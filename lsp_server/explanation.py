@@ -19,6 +19,7 @@ ENDED = {
     StopReason.UNLIKELY: "more would have been too unlikely",
     StopReason.BROKEN: "the model wrote what is no text",
     StopReason.CANCELLED: "it was cancelled",
+    StopReason.COMPLETE: "the line is likelier as it stands",
 }
 """Why a candidate stops where it does."""
 

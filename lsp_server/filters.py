@@ -4,17 +4,16 @@ They run in the order of the setting `filters`. A user who asks why nothing was 
 filter's name, and its reason where it gives one: `explained_by`.
 """
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import exp
 from typing import Protocol, runtime_checkable
 
 from lsp_server.candidates import FINISHED, prefix_probabilities, quote, truncate
 from lsp_server.engines import Candidate, StopReason
-from lsp_server.prompt import CLOSERS
-from lsp_server.stopping import LINE_END, last_line, next_line, split
-
-BRACKETS = {")": "(", "]": "[", "}": "{"}
+from lsp_server.fitting import Gap, fitting_ends, gap_at, in_string, is_word, rest_of_line
+from lsp_server.stopping import last_line, next_line, split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,16 @@ class FilterContext:
     min_probability: float
     """The setting of that name."""
     min_characters: int
-    """The setting of that name."""
+    """What the setting of that name says here."""
+    invoked: bool = False
+    """Asked for by a person."""
+    shown: tuple[str, ...] = ()
+    """Texts that are on show before the candidate."""
+
+    @property
+    def gap(self) -> Gap:
+        """The place in its line."""
+        return gap_at(self.language, self.prefix, self.suffix)
 
 
 CandidateFilter = Callable[[Candidate, FilterContext], Candidate | None]
@@ -64,7 +72,9 @@ def explained_by(reason: Reason) -> Callable[[CandidateFilter], ExplainedFilter]
 
 def tell_unlikely(candidate: Candidate, context: FilterContext) -> str:
     """How likely the candidate's first whole word is."""
-    best = likeliest_part(candidate)
+    best = likeliest_part(candidate, context)
+    if best is None and any(open_parts(candidate, context)):
+        return f"{quote(candidate.text)} does not come to the end of its string"
     if best is None:
         blank = candidate.text and not candidate.text.strip()
         return f"the model has {'only white space' if blank else 'no whole word'} to suggest"
@@ -75,9 +85,9 @@ def tell_unlikely(candidate: Candidate, context: FilterContext) -> str:
     )
 
 
-def likeliest_part(candidate: Candidate) -> Candidate | None:
+def likeliest_part(candidate: Candidate, context: FilterContext) -> Candidate | None:
     """The shortest part that could be shown; without one, what the model would have begun with."""
-    for characters, _ in showable_parts(candidate):
+    for characters, _ in showable_parts(candidate, context):
         return truncate(candidate, characters)
     return candidate.unlikely
 
@@ -86,31 +96,56 @@ def likeliest_part(candidate: Candidate) -> Candidate | None:
 def keep_likely_part(candidate: Candidate, context: FilterContext) -> Candidate | None:
     """The part with the most expected kept characters: probability that it is right times length.
 
-    Only parts that are right with at least `min_probability` count. None where there is none.
+    Only parts that are right with at least `min_probability` count. None where there is none. A
+    person who asks gets one that leaves a string open, where there is no other.
     """
-    best, best_gain = 0, 0.0
-    for characters, probability in showable_parts(candidate):
-        if probability < context.min_probability:
-            break
-        if probability * characters > best_gain:
-            best, best_gain = characters, probability * characters
+    best = best_part(showable_parts(candidate, context), context.min_probability)
+    if not best and context.invoked:
+        best = best_part(open_parts(candidate, context), context.min_probability)
     return truncate(candidate, best) if best else None
 
 
-def showable_parts(candidate: Candidate) -> Iterator[tuple[int, float]]:
-    """Characters and probability of each part that could be shown: it ends where a word does.
+def best_part(parts: Iterable[tuple[int, float]], least: float) -> int:
+    """Characters of the part with the most expected kept ones; 0 where none is likely enough."""
+    best, best_gain = 0, 0.0
+    for characters, probability in parts:
+        if probability < least:
+            break
+        if probability * characters > best_gain:
+            best, best_gain = characters, probability * characters
+    return best
+
+
+def showable_parts(candidate: Candidate, context: FilterContext) -> Iterator[tuple[int, float]]:
+    """Characters and probability of each part that leaves no string open."""
+    open_after = in_string(context.gap, candidate.text)
+    return (part for part in fitting_parts(candidate, context) if not open_after[part[0]])
+
+
+def open_parts(candidate: Candidate, context: FilterContext) -> Iterator[tuple[int, float]]:
+    """The other parts."""
+    open_after = in_string(context.gap, candidate.text)
+    return (part for part in fitting_parts(candidate, context) if open_after[part[0]])
+
+
+def fitting_parts(candidate: Candidate, context: FilterContext) -> Iterator[tuple[int, float]]:
+    """Characters and probability of each part that could be shown: it fits, and ends a word.
 
     Where the model ended or became unsure counts as such, the token limit does not. White space
-    alone is none.
+    alone is none, nor what another begins with. In the middle of a line it may end within a token.
     """
     chosen = candidate.stop in FINISHED or candidate.stop is StopReason.UNLIKELY
-    text, characters = candidate.text, 0
+    text, inside = candidate.text, context.gap.is_inside
+    fitting = fitting_ends(context.gap, text)
+    begun = 0
     for token, probability in zip(candidate.tokens, prefix_probabilities(candidate), strict=True):
-        characters += len(token)
-        at_end = characters == len(text)
-        ends = chosen if at_end else ends_word(text, characters)
-        if ends and text[:characters].strip():
-            yield characters, probability
+        end = begun + len(token)
+        for at in fitting[bisect_right(fitting, begun) : bisect_right(fitting, end)]:
+            ends = chosen if at == len(text) else ends_word(text, at) and (inside or at == end)
+            part = text[:at].rstrip()
+            if ends and part and not any(other.startswith(part) for other in context.shown):
+                yield at, probability
+        begun = end
 
 
 def ends_word(text: str, at: int) -> bool:
@@ -118,23 +153,20 @@ def ends_word(text: str, at: int) -> bool:
     return not (is_word(text[at - 1 : at]) and is_word(text[at : at + 1]))
 
 
-def is_word(character: str) -> bool:
-    """Whether a character belongs to a name or a number."""
-    return character.isalnum() or character == "_"
-
-
 def tell_repeat(candidate: Candidate, context: FilterContext) -> str:
-    """What is repeated."""
-    return f"{quote(candidate.text)} stands after the cursor already"
+    """What it is that stands there."""
+    text, rest = candidate.text, context.gap.rest
+    if not rest or text.strip().startswith(rest.strip()) or rest.startswith(text):
+        return f"{quote(text)} stands after the cursor already"
+    return f"{quote(text)} does not fit before {quote(rest)}"
 
 
 @explained_by(tell_repeat)
 def drop_repeat_of_suffix(candidate: Candidate, context: FilterContext) -> Candidate | None:
-    """Cut text that the user already has right after the cursor; None where nothing is left."""
+    """Cut what does not fit before the text behind the cursor; None where nothing is left."""
     text = candidate.text
-    keep = min(keep_before_next_line(text, context), len(text))
-    if keep == len(text):
-        keep -= overlap_with_line(text, rest_of_line(context.suffix))
+    ends = fitting_ends(context.gap, text)
+    keep = min(keep_before_next_line(text, context), ends[-1] if ends else 0)
     return truncate(candidate, keep) if keep else None
 
 
@@ -149,37 +181,6 @@ def keep_before_next_line(text: str, context: FilterContext) -> int:
         if whole.strip() == repeated:
             return len(text[:start].rstrip("\r\n"))
     return len(text)
-
-
-def rest_of_line(suffix: str) -> str:
-    """What stands between the cursor and the end of its line."""
-    return LINE_END.split(suffix, maxsplit=1)[0]
-
-
-def overlap_with_line(text: str, rest: str) -> int:
-    """Characters at the end of `text` that begin the rest of the cursor's line.
-
-    Where that rest closes a bracket, they start where `text` closes one that it did not open. A
-    part of that rest counts only if it is closing marks: a letter says nothing.
-    """
-    wanted = rest.rstrip()
-    if wanted[:1] in BRACKETS and (closed := first_unopened(text, wanted[0])) is not None:
-        return len(text) - closed
-    for length in range(min(len(text), len(wanted)), 0, -1):
-        shared = wanted[:length]
-        if text.endswith(shared) and (shared == wanted or CLOSERS.issuperset(shared)):
-            return length
-    return 0
-
-
-def first_unopened(text: str, closer: str) -> int | None:
-    """Where `text` first closes a bracket that it did not open; None where it does not."""
-    depth = 0
-    for at, character in enumerate(text):
-        depth += (character == BRACKETS[closer]) - (character == closer)
-        if depth < 0:
-            return at
-    return None
 
 
 def tell_short(candidate: Candidate, context: FilterContext) -> str:

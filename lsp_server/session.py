@@ -15,7 +15,7 @@ from lsp_server.documents import Documents, Edit, Position, TextDocument
 from lsp_server.exclusions import EVERYTHING, Exclusions
 from lsp_server.explanation import Explanation, explain_absence, explain_refusal, explain_request
 from lsp_server.feedback.observer import Observer
-from lsp_server.filters import is_word
+from lsp_server.fitting import is_word
 from lsp_server.locations import path_in_workspace, roots_of
 from lsp_server.pending import Status
 from lsp_server.permission import LOST, NOT_OPEN, UNREAD, UNSETTLED, Refusal, may_come_on, refusal

@@ -1,15 +1,17 @@
 """Suggestions: takes a cursor and the loaded model, gives candidates and which of them to show."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from threading import Event
 from time import perf_counter
 
-from lsp_server.candidates import FINISHED
+from lsp_server.candidates import FINISHED, truncate
+from lsp_server.conditioning import condition
 from lsp_server.context import Context, Cursor
-from lsp_server.engines import Candidate, Limits, StopRule, TellsPrefill
+from lsp_server.engines import Candidate, Limits, Scores, StopRule, TellsPrefill
 from lsp_server.filters import FilterContext, GivesReason
+from lsp_server.fitting import gap_at
 from lsp_server.loading import Model
 from lsp_server.plugin_guard import ActivePlugin, PluginGuard
 from lsp_server.project.recall import ProjectRecall
@@ -18,11 +20,14 @@ from lsp_server.settings import BlockMode, Settings
 from lsp_server.stopping import next_line, rule_for
 from lsp_server.suggestion_cache import Rest
 from lsp_server.syntax import ONE_LINE, extent_at
-from lsp_server.trace import Filtered, Generation, Verdict
+from lsp_server.trace import Filtered, Generation, Verdict, probability
 
 FORESIGHT = 0.5
 """The engine goes on until the text is this much less likely than what may be shown: once a user
 types along, the rest becomes likely enough to be shown without asking again."""
+
+SPARE = 2
+"""Alternatives beyond those wanted, in place of those that turn out to say nothing new."""
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +44,7 @@ def generate(
     for active in model.contexts:
         context = guard.run(active, Context, context, read, context)
     prompt = assemble(model.tokenizer, parts_of(context), model.budget)
+    wanted = settings.suggestions(invoked=cursor.invoked)
     limits = Limits(
         max_tokens=model.budget.completion,
         stop=stop_rule(settings, read),
@@ -46,15 +52,23 @@ def generate(
         min_probability=least_probability(settings, cursor) * FORESIGHT,
         drafted=settings.draft,
         mixture=model.mixture,
-        alternatives=settings.suggestions(invoked=cursor.invoked),
+        alternatives=wanted + SPARE if wanted > 1 else 1,
     )
     if settings.cache_model and model.recalls:
         prompt = replace(prompt, recall=recall_at(model, read, prompt.heal))
     begun, engine = perf_counter(), model.engine
-    candidates = map(standing.in_own_form, engine.complete(prompt, limits, cancelled))
+    candidates = engine.complete(prompt, limits, cancelled)
+    gap = gap_at(read.language, read.prefix, read.suffix)
+    if gap.is_evidence and isinstance(engine, Scores):
+
+        def score(texts: Sequence[str]) -> Sequence[float] | None:
+            ids = [encode(model.tokenizer, prompt.heal + text) for text in texts]
+            return engine.score(prompt, ids, limits, cancelled)
+
+        candidates = condition(candidates, gap, score)
     return Generation(
         prompt=prompt.ids,
-        candidates=tuple(candidates),
+        candidates=tuple(map(standing.in_own_form, candidates)),
         read=engine.last_prefill if isinstance(engine, TellsPrefill) else None,
         milliseconds=(perf_counter() - begun) * 1e3,
         faults=tuple(filter(None, map(guard.fault, model.contexts))),
@@ -92,6 +106,11 @@ def least_probability(settings: Settings, cursor: Cursor) -> float:
     return 0.0 if cursor.invoked else settings.min_probability
 
 
+def least_characters(settings: Settings, cursor: Cursor) -> int:
+    """How long a text must be to be shown: a person who asks gets it however short."""
+    return 1 if cursor.invoked else settings.min_characters
+
+
 def select(
     model: Model,
     settings: Settings,
@@ -99,23 +118,33 @@ def select(
     cursor: Cursor,
     candidates: Iterable[Candidate],
 ) -> Filtered:
-    """What the filters leave of candidates, the same text once."""
+    """What the filters leave of candidates: as many as are wanted, the same text once.
+
+    White space at a text's end says nothing, and is left out at a line's end. A later candidate
+    tells more than the start of one before it.
+    """
     context = FilterContext(
         prefix=cursor.prefix,
         suffix=cursor.suffix,
         language=cursor.language,
         min_probability=least_probability(settings, cursor),
-        min_characters=settings.min_characters,
+        min_characters=least_characters(settings, cursor),
+        invoked=cursor.invoked,
     )
     shown: dict[str, Candidate] = {}
     verdicts: list[Verdict] = []
     for candidate in candidates:
+        if len(shown) == settings.suggestions(invoked=cursor.invoked):
+            break
         kept: Candidate | None = candidate
-        for verdict in apply_filters(model, guard, candidate, context):
+        for verdict in apply_filters(model, guard, candidate, replace(context, shown=tuple(shown))):
             verdicts.append(verdict)
             kept = verdict.after
-        if kept and kept.text:
-            shown[kept.text] = kept
+        if kept and (text := kept.text.rstrip()):
+            kept = kept if context.gap.is_inside else truncate(kept, len(text))
+            known = shown.get(text)
+            if known is None or probability(known) < probability(kept):
+                shown[text] = kept
     return Filtered(tuple(shown.values()), tuple(verdicts))
 
 
@@ -130,10 +159,14 @@ def select_rest(
     if not rest.typed:
         return select(model, settings, guard, cursor, rest.candidates)
     lenient = replace(settings, min_characters=1)
-    whole = {candidate.text for candidate in rest.candidates if candidate.stop in FINISHED}
+    whole = {item.text.rstrip() for item in rest.candidates if item.stop in FINISHED}
     found = select(model, lenient, guard, cursor, rest.candidates)
     enough = settings.min_characters
-    kept = (item for item in found.shown if item.text in whole or len(item.text.strip()) >= enough)
+    kept = (
+        item
+        for item in found.shown
+        if item.text.rstrip() in whole or len(item.text.strip()) >= enough
+    )
     return replace(found, shown=tuple(kept))
 
 

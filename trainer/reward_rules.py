@@ -15,7 +15,8 @@ from typing import Literal
 from rapidfuzz import fuzz
 
 from lsp_server.engines import Candidate, StopReason
-from lsp_server.filters import FilterContext, drop_repeat_of_suffix, rest_of_line
+from lsp_server.filters import FilterContext, drop_repeat_of_suffix
+from lsp_server.fitting import rest_of_line
 from lsp_server.stopping import last_line, split
 from trainer.code_in_place import analyse, grammar_errors, parsed_before
 from trainer.errors import RewardError

@@ -1,13 +1,13 @@
 """What an engine is: takes a prompt and limits, gives candidates, on one worker thread."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from threading import Event
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from lsp_server.counters import EngineCounters
-from lsp_server.prompt import Prompt
+from lsp_server.prompt import Ids, Prompt
 
 if TYPE_CHECKING:  # it brings numpy, and an editor waits for the answer to `initialize`
     from lsp_server.engines.mixture import MixtureWeights
@@ -28,6 +28,8 @@ class StopReason(StrEnum):
     """The model wrote bytes that are no UTF-8."""
     CANCELLED = "cancelled"
     """The request was cancelled between two tokens."""
+    COMPLETE = "complete"
+    """The line is likelier as it stands."""
 
 
 StopRule = Callable[[str], int | None]
@@ -117,6 +119,18 @@ class Stops(Protocol):
 
     def stop(self) -> None:
         """Give up what runs, and what comes; from any thread."""
+        ...
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """What an engine may have beyond `Engine`: it tells how likely given texts are."""
+
+    def score(
+        self, prompt: Prompt, texts: Sequence[Ids], limits: Limits, cancelled: Event
+    ) -> list[float] | None:
+        """Natural logarithms of the probabilities of texts (token ids) after a prompt, which leave
+        its healed piece in; None where it was cancelled."""
         ...
 
 

@@ -19,18 +19,14 @@ from numpy.typing import NDArray
 from lsp_server.counters import EngineCounters
 from lsp_server.engines import Candidate, Limits, StopReason
 from lsp_server.engines.decoder import FEW_TOKENS
-from lsp_server.engines.mixture import mix
+from lsp_server.engines.prediction import Predictor
 from lsp_server.engines.prompt_cache import PromptCache
 from lsp_server.engines.sampling import Vector, make_sampler, softmax
+from lsp_server.engines.scoring import SMALLEST
 from lsp_server.engines.speculation import Drafter
 from lsp_server.engines.vocabulary import Vocabulary
 from lsp_server.engines.writer import CandidateWriter
-from lsp_server.project.rungs import LONGEST
 from lsp_server.prompt import Prompt, Sentinel
-
-SENTINEL_IDS = frozenset(int(sentinel) for sentinel in Sentinel)
-SMALLEST = 1e-30
-"""Stands for a probability that float32 cannot tell from 0."""
 
 MOST_REFUSED = 64
 """Tokens that may not fit before it is taken that none does."""
@@ -76,7 +72,7 @@ class Decoding:
         self._prompt = prompt
         self._limits = limits
         self._sampler = make_sampler(limits)
-        self._text_start = start_of_text(prompt.ids)
+        self._predictor = Predictor(prompt, limits, vocabulary)
         self._drafter: Drafter | None = None
         if prompt.recall is not None and limits.mixture is not None:
             self._drafter = Drafter(prompt.recall, limits.mixture, vocabulary.pieces)
@@ -85,7 +81,7 @@ class Decoding:
         """The candidate, then as many others as `limits` ask for, the likeliest branch first."""
         ids, attempt = self._prompt.ids, self._begin()
         room = min(self._cache.decoder.context - len(ids), FEW_TOKENS - self._cache.activate(ids))
-        drafted = self._draft(attempt, self._latest(ids, len(ids)), room)
+        drafted = self._draft(attempt, self._predictor.latest(ids, len(ids)), room)
         logits_TV = self._cache.prefill(ids, drafted, cancelled)
         self._counters.count_prompt(len(ids), self._cache.last_prefill)
         if logits_TV is None:
@@ -136,7 +132,8 @@ class Decoding:
             room = min(self._limits.max_tokens - len(attempt.path), self._cache.room)
             if room <= 0:
                 return StopReason.LENGTH
-            context = [*self._latest(self._cache.ids, len(self._cache.ids)), choice.token]
+            ids = self._cache.ids
+            context = [*self._predictor.latest(ids, len(ids)), choice.token]
             drafted = self._draft(attempt, context, room - 1)
             logits_TV = self._feed([choice.token, *drafted], len(drafted) + 1)
 
@@ -153,11 +150,7 @@ class Decoding:
 
     def _choose(self, logits_V: Vector, writer: CandidateWriter, end: int) -> Choice:
         """The next token after the first `end` cached ones, among those that may come next."""
-        logits_V[self._vocabulary.never_written] = -np.inf
-        probabilities_V = softmax(logits_V)
-        if self._drafter is not None and self._limits.mixed:
-            levels = self._drafter.recall.levels(self._latest(self._cache.ids, end))
-            mix(probabilities_V, levels, self._drafter.weights)
+        probabilities_V = self._predictor.probabilities(logits_V, self._cache.ids, end)
         if not writer.healing:
             return self._pick(probabilities_V, writer)
         allowed = self._vocabulary.beginning(writer.healing)
@@ -202,10 +195,6 @@ class Decoding:
         self._counters.drafted += len(drafted)
         return drafted
 
-    def _latest(self, ids: Sequence[int], end: int) -> list[int]:
-        """The last tokens of text among the first `end`."""
-        return list(ids[max(self._text_start, end - LONGEST) : end])
-
 
 def restrict(probabilities_V: Vector, allowed: NDArray[np.int64], logits_V: Vector) -> Vector:
     """Probabilities among `allowed` tokens; from the logits where float32 knows none of them."""
@@ -229,11 +218,6 @@ def refuse(probabilities_V: Vector, first: int, fits: Callable[[int], bool]) -> 
             probabilities_V *= whole / float(probabilities_V.sum())
             return True
     return False
-
-
-def start_of_text(ids: Sequence[int]) -> int:
-    """Where the text that ends a prompt begins: behind its last sentinel."""
-    return next((at + 1 for at in range(len(ids) - 1, -1, -1) if ids[at] in SENTINEL_IDS), 0)
 
 
 def likeliest_branches(path: Sequence[Choice], most: int) -> list[int]:

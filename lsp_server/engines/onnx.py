@@ -14,11 +14,13 @@ from lsp_server.engines import Candidate, Limits
 from lsp_server.engines.decoder import OnnxDecoder, describe_tensors, open_session
 from lsp_server.engines.decoding import Decoding
 from lsp_server.engines.devices import place
+from lsp_server.engines.prediction import Predictor
 from lsp_server.engines.prompt_cache import PromptCache
+from lsp_server.engines.scoring import Scoring
 from lsp_server.engines.vocabulary import Vocabulary, read_vocabulary
 from lsp_server.errors import EngineError
 from lsp_server.manifest import REBUILD, TensorSpec, fault
-from lsp_server.prompt import Prompt, load_tokenizer
+from lsp_server.prompt import Ids, Prompt, load_tokenizer
 from lsp_server.settings import Device
 
 log = logging.getLogger(__name__)
@@ -74,6 +76,16 @@ class OnnxEngine:
             )
         decoding = Decoding(self._cache, self._vocabulary, self.counters, prompt, limits)
         return decoding.write(cancelled)
+
+    def score(
+        self, prompt: Prompt, texts: Sequence[Ids], limits: Limits, cancelled: Event
+    ) -> list[float] | None:
+        """Natural logarithms of the probabilities of texts; None where that was cancelled."""
+        self._cache.activate(prompt.ids)
+        scoring = Scoring(self._cache, Predictor(prompt, limits, self._vocabulary), prompt.ids)
+        scores = [scoring.score(ids, cancelled) for ids in texts]
+        known = [score for score in scores if score is not None]
+        return known if len(known) == len(scores) else None
 
 
 def open_engine(model: Path, tokenizer: Tokenizer, threads: int) -> OnnxEngine:

@@ -71,13 +71,13 @@ def test_no_text_is_shown_that_is_wrong_more_often_than_the_setting_allows() -> 
         ("d[", "'key']", "]", "'key'"),
         ("if ", "not x:", ":", "not x"),
         ("", "return value", " value", "return"),
-        ("", "elif e", "else", "elif e"),
+        ("", "elif e", "else", "elif "),
         ("f(", ")", ")", None),
         ("    ", "x = 1\n    return x", "\n    return x\n", "x = 1"),
         ("    ", "return x", "\n\n    return x\n", None),
         ("    ret", "urn x", "\n    return x\n", None),
         ("    ", "return x", "\n    return y\n", "return x"),
-        ("f(", "a,\n    b", ")\n    b\n", "a,\n    b"),
+        ("f(", "a,\n    b", ")\n    b\n", "a,"),
     ],
 )
 def test_what_stands_behind_the_cursor_is_not_repeated(

@@ -1,0 +1,194 @@
+"""What code is made of while it is being written: which strings and brackets stand open, and where.
+
+No text is refused: what does not fit is counted as a fault, and reading goes on. Python has its
+prefixes, triple quotes, f-strings and comments; other languages have brackets and quotes alone.
+"""
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+PYTHON = re.compile(
+    r"""(?P<string>(?:[bB][rR]?|[rR][bBfFtT]?|[fFtT][rR]?|[uU])?(?:\"{3}|'{3}|["']))"""
+    r"|(?P<comment>\#[^\r\n]*)|(?P<word>\w+)|(?P<opener>[(\[{])|(?P<closer>[)\]}])"
+    r"|(?P<end>\r\n?|\n)|(?P<other>\\(?:\r\n|.|)|[^\w\s\"'#()\[\]{}\\]+|[^\S\r\n]+)",
+    re.DOTALL,
+)
+NEUTRAL = re.compile(
+    r"(?P<word>\w+'?)|(?P<string>[\"'`])|(?P<opener>[(\[{])|(?P<closer>[)\]}])"
+    r"|(?P<end>\r\n?|\n)|(?P<comment>(?!))|(?P<other>\\.?|[^\w\s\"'`()\[\]{}\\]+|[^\S\r\n]+)",
+    re.DOTALL,
+)
+PAIRS = {"(": ")", "[": "]", "{": "}"}
+INSIDE = re.compile(r"""\\(?:\r\n|.|)|\{\{|\}\}|[{}]|\"{3}|'{3}|["'`]|\r\n?|\n""", re.DOTALL)
+"""What may matter inside a string: escapes, braces, quotes, line ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A bracket, string or comment that stands open."""
+
+    closer: str
+    """What closes it; of a comment the line end."""
+    at: int
+    """Where it was opened, negative for earlier lines."""
+    quoted: bool = False
+    """A string or a comment: brackets in it are text."""
+    template: bool = False
+    """A string with expressions in braces."""
+
+    @property
+    def ends_with_line(self) -> bool:
+        """Whether it is a string that must not reach over the line's end."""
+        return self.quoted and len(self.closer) == 1 and self.closer != "\n"
+
+
+Stack = tuple[Opened, ...]
+"""What stands open, the innermost last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What stands open after each piece of a text."""
+
+    ends: tuple[int, ...]
+    """Where each piece ends, ascending."""
+    stacks: tuple[Stack, ...]
+    """What stands open there, parallel to `ends`."""
+    before: Stack
+    """What stood open at the text's start."""
+    faults: int
+    """Closing marks without their opening, strings without their end."""
+
+    @property
+    def stack(self) -> Stack:
+        """What stands open at the end."""
+        return self.stacks[-1] if self.stacks else self.before
+
+    def at(self, offset: int) -> Stack:
+        """What stands open at a place; in a piece, what stood open before it."""
+        piece = bisect_right(self.ends, offset)
+        return self.stacks[piece - 1] if piece else self.before
+
+    def pieces(self) -> Iterator[tuple[int, Stack]]:
+        """Each piece's end with what stands open there."""
+        return zip(self.ends, self.stacks, strict=True)
+
+
+class Reader:
+    """Reads one text."""
+
+    def __init__(self, language: str, before: Stack) -> None:
+        self._pieces = PYTHON if language == "python" else NEUTRAL
+        self._before = before
+        self._stack = list(before)
+        self._ends: list[int] = []
+        self._stacks: list[Stack] = []
+        self._faults = 0
+
+    def read(self, text: str) -> Reading:
+        """The reading of all of it."""
+        at = 0
+        while at < len(text):
+            top = self._stack[-1] if self._stack else None
+            at = self._read_quoted(text, at, top) if top and top.quoted else self._code(text, at)
+            self._ends.append(at)
+            self._stacks.append(tuple(self._stack))
+        return Reading(tuple(self._ends), tuple(self._stacks), self._before, self._faults)
+
+    def _code(self, text: str, at: int) -> int:
+        """Read one piece of code; gives its end."""
+        piece = self._pieces.match(text, at)
+        if piece is None:
+            return at + 1
+        kind, found = piece.lastgroup, piece[0]
+        if kind == "closer":
+            return self._close(found, piece.end())
+        if kind == "end":
+            self._end_line()
+        elif kind == "opener":
+            self._stack.append(Opened(PAIRS[found], at))
+        elif kind == "comment":
+            self._stack.append(Opened("\n", at, quoted=True))
+        elif kind == "string":
+            return self._open_string(found, at, piece.end())
+        return piece.end()
+
+    def _open_string(self, found: str, at: int, end: int) -> int:
+        """A quote in code opens a string, or closes the one whose braces it stands in."""
+        quote = found.lstrip("bBrRuUfFtT")
+        outer = next((opened for opened in reversed(self._stack) if opened.quoted), None)
+        if outer is not None and outer.closer == quote == found:
+            while self._stack.pop() != outer:
+                self._faults += 1
+            return end
+        template = len(quote) < len(found) and bool(set("fFtT").intersection(found[: -len(quote)]))
+        self._stack.append(Opened(quote, at, quoted=True, template=template))
+        return end
+
+    def _close(self, closer: str, end: int) -> int:
+        """A closing bracket closes the innermost of its kind in this expression, if any."""
+        for depth, opened in enumerate(reversed(self._stack)):
+            if opened.quoted:
+                break
+            if opened.closer == closer:
+                del self._stack[len(self._stack) - depth - 1 :]
+                self._faults += depth
+                return end
+        self._faults += 1
+        return end
+
+    def _read_quoted(self, text: str, at: int, top: Opened) -> int:
+        """Read up to what ends or interrupts a string or comment; gives the end of that."""
+        for found in INSIDE.finditer(text, at):
+            mark = found[0]
+            if mark[0] in "\r\n":
+                if len(top.closer) < len('"""'):
+                    return self._end_quoted_line(found.start(), at, found.end())
+            elif mark == top.closer or (mark[0] == top.closer and len(mark) > len(top.closer)):
+                self._stack.pop()
+                return found.start() + len(top.closer)
+            elif mark == "{" and top.template:
+                self._stack.append(Opened("}", found.start()))
+                return found.end()
+        return len(text)
+
+    def _end_quoted_line(self, start: int, at: int, end: int) -> int:
+        """A line end inside a string of one line is a fault, a comment ends before it."""
+        if start > at:
+            return start
+        self._end_line()
+        return end
+
+    def _end_line(self) -> None:
+        """Close comments and strings of one line, with all that stands open in them."""
+        shallow = next(
+            (n for n, o in enumerate(self._stack) if o.quoted and len(o.closer) == 1), -1
+        )
+        if shallow >= 0:
+            self._faults += self._stack[shallow].closer != "\n"
+            del self._stack[shallow:]
+
+
+def read(language: str, text: str, before: Stack = ()) -> Reading:
+    """What stands open in a text that goes on from what stood open before."""
+    return Reader(language, before).read(text)
+
+
+@lru_cache(maxsize=8)
+def open_before(language: str, lines: str) -> Stack:
+    """What stands open after whole lines, as the line after them sees it."""
+    stack = read(language, lines).stack
+    return tuple(
+        Opened(opened.closer, opened.at - len(lines), opened.quoted, opened.template)
+        for opened in stack
+    )
+
+
+def kept_open(stack: Stack, other: Sequence[Opened]) -> int:
+    """How many of the outermost openings two stacks have in common."""
+    pairs = enumerate(zip(stack, other, strict=False))
+    shorter = min(len(stack), len(other))
+    return next((at for at, (one, two) in pairs if one != two), shorter)
