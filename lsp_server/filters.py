@@ -40,6 +40,11 @@ class FilterContext:
         return gap_at(self.language, self.prefix, self.suffix)
 
 
+CAUTION = 4
+"""Power of a part's probability in what it is worth: 1 counts the characters that may be expected.
+Of 20 blocks of development code 1 saved 56.9 % of the keys at an acceptance of 74.6 %, 2 saved
+57.3 % at 77.7 %, 4 saved 57.8 % at 79.7 %, 6 saved 57.6 % at 80.9 %."""
+
 CandidateFilter = Callable[[Candidate, FilterContext], Candidate | None]
 """What the entry points of `lory.filters` name."""
 Reason = Callable[[Candidate, FilterContext], str]
@@ -72,6 +77,8 @@ def explained_by(reason: Reason) -> Callable[[CandidateFilter], ExplainedFilter]
 
 def tell_unlikely(candidate: Candidate, context: FilterContext) -> str:
     """How likely the candidate's first whole word is."""
+    if candidate.text.strip() and not fitting_ends(context.gap, candidate.text):
+        return tell_repeat(candidate, context)
     best = likeliest_part(candidate, context)
     if best is None and any(open_parts(candidate, context)):
         return f"{quote(candidate.text)} does not come to the end of its string"
@@ -94,7 +101,7 @@ def likeliest_part(candidate: Candidate, context: FilterContext) -> Candidate | 
 
 @explained_by(tell_unlikely)
 def keep_likely_part(candidate: Candidate, context: FilterContext) -> Candidate | None:
-    """The part with the most expected kept characters: probability that it is right times length.
+    """The part that is worth most, by its length and how likely it is to be right.
 
     Only parts that are right with at least `min_probability` count. None where there is none. A
     person who asks gets one that leaves a string open, where there is no other.
@@ -106,13 +113,18 @@ def keep_likely_part(candidate: Candidate, context: FilterContext) -> Candidate 
 
 
 def best_part(parts: Iterable[tuple[int, float]], least: float) -> int:
-    """Characters of the part with the most expected kept ones; 0 where none is likely enough."""
-    best, best_gain = 0, 0.0
+    """Characters of the part that is worth most; 0 where none is likely enough.
+
+    It is worth the characters that it spares but for the key that takes it, less so the more
+    doubtful they are: what was left out is offered again once it is surer.
+    """
+    best, best_gain = 0, -1.0
     for characters, probability in parts:
         if probability < least:
             break
-        if probability * characters > best_gain:
-            best, best_gain = characters, probability * characters
+        gain = probability**CAUTION * (characters - 1)
+        if gain > best_gain:
+            best, best_gain = characters, gain
     return best
 
 
@@ -156,6 +168,8 @@ def ends_word(text: str, at: int) -> bool:
 def tell_repeat(candidate: Candidate, context: FilterContext) -> str:
     """What it is that stands there."""
     text, rest = candidate.text, context.gap.rest
+    if context.gap.splits_word:
+        return "the cursor stands in the middle of a word"
     if not rest or text.strip().startswith(rest.strip()) or rest.startswith(text):
         return f"{quote(text)} stands after the cursor already"
     return f"{quote(text)} does not fit before {quote(rest)}"

@@ -50,6 +50,10 @@ class Gap:
         """Whether the cursor stands inside a name or a number."""
         return is_word(self.line[-1:]) and is_word(self.rest[:1])
 
+    def closing(self, text: str) -> int | None:
+        """Characters of a text before it closes what is closed behind the cursor; None if not."""
+        return Whole(self, text).closing() if self.is_inside else None
+
 
 @lru_cache(maxsize=4)
 def gap_at(language: str, prefix: str, suffix: str) -> Gap:
@@ -88,15 +92,15 @@ def fitting_ends(gap: Gap, text: str) -> tuple[int, ...]:
 
 @lru_cache(maxsize=64)
 def in_string(gap: Gap, text: str) -> tuple[bool, ...]:
-    """After each number of characters of a text, from 0 on: is a string of one line open there?
+    """After each number of characters of a text, from 0 on: is a string open that it opened?
 
-    Not where what stands behind the cursor may close it.
+    Not one of several lines, and not where what stands behind the cursor may close it.
     """
     if gap.is_inside:
         return (False,) * (len(text) + 1)
     filled, start = read(gap.language, gap.line + text, gap.before), len(gap.line)
     stacks = (filled.at(start + end) for end in range(len(text) + 1))
-    return tuple(any(opened.ends_with_line for opened in stack) for stack in stacks)
+    return tuple(any(o.ends_with_line and o.at >= start for o in stack) for stack in stacks)
 
 
 class Whole:
@@ -114,6 +118,18 @@ class Whole:
         own = sum(opened.at >= 0 for opened in self._here[: self._kept])
         self._least = len(self._here) - own if closes else 0
         """Of that, what the text must leave open: what the rest of the line closes."""
+
+    def closing(self) -> int | None:
+        """Characters before the piece that closes what must stay open; None without one.
+
+        Where the line is faulty, closing may mend it.
+        """
+        before = self._start
+        for at, stack in self._filled.pieces():
+            if at > self._start and kept_open(self._here, stack) < self._least:
+                return None if self._faults else before - self._start
+            before = max(before, at)
+        return None
 
     def reads_on_after(self, end: int) -> bool:
         """Whether the rest of the line reads on after so many characters of the text."""

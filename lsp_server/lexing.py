@@ -141,26 +141,22 @@ class Reader:
         return end
 
     def _read_quoted(self, text: str, at: int, top: Opened) -> int:
-        """Read up to what ends or interrupts a string or comment; gives the end of that."""
+        """Read up to what ends or interrupts a string or comment, or that; gives its end."""
         for found in INSIDE.finditer(text, at):
-            mark = found[0]
-            if mark[0] in "\r\n":
-                if len(top.closer) < len('"""'):
-                    return self._end_quoted_line(found.start(), at, found.end())
-            elif mark == top.closer or (mark[0] == top.closer and len(mark) > len(top.closer)):
-                self._stack.pop()
-                return found.start() + len(top.closer)
-            elif mark == "{" and top.template:
-                self._stack.append(Opened("}", found.start()))
-                return found.end()
+            if matters(found[0], top):
+                return found.start() if found.start() > at else self._interrupt(found[0], at, top)
         return len(text)
 
-    def _end_quoted_line(self, start: int, at: int, end: int) -> int:
-        """A line end inside a string of one line is a fault, a comment ends before it."""
-        if start > at:
-            return start
-        self._end_line()
-        return end
+    def _interrupt(self, mark: str, at: int, top: Opened) -> int:
+        """Take a mark that ends or interrupts a string or comment; gives its end."""
+        if mark[0] in "\r\n":
+            self._end_line()
+        elif mark == "{":
+            self._stack.append(Opened("}", at))
+        else:
+            self._stack.pop()
+            return at + len(top.closer)
+        return at + len(mark)
 
     def _end_line(self) -> None:
         """Close comments and strings of one line, with all that stands open in them."""
@@ -170,6 +166,13 @@ class Reader:
         if shallow >= 0:
             self._faults += self._stack[shallow].closer != "\n"
             del self._stack[shallow:]
+
+
+def matters(mark: str, top: Opened) -> bool:
+    """Whether a mark ends or interrupts the string or comment that it stands in."""
+    if mark[0] in "\r\n":
+        return len(top.closer) == 1
+    return mark.startswith(top.closer) or (mark == "{" and top.template)
 
 
 def read(language: str, text: str, before: Stack = ()) -> Reading:

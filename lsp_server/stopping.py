@@ -6,6 +6,7 @@ an answer, more text does not change it. Training, evaluation and serving call t
 
 import re
 from enum import StrEnum
+from functools import partial
 
 from lsp_server.engines import StopRule
 
@@ -24,14 +25,25 @@ class Shape(StrEnum):
     """Lines up to where the indentation falls below that of the block."""
 
 
-def rule_for(shape: Shape, indent: int = 0, max_lines: int = 1, repeated: str = "") -> StopRule:
+def never(text: str) -> None:
+    """The rule that has no answer."""
+
+
+def rule_for(
+    shape: Shape,
+    indent: int = 0,
+    max_lines: int = 1,
+    repeated: str = "",
+    closing: StopRule = never,
+) -> StopRule:
     """The stop rule of a shape.
 
     `indent`: columns below which a line ends a block. `max_lines`: lines of a block at most.
-    `repeated`: the `next_line` after the cursor's; a block ends before it repeats that.
+    `repeated`: the `next_line` after the cursor's; a block ends before it repeats that. `closing`:
+    the rule of a line that goes on behind the cursor, see `fitting.Gap`.
     """
     if shape is Shape.LINE:
-        return end_of_line
+        return end_of_line if closing is never else partial(first_of, closing)
 
     def end(text: str) -> int | None:
         return end_of_block(text, indent, max_lines, repeated)
@@ -43,6 +55,12 @@ def end_of_line(text: str) -> int | None:
     """Keep what stands before the first line end."""
     found = LINE_END.search(text)
     return found.start() if found else None
+
+
+def first_of(closing: StopRule, text: str) -> int | None:
+    """Keep what stands before the first line end, and before what another rule ends at."""
+    ends = [end for end in (end_of_line(text), closing(text)) if end is not None]
+    return min(ends, default=None)
 
 
 def end_of_block(text: str, indent: int, max_lines: int, repeated: str = "") -> int | None:

@@ -17,7 +17,7 @@ from lsp_server.plugin_guard import ActivePlugin, PluginGuard
 from lsp_server.project.recall import ProjectRecall
 from lsp_server.prompt import Parts, assemble, encode
 from lsp_server.settings import BlockMode, Settings
-from lsp_server.stopping import next_line, rule_for
+from lsp_server.stopping import never, next_line, rule_for
 from lsp_server.suggestion_cache import Rest
 from lsp_server.syntax import ONE_LINE, extent_at
 from lsp_server.trace import Filtered, Generation, Verdict, probability
@@ -98,7 +98,15 @@ def stop_rule(settings: Settings, cursor: Cursor) -> StopRule:
     extent = ONE_LINE
     if settings.block is BlockMode.AUTO:
         extent = extent_at(cursor.language, cursor.prefix, cursor.suffix)
-    return rule_for(extent.shape, extent.indent, settings.max_lines, next_line(cursor.suffix))
+    gap = gap_at(cursor.language, cursor.prefix, cursor.suffix)
+    repeated = next_line(cursor.suffix)
+    return rule_for(
+        extent.shape,
+        extent.indent,
+        settings.max_lines,
+        repeated,
+        gap.closing if gap.is_inside else never,
+    )
 
 
 def least_probability(settings: Settings, cursor: Cursor) -> float:

@@ -49,6 +49,7 @@ def context_of(case: Case, language: str = "python") -> FilterContext:
         language=language,
         min_probability=0.0,
         min_characters=1,
+        invoked=True,
     )
 
 

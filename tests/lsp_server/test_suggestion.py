@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 from math import log
 from pathlib import Path
 from threading import Event
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -18,8 +18,8 @@ from lsp_server.plugin_guard import ActivePlugin, PluginGuard
 from lsp_server.plugins import CONTEXTS, FILTERS, Plugin
 from lsp_server.prompt import Prompt
 from lsp_server.settings import Settings
-from lsp_server.suggestion import FORESIGHT, generate, select
-from lsp_server.trace import Generation
+from lsp_server.suggestion import FORESIGHT, SPARE, generate, select
+from lsp_server.trace import Generation, probability
 
 CURSOR = Cursor(
     uri="file:///a.py", language="python", path="a.py", prefix="import os\nos.", suffix="\n"
@@ -85,7 +85,7 @@ def test_one_who_asks_gets_alternatives_however_unlikely_and_typing_gets_one_tha
     ask(model, replace(CURSOR, invoked=True), settings)
     typing, asking = engine.limits
     assert (typing.alternatives, typing.min_probability) == (1, 0.8 * FORESIGHT)
-    assert (asking.alternatives, asking.min_probability) == (4, 0.0)
+    assert (asking.alternatives, asking.min_probability) == (4 + SPARE, 0.0)
 
 
 def test_typing_gets_several_where_that_is_set_and_one_who_asks_gets_no_fewer(
@@ -94,7 +94,7 @@ def test_typing_gets_several_where_that_is_set_and_one_who_asks_gets_no_fewer(
     settings = Settings(alternatives=2, alternatives_when_typing=5)
     ask(model, settings=settings)
     ask(model, replace(CURSOR, invoked=True), settings)
-    assert [limits.alternatives for limits in engine.limits] == [5, 5]
+    assert [limits.alternatives for limits in engine.limits] == [5 + SPARE, 5 + SPARE]
 
 
 class Reading(Asked):
@@ -187,3 +187,74 @@ def test_a_filter_whose_reason_fails_is_off_like_one_that_fails_itself(model: Mo
     assert first.verdicts[0].reason == ""
     assert "raised ValueError: no luck" in first.verdicts[0].fault
     assert len(reports) == 1
+
+
+def chosen(
+    model: Model, candidates: list[Candidate], cursor: Cursor = CURSOR, **settings: Any
+) -> list[tuple[str, float]]:
+    """The texts that are shown of candidates, with how likely each is."""
+    found = select(model, Settings(**settings), PluginGuard(pytest.fail), cursor, candidates)
+    return [(item.text, round(probability(item), 3)) for item in found.shown]
+
+
+ASKED = replace(CURSOR, invoked=True)
+
+
+def test_a_later_candidate_of_equal_text_never_lowers_the_probability(model: Model) -> None:
+    likely = Candidate(("path",), (log(0.22),), StopReason.END)
+    unlikely = Candidate(("pa", "th"), (log(0.01), log(0.1)), StopReason.END)
+    without = replace(model, filters=())
+    for filters in (model, without):
+        assert chosen(filters, [likely, unlikely], ASKED) == [("path", 0.22)]
+    assert chosen(without, [unlikely, likely], ASKED) == [("path", 0.22)]
+
+
+def test_one_who_asks_gets_a_text_however_short_and_typing_does_not(model: Model) -> None:
+    short = Candidate(("np",), (log(0.9),), StopReason.END)
+    assert chosen(model, [short], ASKED) == [("np", 0.9)]
+    assert chosen(model, [short]) == []
+
+
+def test_blanks_at_the_end_are_not_shown_and_make_no_other_alternative(model: Model) -> None:
+    candidates = [
+        Candidate(("main", "()", "\n"), (log(0.5), log(0.9), log(0.9)), StopReason.END),
+        Candidate(("import",), (log(0.2),), StopReason.END),
+        Candidate(("main()",), (log(0.1),), StopReason.END),
+        Candidate(("main()", "\n        "), (log(0.1), log(0.1)), StopReason.END),
+    ]
+    assert [text for text, _ in chosen(model, candidates, ASKED)] == ["main()", "import"]
+    without = chosen(replace(model, filters=()), candidates, ASKED)
+    assert [text for text, _ in without] == ["main()", "import"]
+
+
+def test_a_blank_candidate_is_never_shown_whatever_the_filters(model: Model) -> None:
+    blank = Candidate(("\n", "    "), (0.0, 0.0), StopReason.END)
+    assert chosen(replace(model, filters=()), [blank], ASKED) == []
+
+
+def test_an_alternative_says_more_than_the_start_of_what_is_shown(model: Model) -> None:
+    candidates = [
+        Candidate(("get", "_all", "()"), (log(0.9), log(0.9), log(0.9)), StopReason.END),
+        Candidate(("get", "_one", "()"), (log(0.9), log(0.05), log(0.9)), StopReason.END),
+        Candidate(("get", "_all"), (log(0.9), log(0.01)), StopReason.END),
+    ]
+    assert [text for text, _ in chosen(model, candidates, ASKED)] == ["get_all()", "get_one()"]
+
+
+def test_as_many_are_shown_as_are_wanted(model: Model) -> None:
+    candidates = [Candidate((letter * 4,), (log(0.2),), StopReason.END) for letter in "abcdef"]
+    assert len(chosen(model, candidates, ASKED, alternatives=2)) == 2
+    assert len(chosen(model, candidates, ASKED, alternatives=4)) == 4
+
+
+def test_a_string_is_not_left_open_unless_one_asks_and_there_is_no_other_end(
+    model: Model,
+) -> None:
+    cursor = replace(CURSOR, prefix="x = ", suffix="\n")
+    closed = Candidate(("db", "[", '"', "a", '"', "]"), (log(0.95),) * 6, StopReason.END)
+    assert chosen(model, [closed], cursor)[0][0] == 'db["a"]'
+    unsure = Candidate(("db", "[", '"', "a"), (log(0.95),) * 4, StopReason.UNLIKELY)
+    assert chosen(model, [unsure], cursor)[0][0] == "db["
+    alone = Candidate(('"', "core"), (log(0.95),) * 2, StopReason.UNLIKELY)
+    assert chosen(model, [alone], cursor) == []
+    assert chosen(model, [alone], replace(cursor, invoked=True))[0][0] == '"core'
