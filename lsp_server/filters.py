@@ -41,7 +41,8 @@ class FilterContext:
 
 
 CAUTION = 4
-"""Power of a part's probability in what it is worth: 1 counts the characters that may be expected.
+"""Power of a part's probability in what it is worth while one types: 1, which holds for one who
+asks, counts the characters that may be expected.
 Of 20 blocks of development code 1 saved 56.9 % of the keys at an acceptance of 74.6 %, 2 saved
 57.3 % at 77.7 %, 4 saved 57.8 % at 79.7 %, 6 saved 57.6 % at 80.9 %."""
 
@@ -106,13 +107,14 @@ def keep_likely_part(candidate: Candidate, context: FilterContext) -> Candidate 
     Only parts that are right with at least `min_probability` count. None where there is none. A
     person who asks gets one that leaves a string open, where there is no other.
     """
-    best = best_part(showable_parts(candidate, context), context.min_probability)
+    caution = 1 if context.invoked else CAUTION
+    best = best_part(showable_parts(candidate, context), context.min_probability, caution)
     if not best and context.invoked:
-        best = best_part(open_parts(candidate, context), context.min_probability)
+        best = best_part(open_parts(candidate, context), context.min_probability, caution)
     return truncate(candidate, best) if best else None
 
 
-def best_part(parts: Iterable[tuple[int, float]], least: float) -> int:
+def best_part(parts: Iterable[tuple[int, float]], least: float, caution: int) -> int:
     """Characters of the part that is worth most; 0 where none is likely enough.
 
     It is worth the characters that it spares but for the key that takes it, less so the more
@@ -122,7 +124,7 @@ def best_part(parts: Iterable[tuple[int, float]], least: float) -> int:
     for characters, probability in parts:
         if probability < least:
             break
-        gain = probability**CAUTION * (characters - 1)
+        gain = probability**caution * (characters - 1)
         if gain > best_gain:
             best, best_gain = characters, gain
     return best

@@ -21,7 +21,8 @@ NEUTRAL = re.compile(
     r"|(?P<end>\r\n?|\n)|(?P<comment>(?!))|(?P<other>\\.?|[^\w\s\"'`()\[\]{}\\]+|[^\S\r\n]+)",
     re.DOTALL,
 )
-PAIRS = {"(": ")", "[": "]", "{": "}"}
+BRACKETS = {")": "(", "]": "[", "}": "{"}
+CLOSING = {opener: closer for closer, opener in BRACKETS.items()}
 INSIDE = re.compile(r"""\\(?:\r\n|.|)|\{\{|\}\}|[{}]|\"{3}|'{3}|["'`]|\r\n?|\n""", re.DOTALL)
 """What may matter inside a string: escapes, braces, quotes, line ends."""
 
@@ -109,7 +110,7 @@ class Reader:
         if kind == "end":
             self._end_line()
         elif kind == "opener":
-            self._stack.append(Opened(PAIRS[found], at))
+            self._stack.append(Opened(CLOSING[found], at))
         elif kind == "comment":
             self._stack.append(Opened("\n", at, quoted=True))
         elif kind == "string":

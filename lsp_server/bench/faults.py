@@ -13,7 +13,7 @@ from enum import StrEnum
 from lsp_server.bench.levels import has_impossible_level, levels_before
 from lsp_server.bench.python_text import COMMENT, line_pieces, open_quote, opened_before, pieces
 from lsp_server.bench.suggestions import Offer
-from lsp_server.filters import BRACKETS
+from lsp_server.lexing import BRACKETS
 
 
 class Fault(StrEnum):

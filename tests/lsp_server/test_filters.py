@@ -34,13 +34,15 @@ def text_of(candidate: Candidate | None) -> str | None:
     ("tokens", "stop", "expected"),
     [
         ([("self", 0.9), (".", 0.9), ("name", 0.9)], StopReason.END, "self.name"),
-        ([("self", 0.9), (".", 0.9), ("name", 0.5)], StopReason.END, "self."),
+        ([("self", 0.9), (".", 0.99), ("name", 0.5)], StopReason.END, "self."),
+        # one more character is not worth being wrong once more in ten times
+        ([("self", 0.9), (".", 0.9), ("name", 0.5)], StopReason.END, "self"),
         ([("self", 0.4), (".", 1.0)], StopReason.END, None),
         # three characters at 0.9 are worth more than five at 0.55
         ([("self", 0.9), (".x", 0.61)], StopReason.END, "self"),
         # the token limit may have cut a name in two, the model's own end has not
         ([("self.", 1.0), ("na", 0.9)], StopReason.LENGTH, "self."),
-        ([("self.", 1.0), ("na", 0.9)], StopReason.END, "self.na"),
+        ([("self.", 1.0), ("na", 0.95)], StopReason.END, "self.na"),
         # where the model became unsure, what it was sure of stays
         ([("enum", 1.0), ("erate", 0.9)], StopReason.UNLIKELY, "enumerate"),
         # a name is not cut in two where its second half is unlikely
@@ -48,7 +50,7 @@ def text_of(candidate: Candidate | None) -> str | None:
         ([], StopReason.END, None),
     ],
 )
-def test_the_part_with_most_expected_characters_is_kept(
+def test_the_part_that_is_worth_most_is_kept(
     tokens: list[tuple[str, float]], stop: StopReason, expected: str | None
 ) -> None:
     assert text_of(keep_likely_part(candidate_of(*tokens, stop=stop), CONTEXT)) == expected
