@@ -88,9 +88,10 @@ class Editor:
         name: str = "a.py",
         selected: Any = None,
         menu: bool = False,
+        asked: bool = False,
     ) -> int:
         """Ask without waiting."""
-        context: dict[str, Any] = {"triggerKind": 1 if menu else 2}
+        context: dict[str, Any] = {"triggerKind": 1 if menu or asked else 2}
         if selected is not None:
             context["selectedCompletionInfo"] = selected
         params = {
