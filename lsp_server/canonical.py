@@ -44,7 +44,9 @@ def in_canonical_form(text: str, form: TextForm, state: LineState = START) -> st
 
 def has_it(text: str, form: TextForm) -> bool:
     """Whether nothing of a text with plain line ends would change."""
-    return form == CANONICAL and "\n\t" not in text and " \t" not in text and text[:1] != "\t"
+    if form != CANONICAL or "\t" not in text:
+        return form == CANONICAL
+    return "\n\t" not in text and " \t" not in text and text[0] != "\t"
 
 
 def canonical_lines(

@@ -50,8 +50,9 @@ class Page:
             shared = common_prefix(text, self.own)
         del self.marks[bisect_right(self.marks, shared, key=lambda mark: mark.own) :]
         mark = self.marks[-1]
-        lines = text[mark.own :].split("\n")[:-1]
-        read = unchanged_lines if has_it(text, self.form) else canonical_lines
+        fresh = text[mark.own :]
+        lines = fresh.split("\n")[:-1]
+        read = unchanged_lines if has_it(fresh, self.form) else canonical_lines
         pieces = [self.canonical[: mark.canonical]]
         for first in range(0, len(lines), MARK_LINES):
             chunk = lines[first : first + MARK_LINES]

@@ -93,6 +93,8 @@ def content(line: str) -> str:
 
 def with_plain_ends(text: str) -> str:
     """A text whose every line end is \\n."""
+    if "\r" not in text:
+        return text
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
