@@ -171,6 +171,8 @@ class Session:
             self.feedback.close(uri)
             self.documents.open(uri, language, text)
         else:
+            if self.documents.get(uri) is not None:  # in a language that was on
+                self.completer.forget_texts()
             self._forget(uri, language)
             may_come = may_come_on(self.settings, uri, language, self._rules.roots)
             if may_come and not self.settling.serving:

@@ -61,7 +61,7 @@ class DiskWatcher:
                 self._watch(self._workspace.notes)
             except FileNotFoundError:  # a folder that went before it was watched
                 self._epoch = -1
-            except (OSError, RuntimeError) as exc:  # the system's limit, in the library's words
+            except (ImportError, OSError, RuntimeError) as exc:  # such as the system's limit
                 log.warning("the project's files are not watched: %s", exc)
                 return
 
