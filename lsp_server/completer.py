@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lsp_server.context import Cursor
 from lsp_server.counters import Counters
-from lsp_server.engines import Candidate, Counts, Stops
+from lsp_server.engines import Candidate, Counts
 from lsp_server.errors import LoryError
 from lsp_server.pending import Pending, State, Status, post
 from lsp_server.plugin_guard import PluginGuard, one_line
@@ -93,8 +93,6 @@ class Completer:
         outcome = Outcome(obstacle=Station("engine", f"the engine {why}", passed=False))
         for pending in [found for found in self._pending.values() if found.begun]:
             self._answer(pending, outcome)
-        if self._model is not None and isinstance(self._model.engine, Stops):
-            self._model.engine.stop()
         self._drop_model()
         if hurried:
             return  # what it was hurried for waits already

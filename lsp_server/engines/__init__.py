@@ -114,15 +114,6 @@ class TellsPrefill(Protocol):
 
 
 @runtime_checkable
-class Stops(Protocol):
-    """What an engine may have that can be stopped in the middle of a step, for good."""
-
-    def stop(self) -> None:
-        """Give up what runs, and what comes; from any thread."""
-        ...
-
-
-@runtime_checkable
 class Scores(Protocol):
     """What an engine may have beyond `Engine`: it tells how likely given texts are."""
 

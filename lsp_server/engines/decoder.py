@@ -82,7 +82,6 @@ class OnnxDecoder:
         check_format(session)
         self._session = session
         self._memory = memory
-        self._running = onnxruntime.RunOptions()
         self.provider: str = session.get_providers()[0]
         self._caches = [tensor for tensor in session.get_inputs() if tensor.name.startswith(PAST)]
         self.context: int = self._caches[0].shape[2]
@@ -112,14 +111,10 @@ class OnnxDecoder:
         if not self._memory.shared:
             bind_inputs(call.binding, call.changing)
             call.binding.synchronize_inputs()
-        self._session.run_with_iobinding(call.binding, self._running)
+        self._session.run_with_iobinding(call.binding)
         if not self._memory.shared:
             call.binding.synchronize_outputs()
         return call.logits_TV
-
-    def stop(self) -> None:
-        """End the call that runs, and every later one, with an error; from any thread."""
-        self._running.terminate = True
 
     def forget(self) -> None:
         """Give the buffers back, with what they hold of prompts; later calls make new ones."""

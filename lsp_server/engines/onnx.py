@@ -55,10 +55,6 @@ class OnnxEngine:
         """Tokens of the last prompt that had to be read."""
         return self._cache.last_prefill
 
-    def stop(self) -> None:
-        """Give up what runs, and what comes; from any thread."""
-        self._cache.decoder.stop()
-
     def forget(self) -> None:
         """Keep nothing of earlier prompts."""
         self._cache.forget()

@@ -4,17 +4,13 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
-from threading import Thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lsp_server.bundle import load
-from lsp_server.engines import Limits
-from lsp_server.engines.onnx import create
 from lsp_server.errors import BundleError
-from lsp_server.prompt import Prompt
 from lsp_server.settings import Settings
 from lsp_server.tryout import CACHE_VARIABLE, admit
 from tests.hostile_bundles import choking, copy_of_shipped, dividing, endless, panicking
@@ -92,31 +88,6 @@ def test_a_new_bundle_is_tried_once_and_the_shipped_one_never(tmp_path: Path, me
     record.symlink_to(os.devnull)
     with pytest.raises(BundleError, match="was tried no more, as the settings have changed"):
         admit(bundle, Settings(), lambda: False)
-
-
-@pytest.mark.slow
-def test_an_engine_that_is_stopped_in_the_middle_of_a_step_ends(tmp_path: Path) -> None:
-    bundle = load(endless(tmp_path / "endless"))
-    engine = create(bundle, 1)
-    prompt, limits = Prompt((0, 2, 20)), Limits(max_tokens=4, stop=lambda text: None)
-    raised: list[BaseException] = []
-
-    def ask() -> None:
-        from threading import Event
-
-        try:
-            engine.complete(prompt, limits, Event())
-        except Exception as exc:
-            raised.append(exc)
-
-    thread = Thread(target=ask, daemon=True)
-    thread.start()
-    sleep(1)
-    assert thread.is_alive()
-    engine.stop()
-    thread.join(30)
-    assert not thread.is_alive()
-    assert raised
 
 
 def script_options(script: "Script", **more: Any) -> dict[str, Any]:

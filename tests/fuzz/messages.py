@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 Message = dict[str, Any]
@@ -143,7 +144,9 @@ class Generator:
 
     def cancel(self) -> Message:
         """A request is cancelled, mostly one that was just made."""
-        number = self.pick(self._recent or [0]) if self.random.random() < 0.9 else self.pick(JUNK)
+        number = self.pick(self._recent or [0])
+        if self.random.random() < 0.1:
+            number = deepcopy(self.pick(JUNK))
         return tell("$/cancelRequest", {"id": number})
 
     def explain(self) -> Message:
@@ -158,12 +161,16 @@ class Generator:
     def command(self) -> Message:
         """A command, known or not."""
         name = self.pick(("lory.explain", "lory.suggestionAccepted", "unheard"))
-        arguments = [self.pick((self.uri(), *JUNK)) for _ in range(self.random.randrange(3))]
+        arguments = [
+            deepcopy(self.pick((self.uri(), *JUNK))) for _ in range(self.random.randrange(3))
+        ]
         return self.request("workspace/executeCommand", {"command": name, "arguments": arguments})
 
     def configuration(self) -> Message:
         """Settings have changed."""
-        return tell("workspace/didChangeConfiguration", {"settings": self.pick((None, {}, *JUNK))})
+        return tell(
+            "workspace/didChangeConfiguration", {"settings": deepcopy(self.pick((None, {}, *JUNK)))}
+        )
 
     def watched(self) -> Message:
         """Files have changed."""
@@ -178,7 +185,7 @@ class Generator:
 
     def unknown(self) -> Message:
         """What no server knows."""
-        params = self.pick(JUNK)
+        params = deepcopy(self.pick(JUNK))
         if self.random.random() < 0.5:
             return self.request("unheard/of", params)
         return tell("unheard/of", params)
@@ -215,7 +222,9 @@ class Generator:
         if isinstance(inner, dict) and self.random.random() < 0.3:
             del inner[key]
         else:
-            inner[key] = self.pick((*JUNK, nest(self.pick((5, 99, 101, 900)))))
+            inner[key] = deepcopy(self.pick(JUNK))
+            if self.random.random() < 0.1:
+                inner[key] = nest(self.pick((5, 99, 101, 900)))
 
     def _spoil(self, body: bytes) -> bytes:
         """Bytes that are no JSON, or no UTF-8, any more."""

@@ -5,7 +5,6 @@ gone soon after every kind of it, and must stay small.
 """
 
 import argparse
-import os
 import sys
 import tempfile
 from collections import Counter
@@ -15,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 
 from tests.fuzz.messages import Generator
-from tests.fuzz.session import FuzzedSession, FuzzError, seeded
+from tests.fuzz.session import FuzzedSession, FuzzError, overload, seeded
 
 GONE_WITHIN = 2.0
 """Seconds from a farewell to the end; on a machine that has other work, as many times as long."""
@@ -40,6 +39,8 @@ class Figures:
     megabytes: float
     farewell: str
     gone_after: float
+    cut_short: int
+    """Requests that it had no time to answer once the client had gone."""
     followed: bool
     """Whether the project was seen to be followed at the end."""
 
@@ -68,6 +69,7 @@ def fuzz(seed: int, messages: int, folder: Path) -> Iterator[Figures]:
             megabytes=fuzzed.megabytes,
             farewell=fuzzed.farewell,
             gone_after=fuzzed.gone_after,
+            cut_short=fuzzed.cut_short,
             followed=fuzzed.followed,
         )
         sent += length
@@ -76,8 +78,7 @@ def fuzz(seed: int, messages: int, folder: Path) -> Iterator[Figures]:
 
 def check_limits(fuzzed: FuzzedSession) -> None:
     """Raise FuzzError where a server was too large, or too slow to go."""
-    busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    if fuzzed.gone_after > GONE_WITHIN * busy:
+    if fuzzed.gone_after > GONE_WITHIN * overload():
         raise FuzzError(f"{fuzzed.farewell}: gone after {fuzzed.gone_after:.1f} s")
     if fuzzed.megabytes > MEGABYTES:
         raise FuzzError(f"{fuzzed.megabytes:.0f} MB")
@@ -89,7 +90,8 @@ def describe(found: list[Figures], seconds: float) -> str:
     return (
         f"{sum(f.messages for f in found):,} messages, "
         f"{sum(f.requests for f in found):,} requests "
-        f"each answered once, {len(found)} sessions, "
+        f"each answered once but {sum(f.cut_short for f in found)} that farewells on a busy "
+        f"machine cut short, {len(found)} sessions, "
         f"project followed in {sum(f.followed for f in found)}, "
         f"peak {max(f.megabytes for f in found):.0f} MB, "
         f"gone after {max(f.gone_after for f in found):.2f} s at most, {seconds:.0f} s; "
