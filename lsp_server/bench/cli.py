@@ -64,10 +64,8 @@ def replay_command(
     ] = "",
     seed: options.Seed = ReplayConfig.seed,
     max_files: options.MaxFiles = ReplayConfig.max_files,
-    timeout: Annotated[float, typer.Option(help="Seconds per request.")] = ReplayConfig.timeout,
-    ready: Annotated[
-        float, typer.Option(help="Seconds to get ready in.")
-    ] = ReplayConfig.ready_timeout,
+    timeout: options.Timeout = ReplayConfig.timeout,
+    ready: options.Ready = ReplayConfig.ready_timeout,
     json_file: options.JsonFile = None,
     beside: options.Beside = None,
 ) -> None:

@@ -45,6 +45,8 @@ def compare_command(
     gaps: options.Gaps = ReplayConfig.gaps,
     seed: options.Seed = ReplayConfig.seed,
     max_files: options.MaxFiles = ReplayConfig.max_files,
+    timeout: options.Timeout = ReplayConfig.timeout,
+    ready: options.Ready = ReplayConfig.ready_timeout,
     json_file: options.JsonFile = None,
 ) -> None:
     """Replay the same places by several servers, editors or forms, in turns, and compare them."""
@@ -63,6 +65,8 @@ def compare_command(
                 gaps=gaps,
                 seed=seed,
                 max_files=max_files,
+                timeout=timeout,
+                ready_timeout=ready,
             )
         )
     chosen = thin_out(read_sources(files, targets, root), max_files, seed)

@@ -42,6 +42,8 @@ def answer(before: str) -> str:
         time.sleep(60)
     if behaviour == "fails":
         raise ValueError("no luck")
+    if behaviour == "line ends":
+        return "a\r\nb" if "\r\n" in before else "a\nb"
     if behaviour == "truth":
         return rest_of_line(before)
     return "" if behaviour == "empty" else "lie"

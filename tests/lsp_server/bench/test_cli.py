@@ -99,6 +99,39 @@ def test_a_replay_of_other_places_is_told_so_before_it_begins(tmp_path: Path) ->
         run(*common, "--points", "2", "--server", "no-such-server", "--beside", str(earlier))
 
 
+def test_servers_are_compared_in_columns_with_what_the_others_have_less(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(CODE)
+    truth, lies = (
+        shlex.join([sys.executable, str(SMALL_SERVER), behaviour, str(tmp_path / "m.py")])
+        for behaviour in ("truth", "lies")
+    )
+    figures = tmp_path / "figures.json"
+    output = run(
+        *("compare", "--files", str(tmp_path), "--server", truth, "--server", lies),
+        *("--editor", "plain", "--blocks", "1", "--points", "3", "--gaps", "2"),
+        *("--json", str(figures)),
+    )
+    assert output.count("| small 1.2 |") == 2
+    first, second = json.loads(figures.read_text())
+    assert first["changes"] is None
+    assert second["changes"]["saved"]["value"] == pytest.approx(-(1 - 11 / (len(CODE) - 1)))
+    assert second["changes"]["lost"] == 3
+    assert [gap["kind"] for gap in first["gaps"]] == [gap["kind"] for gap in second["gaps"]]
+
+
+def test_a_replay_with_gaps_goes_beside_an_earlier_one(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(CODE)
+    earlier = tmp_path / "earlier.json"
+    server = shlex.join([sys.executable, str(SMALL_SERVER), "lies", "-"])
+    common = ["replay", "--files", str(tmp_path), "--timeout", "60", "--blocks", "1"]
+    common += ["--points", "0", "--gaps", "2", "--server", server]
+    run(*common, "--json", str(earlier))
+    output = run(*common, "--beside", str(earlier), "--json", str(tmp_path / "later.json"))
+    assert "saved at gaps, asked" in output
+    changes = json.loads((tmp_path / "later.json").read_text())["changes"]
+    assert changes["faults_asked"]["repeat"]["value"] == 0.0
+
+
 def test_a_mode_left_out_leaves_its_cells_empty(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(CODE)
     server = shlex.join([sys.executable, str(SMALL_SERVER), "truth", str(tmp_path / "m.py")])

@@ -6,21 +6,30 @@ from typing import Any
 
 import pytest
 
+from lsp_server.bench.beside import changes_since, earlier_of
 from lsp_server.bench.bootstrapping import Bootstrap
 from lsp_server.bench.config import ReplayConfig
 from lsp_server.bench.editors import EditorName
+from lsp_server.bench.faults import Fault
 from lsp_server.bench.figures import compute_figures
 from lsp_server.bench.files import SourceFile, read_folders
+from lsp_server.bench.forms import Form
 from lsp_server.bench.keystrokes import TypingTally
 from lsp_server.bench.plans import FilePlan, plan_replay
 from lsp_server.bench.records import Records
-from lsp_server.bench.replay import replay
+from lsp_server.bench.replay import replay, replay_side_by_side
 from lsp_server.bench.session import Outcome
 from lsp_server.errors import BenchError
 
 SMALL_SERVER = Path(__file__).parent / "small_server.py"
 CODE = "def add(first, second):\n    total = first + second\n    return total\n"
 EMOJI = "a = '🎉'; b = 'é🎉'  # 🎉🎉\nprint('🎉', a, b)\nc = '🎉' + a\n"
+
+
+SETTINGS: dict[str, Any] = {
+    **{"blocks": 1, "points": 2, "gaps": 0, "lines": 3, "editor": EditorName.PLAIN},
+    **{"timeout": 60.0, "ready_timeout": 60.0},
+}
 
 
 def write_workspace(folder: Path, text: str = CODE) -> Path:
@@ -35,9 +44,7 @@ def replayed(path: Path, behaviour: str, argument: str | None = None, **more: An
     """All blocks of three lines and two points of the file's workspace, with a small server."""
     given = str(path) if argument is None else argument
     command = (sys.executable, str(SMALL_SERVER), behaviour, given)
-    settings = {"blocks": 1, "points": 2, "gaps": 0, "lines": 3, "editor": EditorName.PLAIN}
-    settings |= {"timeout": 60.0, "ready_timeout": 60.0}
-    config = ReplayConfig(command=command, **{**settings, **more})
+    config = ReplayConfig(command=command, **{**SETTINGS, **more})
     return replay(config, plan_replay(config, read_folders([path.parent])), path.parent)
 
 
@@ -163,6 +170,54 @@ def test_each_workspace_has_a_server_of_its_own(tmp_path: Path) -> None:
     records = replay(config, plans, tmp_path, seen.append)
     assert [block.tally.taken for block in records.blocks] == [3, 3]
     assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("editor", "eol", "offered"),
+    [
+        (EditorName.PLAIN, "lf", "a\nb"),
+        (EditorName.VSCODE, "crlf", "a\nb"),
+        (EditorName.NEOVIM, "crlf", "a\r\nb"),
+    ],
+)
+def test_a_server_sees_the_forms_line_ends_and_only_neovim_takes_them_from_an_answer(
+    tmp_path: Path, editor: EditorName, eol: str, offered: str
+) -> None:
+    path = write_workspace(tmp_path / "owner" / "name")
+    records = replayed(path, "line ends", editor=editor, form=Form(eol), points=1, blocks=0)
+    assert records.points[0].answer.offers[0].text == offered
+
+
+def test_gaps_are_asked_at_in_both_ways_and_say_what_was_wrong(tmp_path: Path) -> None:
+    records = replayed(write_workspace(tmp_path), "lie", points=0, blocks=0, gaps=4)
+    assert len(records.gaps) == 4
+    figures = compute_figures(records, Bootstrap(0, 50)).places
+    assert figures is not None
+    assert figures.typing is not None
+    assert (figures.typing.gaps, figures.typing.shown, figures.typing.saved.value) == (4, 4, 0.0)
+    faults = figures.faults_asked[Fault.OPEN_STRING]
+    assert (faults.count, faults.cases, faults.share.value) == (0, 4, 0.0)
+    assert faults.share.high == pytest.approx(0.49, abs=0.01)
+    assert figures.faults_typing[Fault.REPEAT].cases == 2
+
+
+def test_servers_side_by_side_are_asked_at_the_same_places(tmp_path: Path) -> None:
+    path = write_workspace(tmp_path)
+    lanes = [
+        ReplayConfig(
+            command=(sys.executable, str(SMALL_SERVER), behaviour, str(path)),
+            **{**SETTINGS, "gaps": 2},
+        )
+        for behaviour in ("truth", "lie")
+    ]
+    plans = plan_replay(lanes[0], read_folders([path.parent]))
+    truth, lie = replay_side_by_side(lanes, plans, path.parent)
+    assert (counts_of(truth.blocks[0].tally)[1], counts_of(lie.blocks[0].tally)[1]) == (57, 0)
+    assert [point.line for point in truth.points] == [point.line for point in lie.points]
+    changes = changes_since(earlier_of("truth", truth), lie, Bootstrap(0, 50))
+    assert changes.saved is not None
+    assert changes.saved.value == pytest.approx(-57 / 59)
+    assert changes.faults_typing[Fault.OPEN_STRING].value == 0.0
 
 
 def source(name: str, lines: int) -> SourceFile:
