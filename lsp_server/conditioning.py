@@ -31,8 +31,10 @@ def condition(candidates: Sequence[Candidate], gap: Gap, score: Score) -> list[C
     lines = ["", *sorted(texts)]
     scores = score([text + beginning(gap.rest) for text in lines])
     if scores is None:
-        return list(candidates)
+        return list(candidates)  # cancelled: nobody waits for them
     best = max(scores)
+    if best == -inf:
+        return []  # the context has no room for any
     total = sum(exp(found - best) for found in scores)
     chances = {line: exp(s - best) / total for line, s in zip(lines, scores, strict=True)}
     judged = [judge(candidate, ends, chances) for candidate, ends in starts.items()]

@@ -28,10 +28,13 @@ class Scoring:
         """What may come next after a text's first tokens."""
 
     def score(self, text: Ids, cancelled: Event) -> float | None:
-        """Natural logarithm of a text's probability; None where it was cancelled or has no room."""
+        """Natural logarithm of a text's probability; None where it was cancelled.
+
+        A text that the context has no room for cannot come: its logarithm is minus infinity.
+        """
         ids = tuple(text)
         if len(self._prompt) + len(ids) > self._cache.decoder.context:
-            return None
+            return -math.inf
         total = 0.0
         for at, token in enumerate(ids):
             if ids[:at] not in self._known:
