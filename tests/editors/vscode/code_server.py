@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 CODE_SERVER = Path(__file__).parents[3] / ".cache" / "editors" / "code-server"
 ENTRY = CODE_SERVER / "node_modules" / "code-server" / "out" / "node" / "entry.js"
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds until a test gives up waiting."""
 
 
