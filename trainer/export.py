@@ -189,4 +189,4 @@ def advice(precision: str, figure: QuantizedParity, config: ExportConfig) -> str
         return f"leave {precision} out of export.precisions"
     if figure.cursors < config.exact_match_cursors:
         return "hold out more repositories with dedup.heldout_share: there are no more cursors"
-    return "raise export.exact_match_cursors: over so few the interval is wide"
+    return "raise export.exact_match_cursors, which narrows the interval, or the tolerance"
