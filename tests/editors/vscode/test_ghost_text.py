@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.editors.vscode.conftest import OpenWindow, Script
 from tests.scripted import Rules
 
@@ -57,12 +59,13 @@ def test_typing_along_keeps_the_text_and_typing_otherwise_takes_it_away(
     window.expect_file("x = firZ\n")
 
 
-def test_several_lines_are_shown_and_taken_together(
-    open_window: OpenWindow, write_script: WriteScript
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_several_lines_are_shown_and_taken_together_and_the_file_keeps_its_line_ends(
+    open_window: OpenWindow, write_script: WriteScript, end: str
 ) -> None:
     body = "\n    total = a + b\n    return total"
     script = write_script([{"after": "def add(a, b):", "completion": body}])
-    window = open_window("def add(a, b)\nprint(1)\n", **script.options)
+    window = open_window(f"def add(a, b){end}print(1){end}", **script.options)
     window.ready()
     window.go(1)
     window.type(":")
@@ -72,7 +75,10 @@ def test_several_lines_are_shown_and_taken_together(
 
     window.press("Tab")
 
-    window.expect_file("def add(a, b):\n    total = a + b\n    return total\nprint(1)\n")
+    window.save()
+    text = "def add(a, b):\n    total = a + b\n    return total\nprint(1)\n"
+    right = text.replace("\n", end).encode()
+    window.until(f"{right!r}", lambda: window.file.read_bytes() == right)
 
 
 def test_a_line_that_is_not_ascii_is_completed_at_the_cursor(
