@@ -84,7 +84,11 @@ STOPPED = [
         "filter likely",
         "'ful' is 14% likely, below min_probability 65%; lower min_probability to see it",
     ),
-    ("pair()", "filter repeats", "')' stands after the cursor already"),
+    (
+        "pair()",
+        "engine",
+        "the engine has no text to suggest here: the line or block was complete",
+    ),
     (
         "short",
         "filter blank",

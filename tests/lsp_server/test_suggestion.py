@@ -156,7 +156,8 @@ def test_each_filter_tells_what_it_made_of_each_candidate(model: Model) -> None:
         Candidate(("sep",), (log(0.2),), StopReason.END),
         Candidate(("a",), (log(0.9),), StopReason.END),
     ]
-    found = select(replace(model, filters=filters), Settings(), guard, CURSOR, candidates)
+    settings = Settings(alternatives_when_typing=3)
+    found = select(replace(model, filters=filters), settings, guard, CURSOR, candidates)
     assert [item.text for item in found.shown] == ["PATH"]
     told = [(v.filter, v.before.text, v.after and v.after.text) for v in found.verdicts]
     assert told == [
@@ -251,7 +252,7 @@ def test_a_string_is_not_left_open_unless_one_asks_and_there_is_no_other_end(
     model: Model,
 ) -> None:
     cursor = replace(CURSOR, prefix="x = ", suffix="\n")
-    closed = Candidate(("db", "[", '"', "a", '"', "]"), (log(0.95),) * 6, StopReason.END)
+    closed = Candidate(("db", "[", '"', "a", '"', "]"), (log(0.99),) * 6, StopReason.END)
     assert chosen(model, [closed], cursor)[0][0] == 'db["a"]'
     unsure = Candidate(("db", "[", '"', "a"), (log(0.95),) * 4, StopReason.UNLIKELY)
     assert chosen(model, [unsure], cursor)[0][0] == "db["
