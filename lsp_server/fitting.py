@@ -113,7 +113,7 @@ class Whole:
         self._filled = read(gap.language, gap.line + text, gap.before)
         self._here = read(gap.language, gap.line, gap.before).stack
         """What stands open at the cursor."""
-        self._kept, self._faults = self._outcome("x" if gap.line.endswith("\\") else "")
+        self._kept, self._faults, self._cut = self._outcome("x" if gap.line.endswith("\\") else "")
         closes = self._kept < len(self._here)
         own = sum(opened.at >= 0 for opened in self._here[: self._kept])
         self._least = len(self._here) - own if closes else 0
@@ -127,7 +127,7 @@ class Whole:
         before = self._start
         for at, stack in self._filled.pieces():
             if at > self._start and kept_open(self._here, stack) < self._least:
-                return None if self._faults else before - self._start
+                return None if self._faults or self._cut else before - self._start
             before = max(before, at)
         return None
 
@@ -139,17 +139,23 @@ class Whole:
         span = range(self._start + 1, self._start + end + 1)
         inside = (stack for at, stack in self._filled.pieces() if at in span)
         closes = any(kept_open(self._here, stack) < self._least for stack in inside)
-        kept, faults = self._outcome(text)
-        return 0 <= kept <= self._kept and faults + closes <= self._faults
+        kept, faults, cut = self._outcome(text)
+        mended = self._faults + self._cut - faults - cut
+        return (
+            0 <= kept <= self._kept
+            and faults <= self._faults
+            and cut <= self._cut
+            and mended >= closes
+        )
 
-    def _outcome(self, text: str) -> tuple[int, int]:
-        """What of `here` is open at the line's end, -1 where some of the text is; and faults."""
+    def _outcome(self, text: str) -> tuple[int, int, bool]:
+        """What of `here` is open at the end, -1 if some of the text is; faults; is a string cut?"""
         line = self._gap.line + text + self._gap.rest
         whole = read(self._gap.language, line, self._gap.before)
         added = range(self._start, self._start + len(text))
         unclosed = any(opened.at in added for opened in whole.stack)
-        faults = whole.faults + any(opened.ends_with_line for opened in whole.stack)
-        return -1 if unclosed else kept_open(self._here, whole.stack), faults
+        cut = any(opened.ends_with_line for opened in whole.stack)
+        return -1 if unclosed else kept_open(self._here, whole.stack), whole.faults, cut
 
 
 def meet(left: str, right: str) -> bool:
