@@ -24,6 +24,20 @@ def test_the_shipped_model_writes_ahead_and_tab_takes_it(open_window: OpenWindow
     window.expect_file('if __name__ == "__main__":')
 
 
+def test_in_a_string_that_the_editor_has_closed_the_quote_is_not_doubled(
+    open_window: OpenWindow,
+) -> None:
+    window = open_window("")
+    window.ready()
+    window.go(1)
+    window.type('if __name__ == "')
+    window.expect("__main__")
+
+    window.press("Tab")
+
+    window.expect_file('if __name__ == "__main__"')
+
+
 def test_a_word_and_a_line_are_taken_by_their_keys(
     open_window: OpenWindow, write_script: WriteScript
 ) -> None:
