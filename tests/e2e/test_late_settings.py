@@ -20,7 +20,7 @@ CONFIGURED = {
 @pytest.fixture
 def script(write_script: "Callable[[Rules], Script]") -> "Script":
     """The rules of this module."""
-    return write_script([{"after": "ret", "completion": "urn a + b", "logprob": -0.7}])
+    return write_script([{"after": "ret", "completion": "urn a + b", "logprob": -0.44}])
 
 
 def reason(editor: "Editor") -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import Editor, Rules, Script, StartEditor
 
 RULES: list[dict[str, Any]] = [
-    {"after": "ret", "completion": "urn a + b", "logprob": -0.7},
+    {"after": "ret", "completion": "urn a + b", "logprob": -0.44},
     {"after": "KEY=", "completion": "hunter2"},
 ]
 LATE = 4.5

@@ -100,7 +100,8 @@ def test_a_right_draft_saves_steps_and_a_wrong_one_changes_nothing(
     limits = replace(LIMITS, mixed=False, max_tokens=16)
     (plain,) = write(engine, prompt, limits)
     assert engine.counters.steps == engine.counters.tokens == 16
-    written = encode(small_tokenizer, plain.text)
+    ids_of = {piece: token for token, piece in enumerate(read_vocabulary(small_tokenizer).pieces)}
+    written = [ids_of[token.encode()] for token in plain.tokens]
     right = replace(prompt, recall=Foretelling([*ids, *written], len(ids)))
     before = engine.counters.steps
     assert write(engine, right, limits)[0].tokens == plain.tokens
