@@ -18,6 +18,9 @@ PIECES = re.compile(r"\w+|\s+|[^\w\s]")
 WORDS = re.compile(r"\w+|[^\w\s]")
 BRACKETS_AND_QUOTES = frozenset("()[]{}\"'`")
 QUOTES = frozenset("\"'`")
+LONGEST_LINE = 1_000
+"""Characters of a line that are looked at on each side of the cursor: they are read again for every
+end of a text. What stands open further left in a longer line is not known."""
 REJOINED = 2
 """Words and marks of the rest of a line that, where a text has them in a row, repeat it."""
 
@@ -60,8 +63,10 @@ def gap_at(language: str, prefix: str, suffix: str) -> Gap:
     """The place between a prefix and a suffix."""
     near = window(prefix)
     line = last_line(near)
-    earlier = near[: len(near) - len(line)]
-    return Gap(language, open_before(language, earlier), line, rest_of_line(suffix).rstrip())
+    rest = rest_of_line(suffix)[:LONGEST_LINE].rstrip()
+    if len(line) > LONGEST_LINE:
+        return Gap(language, (), line[-LONGEST_LINE:], rest)
+    return Gap(language, open_before(language, near[: len(near) - len(line)]), line, rest)
 
 
 def rest_of_line(suffix: str) -> str:

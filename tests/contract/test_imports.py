@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "transformers", "datasets", "accelerate", "trl", "pandas", "trainer", "pyarrow"}
 SHARED = (
     *("prompt", "canonical", "stopping", "syntax", "filters", "errors", "engines"),
-    *("bundle", "manifest", "onnx_file", "feedback", "bootstrap", "percentiles"),
+    *("bundle", "manifest", "onnx_file", "feedback", "fitting", "bootstrap", "percentiles"),
 )
 """Modules of the server that the trainer may use: what both sides agree on."""
 

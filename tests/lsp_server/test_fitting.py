@@ -93,3 +93,10 @@ def test_any_text_has_ends_that_ascend_within_it(prefix: str, suffix: str, text:
         ends = fitting_ends(gap_at(language, prefix, suffix), text)
         assert list(ends) == sorted(set(ends))
         assert all(0 < end <= len(text) for end in ends)
+
+
+def test_the_rest_of_an_endless_line_is_not_read_for_every_end_of_a_text() -> None:
+    """A line of megabytes, as minified data has: what is far behind the cursor says nothing."""
+    gap = gap_at("python", "x = '" + "e " * 1_000_000 + "ret", " " + "e " * 1_000_000)
+    assert max(len(gap.line), len(gap.rest)) <= 1_000
+    assert fitting_ends(gap, "urn total") == (3, 9)
