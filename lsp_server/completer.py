@@ -249,6 +249,8 @@ class Completer:
         post(loop, self._tell, "ready", 100, model.title)
 
     def _drop_model(self) -> None:
+        if self._model is not None:
+            self._model.forget(self._guard)
         self._model = None
         if self._following is not None:
             self._following.end()

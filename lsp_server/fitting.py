@@ -108,6 +108,12 @@ def in_string(gap: Gap, text: str) -> tuple[bool, ...]:
     return tuple(any(o.ends_with_line and o.at >= start for o in stack) for stack in stacks)
 
 
+def forget_texts() -> None:
+    """Keep nothing of the lines that were looked at: what may be read has changed."""
+    for remembered in (gap_at, fitting_ends, in_string, open_before):
+        remembered.cache_clear()
+
+
 class Whole:
     """A line in whose middle a text is to be inserted."""
 

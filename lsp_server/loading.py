@@ -7,6 +7,7 @@ from lsp_server.bundle import MODEL, Bundle, load
 from lsp_server.engines import Engine, TellsProvider
 from lsp_server.engines.mixture import MixtureWeights, read_weights
 from lsp_server.errors import EngineError, LoryError
+from lsp_server.fitting import forget_texts
 from lsp_server.line_tokens import LineTokenizer
 from lsp_server.plugin_guard import ActivePlugin, PluginGuard, Report
 from lsp_server.plugins import (
@@ -68,6 +69,7 @@ class Model:
 
     def forget(self, guard: PluginGuard) -> "Model":
         """The same model, without what its parts keep of the texts that they were given."""
+        forget_texts()
         self.tokenizer.forget()
         if isinstance(self.engine, Forgets):
             self.engine.forget()

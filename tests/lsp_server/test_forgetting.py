@@ -48,7 +48,7 @@ def traces_of_the_word(also: Iterable[Any]) -> list[str]:
         seen.add(id(item))
         if holds_the_word(item):
             found.append(f"{type(item).__name__} {str(item)[:60]!r} of {owners_of(item)}")
-        elif not isinstance(item, str | bytes | int | float | type):
+        elif not issubclass(type(item), str | bytes | int | float | type):  # asks the item nothing
             waiting += (each for each in gc.get_referents(item) if id(each) not in seen)
     return found
 

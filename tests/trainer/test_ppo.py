@@ -110,13 +110,15 @@ def texts_and_places(folder: Path) -> list[tuple[str, ...]]:
 def test_what_was_written_before_is_worth_what_it_was(
     inputs: dict[str, Path], tmp_path: Path
 ) -> None:
-    def cut_off(completions: Sequence[Completion]) -> Scores:
-        return Scores(tuple(float(c.stop is StopReason.LENGTH) for c in completions), {})
+    def length(completions: Sequence[Completion]) -> Scores:
+        cut_off = [completion.stop is StopReason.LENGTH for completion in completions]
+        lengths = [len(completion.text) for completion in completions]
+        return Scores(tuple(map(sum, zip(lengths, cut_off, strict=True))), {})
 
     model = load(inputs["pretrain"] / "model")
     tokenizer = load_tokenizer(inputs["pretrain"] / "model" / "tokenizer.json")
     config = replace(SMALL, max_tokens=24, eval_cursors=20)
-    task = heldout_task(config, inputs, tokenizer, cast(RewardPool, cut_off))
+    task = heldout_task(config, inputs, tokenizer, cast(RewardPool, length))
     evaluator = HeldOutEvaluator(task, tmp_path / "before.json", model)
     without_words = copy.deepcopy(model)
     without_words.get_input_embeddings().weight.data.zero_()

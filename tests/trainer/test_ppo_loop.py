@@ -163,7 +163,7 @@ def chance(loop: PpoLoop, token: int) -> float:
     return float(logits[0, -1].softmax(-1)[token])
 
 
-NATURAL = replace(TOY, optimizer="natural", learning_rate=0.3, fisher_blocks=2)
+NATURAL = replace(TOY, optimizer="natural", learning_rate=0.3, fisher_blocks=2, rounds=24)
 
 
 @pytest.mark.parametrize("better", [7, 8])

@@ -111,7 +111,7 @@ def test_typing_on_reads_only_the_new_tokens(
 
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2", "gpt1"])
-@pytest.mark.parametrize(("precision", "noise"), [("fp32", 1e-5), ("int8", 1e-2), ("int4", 1e-2)])
+@pytest.mark.parametrize(("precision", "noise"), [("fp32", 1e-5), ("int8", 2e-2), ("int4", 1e-2)])
 def test_a_graph_gives_the_same_logits_in_one_call_in_chunks_and_token_by_token(
     kind: str,
     precision: str,
