@@ -2,6 +2,7 @@
 PYTHON ?= python3
 DEMO := .venv/demo
 DEV := .venv/dev
+RELEASE := .venv/release
 EDITORS := .cache/editors
 RUN := $(DEV)/bin/python -m
 
@@ -9,7 +10,7 @@ RUN := $(DEV)/bin/python -m
 export HF_HUB_OFFLINE := 1
 export OMP_WAIT_POLICY := passive
 
-.PHONY: demo editors test lint check format clean
+.PHONY: demo editors test lint check format dist audit clean
 
 demo: $(DEMO)/ready
 	@$(DEMO)/bin/python -m lsp_server demo
@@ -36,14 +37,28 @@ format: $(DEV)/ready
 	@$(RUN) ruff check --fix .
 	@$(RUN) ruff format .
 
+# What is published, in dist/: built twice and compared, checked, tried in a fresh environment.
+dist: $(RELEASE)/ready
+	@$(RELEASE)/bin/python tests/distribution/check_dist.py
+
+# Known faults of what the server requires, and a list of it all (CycloneDX), in dist/sbom.json.
+audit: $(RELEASE)/ready $(DEMO)/ready
+	@mkdir -p dist && $(DEMO)/bin/python -m pip freeze --exclude-editable > dist/requirements.txt
+	@$(RELEASE)/bin/python -m pip_audit --progress-spinner off --disable-pip --no-deps --requirement dist/requirements.txt
+	@$(RELEASE)/bin/python -m cyclonedx_py environment --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json $(DEMO)/bin/python
+	@echo "What the server requires is listed in dist/sbom.json"
+
 $(DEMO)/ready: pyproject.toml constraints.txt
 	@$(call make_environment,$(DEMO),.)
 
 $(DEV)/ready: pyproject.toml constraints.txt
 	@$(call make_environment,$(DEV),.[dev])
 
+$(RELEASE)/ready: pyproject.toml constraints.txt
+	@$(call make_environment,$(RELEASE),.[release])
+
 clean:
-	rm -rf .venv .cache build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .cache build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # $(1): the environment's folder; $(2): what is installed into it, from this checkout.
 define make_environment

@@ -9,7 +9,7 @@ from lsp_server.errors import PluginError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-DISTRIBUTION = "lory"
+DISTRIBUTION = "lory-lsp"
 ENGINES, CONTEXTS, FILTERS = "lory.engines", "lory.contexts", "lory.filters"
 FEEDBACK = "lory.feedback"
 GROUPS = (ENGINES, CONTEXTS, FILTERS, FEEDBACK)
@@ -82,5 +82,5 @@ def find_plugin(
     for plugin in known:
         if plugin.name == name:
             return plugin
-    names = ", ".join(plugin.name for plugin in known) or "none: install lory itself with pip"
+    names = ", ".join(plugin.name for plugin in known) or "none: install lory-lsp with pip"
     raise PluginError(f"{group}: expected one of {names}; found {name!r}; see: lory plugins")

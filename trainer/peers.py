@@ -70,7 +70,7 @@ class FloatGraph:
 
     def open(self, bundle: Path, folder: Path, threads: int) -> tuple[Any, str]:
         """Open it as the server would."""
-        return DecoderPeer(folder / "float" / "model.onnx", threads), version("lory")
+        return DecoderPeer(folder / "float" / "model.onnx", threads), version("lory-lsp")
 
 
 class DecoderPeer:

@@ -88,5 +88,5 @@ def figures_of(
 def reason(row: Row) -> str:
     """Why a row has no figures."""
     if row.hello.missing:
-        return f"not installed ({row.hello.missing}): pip install 'lory[bench]'"
+        return f"not installed ({row.hello.missing}): pip install 'lory-lsp[bench]'"
     return row.died or row.hello.failed or "wrote nothing"

@@ -82,7 +82,7 @@ def test_each_engine_is_a_row_whether_it_writes_is_missing_fails_or_dies(
     assert missing == Absent(
         "missing",
         1,
-        "not installed (No module named 'an_engine_that_nobody_has'): pip install 'lory[bench]'",
+        "not installed (No module named 'an_engine_that_nobody_has'): pip install 'lory-lsp[bench]'",
     )
     assert unfit == Absent("unfit", 1, "ValueError: expected another shape")
     assert dying == Absent("dying", 1, "its process ended with code 7")
@@ -140,7 +140,7 @@ def test_the_command_prints_a_table_and_writes_every_figure(
     result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert "| missing | 1 | not installed (No module named" in result.output
-    assert "| lory 0.1.0 | 1 | " in result.output
+    assert "| lory 0.2.0 | 1 | " in result.output
     record = json.loads(figures.read_text())
     by_name = {row["name"]: row for row in record["engines"]}
     assert by_name["transformers-fp32"]["agreement"] >= 0.5  # a near tie may end it early
