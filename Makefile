@@ -10,7 +10,7 @@ RUN := $(DEV)/bin/python -m
 export HF_HUB_OFFLINE := 1
 export OMP_WAIT_POLICY := passive
 
-.PHONY: demo editors test lint check format dist audit clean
+.PHONY: demo editors test lint check format docs dist audit clean
 
 demo: $(DEMO)/ready
 	@$(DEMO)/bin/python -m lsp_server demo
@@ -31,7 +31,11 @@ lint: $(DEV)/ready
 	@$(RUN) ruff format --check .
 	@$(RUN) mypy trainer lsp_server editors tests
 
-check: lint test
+check: lint docs test
+
+# The documentation as a site in .cache/site; a broken link or a name that is gone is an error.
+docs: $(DEV)/ready
+	@NO_MKDOCS_2_WARNING=1 $(RUN) mkdocs build --quiet --strict
 
 format: $(DEV)/ready
 	@$(RUN) ruff check --fix .

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -133,18 +134,24 @@ def options(
     """Options of every command."""
 
 
+@cache
+def whole_app() -> typer.Typer:
+    """All commands: also those of the tools, which take long to import."""
+    from lsp_server.bench.cli import app as bench_app
+    from lsp_server.feedback.cli import app as feedback_app
+    from lsp_server.feedback.cli import stats
+
+    app.add_typer(bench_app, name="bench")
+    app.add_typer(feedback_app, name="feedback")
+    app.command("stats")(stats)
+    return app
+
+
 def main() -> None:
     """Run the command line; what Lory can explain is one line on standard error and exit code 2."""
-    if sys.argv[1:2] != ["lsp"]:  # an editor waits for that one: import no more than it needs
-        from lsp_server.bench.cli import app as bench_app
-        from lsp_server.feedback.cli import app as feedback_app
-        from lsp_server.feedback.cli import stats
-
-        app.add_typer(bench_app, name="bench")
-        app.add_typer(feedback_app, name="feedback")
-        app.command("stats")(stats)
+    is_server = sys.argv[1:2] == ["lsp"]  # an editor waits for that one: import no more than needed
     try:
-        app()
+        (app if is_server else whole_app())()
     except LoryError as exc:
         from lsp_server.manifest import printable
 

@@ -18,7 +18,8 @@ def draw(days: Mapping[str, Figures], target: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as exc:
         raise FeedbackError(
-            "stats --png: expected matplotlib, found none; install it: pip install 'lory-lsp[plots]'"
+            "stats --png: expected matplotlib, found none; install it: "
+            "pip install 'lory-lsp[plots]'"
         ) from exc
     figure = Figure(figsize=(max(6.0, 0.45 * len(days) + 2), 5.2), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
