@@ -1,4 +1,4 @@
-"""What is published: one name, one version, and nobody is told to install somebody else's project."""
+"""What is published: one name, one version, and no word of somebody else's project."""
 
 import json
 import re

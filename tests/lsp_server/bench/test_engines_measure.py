@@ -82,7 +82,8 @@ def test_each_engine_is_a_row_whether_it_writes_is_missing_fails_or_dies(
     assert missing == Absent(
         "missing",
         1,
-        "not installed (No module named 'an_engine_that_nobody_has'): pip install 'lory-lsp[bench]'",
+        "not installed (No module named 'an_engine_that_nobody_has'): "
+        "pip install 'lory-lsp[bench]'",
     )
     assert unfit == Absent("unfit", 1, "ValueError: expected another shape")
     assert dying == Absent("dying", 1, "its process ended with code 7")
