@@ -84,7 +84,7 @@ def record_of(bundle: Bundle, engine: str) -> Path:
     """The file that stands for a bundle that went well, with this engine in these versions."""
     manifest = (bundle.folder / MANIFEST).read_bytes()  # holds the hash of every file
     parts = [hashlib.sha256(manifest).hexdigest(), engine]
-    parts += [version(name) for name in ("lory", "onnxruntime", "tokenizers")]
+    parts += [version(name) for name in ("lory-lsp", "onnxruntime", "tokenizers")]
     name = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return cache_folder() / "tried" / name
 
