@@ -71,7 +71,10 @@ def texts() -> Iterator[str]:
 
 def main() -> None:
     """Do one job."""
-    job = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line.endswith("\n"):  # whoever started this process is gone
+        sys.exit(1)
+    job = json.loads(line)
     limit(job["seconds"], job["megabytes"])
     from lsp_server.errors import LoryError
 

@@ -110,7 +110,10 @@ def end_with_parent() -> None:
 
 def main() -> None:
     """Do the job that stands on standard input's first line."""
-    job = Job.from_json(sys.stdin.buffer.readline().decode())
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):  # whoever started this process is gone
+        sys.exit(1)
+    job = Job.from_json(line.decode())
     Thread(target=end_with_parent, daemon=True).start()
     try:
         for batch in read_batches(job):

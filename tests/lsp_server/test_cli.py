@@ -30,9 +30,9 @@ def test_the_plugins_are_listed_with_their_distribution() -> None:
     out, _, code = run("plugins")
     rows = [line.split("│")[1:-1] for line in out.splitlines() if "│" in line]
     found = {tuple(cell.strip() for cell in row) for row in rows}
-    assert ("onnx", "lory.engines", "lory", __version__) in found
-    assert ("file", "lory.contexts", "lory", __version__) in found
-    assert ("likely", "lory.filters", "lory", __version__) in found
+    assert ("onnx", "lory.engines", "lory-lsp", __version__) in found
+    assert ("file", "lory.contexts", "lory-lsp", __version__) in found
+    assert ("likely", "lory.filters", "lory-lsp", __version__) in found
     assert code == 0
 
 

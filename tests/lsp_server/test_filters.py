@@ -35,8 +35,8 @@ def text_of(candidate: Candidate | None) -> str | None:
     [
         ([("self", 0.9), (".", 0.9), ("name", 0.9)], StopReason.END, "self.name"),
         ([("self", 0.9), (".", 0.99), ("name", 0.5)], StopReason.END, "self."),
-        # one more character is not worth being wrong once more in ten times
-        ([("self", 0.9), (".", 0.9), ("name", 0.5)], StopReason.END, "self"),
+        # one more character is not worth being wrong once more in seven times
+        ([("self", 0.9), (".", 0.85), ("name", 0.5)], StopReason.END, "self"),
         ([("self", 0.4), (".", 1.0)], StopReason.END, None),
         # three characters at 0.9 are worth more than five at 0.55
         ([("self", 0.9), (".x", 0.61)], StopReason.END, "self"),

@@ -111,7 +111,7 @@ class Window:
 
     def log_text(self) -> str:
         """What the extension has logged."""
-        found = self.user.rglob("*Lory.log")
+        found = (self.user / "logs").rglob("*Lory.log")
         return "".join(path.read_text(encoding="utf-8") for path in found)
 
     def ready(self) -> None:

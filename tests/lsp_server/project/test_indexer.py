@@ -148,3 +148,11 @@ def test_another_name_of_an_excluded_file_is_not_read(tmp_path: Path) -> None:
     [batch] = read_batches(job(tmp_path))
     root = tmp_path.resolve()
     assert set(batch.names) == {name_digest(f"{root}/{name}.py") for name in "ab"}
+
+
+@pytest.mark.parametrize("module", ["lsp_server.project.indexer", "lsp_server.tryout_process"])
+@pytest.mark.parametrize("written", [b"", b'{"roots": ['])
+def test_a_child_whose_parent_went_before_its_job_says_nothing(module: str, written: bytes) -> None:
+    command = [sys.executable, "-m", module]
+    done = subprocess.run(command, input=written, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
