@@ -149,7 +149,7 @@ def run(job: TryoutJob, wanted: Callable[[], bool]) -> str:
 
 def watch(process: "subprocess.Popen[bytes]", job: TryoutJob, wanted: Callable[[], bool]) -> str:
     """Wait for a process and read what it says of itself."""
-    deadline, said = monotonic() + PATIENCE * job.seconds, job.to_json().encode()
+    deadline, said = monotonic() + PATIENCE * job.seconds, job.to_json().encode() + b"\n"
     data: bytes | None = said
     while True:
         try:

@@ -153,6 +153,6 @@ def test_another_name_of_an_excluded_file_is_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", ["lsp_server.project.indexer", "lsp_server.tryout_process"])
 @pytest.mark.parametrize("written", [b"", b'{"roots": ['])
 def test_a_child_whose_parent_went_before_its_job_says_nothing(module: str, written: bytes) -> None:
-    command = [sys.executable, "-m", module]
+    command = [sys.executable, "-c", f"from {module} import main; main()"]
     done = subprocess.run(command, input=written, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
