@@ -5,6 +5,7 @@ Shapes: N tokens.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from random import Random
 from threading import Event
 
@@ -24,14 +25,16 @@ from lsp_server.loading import Model
 from lsp_server.plugin_guard import PluginGuard
 from lsp_server.project.view import ProjectView
 from lsp_server.project.walk import Rules
+from lsp_server.prompt import CLOSERS
 from lsp_server.settings import Settings
 from lsp_server.suggestion import generate
 from lsp_server.text_form import CANONICAL, find_form
 
 CURSORS = 6
 """Per block, evenly spread over its typing in VS Code."""
-GAPS = 4
-"""Cursors per block with code behind them, half of them in the middle of lines."""
+GAPS = 2
+"""Fresh lines per block. In the middle of a line the rest of the line judges what is written: those
+chances are not these."""
 SHORTEST = 3
 """Characters that are cut out behind those."""
 WRITTEN_UNTIL = 0.05
@@ -102,10 +105,18 @@ def cursors(file: SourceFile, blocks: int, random: Random) -> list[tuple[Cursor,
     for block in choose_blocks(file.text, 12, random)[:blocks]:
         states = typed_states(file.text, block)
         found += states[:: max(1, len(states) // CURSORS)]
-    for gap in choose_gaps(file.text, SHORTEST, random)[: blocks * GAPS]:
+    fresh = (gap for gap in choose_gaps(file.text, SHORTEST, random) if not gap.kind.is_in_line)
+    for gap in islice(fresh, blocks * GAPS):
         before, after = file.text[: gap.start], file.text[gap.start + len(gap.cut) :]
         found.append(State(before, after, file.text[gap.start :]))
-    return [(cursor_at(file, state), state.truth) for state in found]
+    free = (state for state in found if not is_conditioned(state))
+    return [(cursor_at(file, state), state.truth) for state in free]
+
+
+def is_conditioned(state: State) -> bool:
+    """Whether more than closing marks stands behind the cursor on its line."""
+    rest = state.after.partition("\n")[0]
+    return not CLOSERS.issuperset(rest)
 
 
 def cursor_at(file: SourceFile, state: State) -> Cursor:

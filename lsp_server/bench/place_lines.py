@@ -12,8 +12,8 @@ def place_lines(figures: PlaceFigures | None) -> Lines:
     if figures is None:
         return []
     return [
-        *gap_lines("gaps, as while typing", figures.typing),
-        *gap_lines("gaps, asked", figures.asked),
+        *gap_lines("as while typing", figures.typing),
+        *gap_lines("asked", figures.asked),
         *fault_lines("typing", figures.faults_typing),
         *fault_lines("asked", figures.faults_asked),
     ]
@@ -24,11 +24,11 @@ def gap_lines(name: str, figures: GapFigures | None) -> Lines:
     if figures is None:
         return []
     return [
-        (name, f"{figures.shown} of {figures.gaps} with a suggestion"),
-        ("  exact, in the middle of lines", percent(figures.exact_in_line)),
-        ("  saved, in the middle of lines", percent(figures.saved_in_line)),
-        ("  exact", percent(figures.exact)),
-        ("  saved", f"{percent(figures.saved)}, {figures.characters} characters"),
+        (f"gaps, {name}", f"{figures.shown} of {figures.gaps} with a suggestion"),
+        (f"exact in lines, {name}", percent(figures.exact_in_line)),
+        (f"saved in lines, {name}", percent(figures.saved_in_line)),
+        (f"exact at gaps, {name}", percent(figures.exact)),
+        (f"characters at gaps, {name}", f"{percent(figures.saved)}, {figures.characters}"),
     ]
 
 

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from lsp_server.bench.beside import Changes
 from lsp_server.bench.config import ReplayConfig
-from lsp_server.bench.figures import Figures, PointFigures, TypingFigures, WorkFigures
+from lsp_server.bench.figures import Figures, Latency, PointFigures, TypingFigures, WorkFigures
 from lsp_server.bench.machine import describe_machine
 from lsp_server.bench.place_lines import fault_change_lines, place_lines
 from lsp_server.bench.records import BlockRecord, GapRecord, PointRecord, Records
@@ -173,12 +173,16 @@ def change_lines(changes: Changes | None) -> list[tuple[str, str]]:
     return [*lines, *fault_change_lines(changes)]
 
 
+def percentiles_of(latency: Latency | None) -> tuple[float | None, float | None, float | None]:
+    """The three that are told; None where no latency was measured."""
+    return (latency.p50, latency.p95, latency.p99) if latency else (None, None, None)
+
+
 def markdown_row(report: Report) -> str:
     """One server's row under MARKDOWN_HEADER; latencies are the typing's where there is any."""
     points, typing = report.figures.points, report.figures.typing
     measured = typing or points
-    assert measured is not None
-    latency = measured.latency
+    latency = measured.latency if measured else None
     cells = [
         report.server,
         percent(typing.saved) if typing else "-",
@@ -186,6 +190,6 @@ def markdown_row(report: Report) -> str:
         percent(points.exact) if points else "-",
         f"{points.similarity:.1%}" if points else "-",
         f"{points.shown:.1%}" if points else "-",
-        *(f"{value:.0f}" for value in (latency.p50, latency.p95, latency.p99)),
+        *(f"{value:.0f}" if value is not None else "-" for value in percentiles_of(latency)),
     ]
     return f"| {' | '.join(cells)} |"

@@ -132,6 +132,14 @@ def test_a_replay_with_gaps_goes_beside_an_earlier_one(tmp_path: Path) -> None:
     assert changes["faults_asked"]["repeat"]["value"] == 0.0
 
 
+def test_gaps_alone_are_compared_in_both_ways(tmp_path: Path) -> None:
+    (tmp_path / "m.py").write_text(CODE)
+    server = shlex.join([sys.executable, str(SMALL_SERVER), "lies", "-"])
+    common = ["--files", str(tmp_path), "--server", server, "--blocks", "0", "--points", "0"]
+    output = run("compare", *common, "--gaps", "2", "--editor", "plain", "--editor", "vscode")
+    assert output.count("| small 1.2 | - | - | - | - | - | - | - | - |") == 2
+
+
 def test_a_mode_left_out_leaves_its_cells_empty(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(CODE)
     server = shlex.join([sys.executable, str(SMALL_SERVER), "truth", str(tmp_path / "m.py")])
