@@ -177,7 +177,7 @@ def test_the_shipped_model_completes_and_offers_others(start_neovim: "StartNeovi
     editor.type("<M-]>")
     editor.wait_ghost("'__main__':")
     editor.type("<M-]>")
-    editor.until(lambda: editor.ghosts and editor.ghosts[0].startswith('"__main__":'), "the next one")
+    editor.until(lambda: "".join(editor.ghosts).startswith('"__main__":'), "the next one")
     editor.type("<M-[>")
     editor.wait_ghost("'__main__':")
     editor.type("<Tab><Esc>")
