@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lsp_server.engines.decoder import INPUT_IDS, TOTAL_LENGTH
 from trainer.errors import ExportError
 from trainer.graph import MICROSOFT, GraphBuilder, Heads, Precision
+from trainer.model import has_lookups
 from trainer.paths import wire_body
 from trainer.weights import NetworkWeights
 from trainer.wired import GPT, LLAMA, check_wired, rotary_base
@@ -48,6 +49,11 @@ def read_model(model: Any) -> NetworkWeights:
 
 def build_graph(source: NetworkWeights, precision: Precision) -> onnx.ModelProto:
     """The graph of a network, wherever its weights come from; ExportError as above."""
+    if has_lookups(source.config):
+        raise ExportError(
+            "expected a network without value or bigram embeddings, found some; no graph has them "
+            "yet: train with pretrain.model.value_embeddings and bigram_rows off"
+        )
     exporters = {"llama": wire_llama, "gpt2": wire_gpt}
     kind = source.config.model_type
     if kind not in exporters:

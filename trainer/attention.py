@@ -8,6 +8,7 @@ Shapes: B blocks, H query heads, K key heads, G query heads to a key head, T tok
 those before them in a cache, C tokens of a chunk, D channels of a head.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,13 +21,20 @@ NAME = "lory_chunked"
 CHUNK = 128
 """Queries at a time; 256 and 512 were slower."""
 
+NARROW_CHUNK = 256
+"""Of the same in bf16, whose scores take half the cache."""
 
-def use_chunked_attention(model: Any) -> None:
-    """Make a transformers model attend by `chunked_attention`; it then needs a 4-D causal mask."""
+
+def use_chunked_attention(model: Any, narrow: bool = False) -> None:
+    """Make a transformers model attend by `chunked_attention`; it then needs a 4-D causal mask.
+
+    `narrow` has scores and shares in bf16, whatever comes in.
+    """
     from transformers import AttentionInterface
 
-    AttentionInterface.register(NAME, chunked_attention)
-    model.set_attn_implementation(NAME)
+    name = f"{NAME}_bf16" if narrow else NAME
+    AttentionInterface.register(name, partial(chunked_attention, narrow=narrow))
+    model.set_attn_implementation(name)
 
 
 def chunked_attention(
@@ -37,32 +45,35 @@ def chunked_attention(
     attention_mask: Tensor,
     scaling: float,
     dropout: float = 0.0,
+    narrow: bool = False,
     **_unused: Any,
 ) -> tuple[Tensor, None]:
     """Attended values `[B, T, H, D]`, in the form that transformers calls an attention function.
 
     `attention_mask` `[B, 1, T, S]` is true where a token may look, never ahead.
     """
-    device, dtype = query_BHTD.device.type, query_BHTD.dtype
+    device, given = query_BHTD.device.type, query_BHTD.dtype
+    dtype, chunk = (torch.bfloat16, NARROW_CHUNK) if narrow else (given, CHUNK)
     with torch.autocast(device, enabled=False):
         bias = torch.zeros_like(attention_mask, dtype=dtype)
         bias = bias.masked_fill(~attention_mask, float("-inf"))
+        query_BHTD = (query_BHTD * scaling).to(dtype)
         key_BKSD, value_BKSD = key_BKSD.to(dtype), value_BKSD.to(dtype)
         tokens, seen = query_BHTD.shape[2], key_BKSD.shape[2]
         chunks = []
-        for start in range(0, tokens, CHUNK):
-            end = min(start + CHUNK, tokens)
+        for start in range(0, tokens, chunk):
+            end = min(start + chunk, tokens)
             last = seen - tokens + end
             chunks.append(
                 attend(
-                    query_BHTD[:, :, start:end] * scaling,
+                    query_BHTD[:, :, start:end],
                     key_BKSD[:, :, :last],
                     value_BKSD[:, :, :last],
                     bias[:, :, start:end, :last],
                     dropout,
                 )
             )
-    return torch.cat(chunks, dim=2).transpose(1, 2).contiguous(), None
+    return torch.cat(chunks, dim=2).to(given).transpose(1, 2).contiguous(), None
 
 
 def attend(

@@ -71,6 +71,34 @@ class ModelConfig:
     context: int = 1024
     block_order: Literal["gpt2", "gpt1"] = "gpt2"
     """GPT presets only: layer norm before each sub-layer (gpt2) or after it (gpt1)."""
+    value_embeddings: bool = False
+    """llama presets: every second layer adds a learned row of each token to its values. To be
+    measured: `export` does not write it."""
+    bigram_rows: int = 0
+    """llama presets: rows of a table that a hash of each token and the one before it is looked up
+    in, and that adds to the embedding; 0 for none. Nor is this exported."""
+    bigram_width: int = 64
+    """Channels of that table."""
+
+    def __post_init__(self) -> None:
+        require_at_least(0, "pretrain.model", self, "bigram_rows")
+        require_at_least(1, "pretrain.model", self, "bigram_width")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyConfig:
+    """The first steps of pretraining, where they are smaller or read shorter texts."""
+
+    steps: int = 0
+    """Optimizer steps that are taken so; they count among `pretrain.steps`."""
+    batch_tokens: int = 0
+    """Tokens of such a step; 0 for `pretrain.batch_tokens`."""
+    text_tokens: int = 0
+    """Blocks are read in pieces of so many tokens, each without what stands before it; 0 for whole
+    ones."""
+
+    def __post_init__(self) -> None:
+        require_at_least(0, "pretrain.early", self, "steps", "batch_tokens", "text_tokens")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +117,7 @@ class PretrainConfig:
     """Tokens per optimizer step, over all processes and micro-batches."""
     micro_batch: int = 4
     """Blocks per forward pass and process."""
+    early: EarlyConfig = field(default_factory=EarlyConfig)
     optimizer: Literal["adamw", "muon"] = "muon"
     learning_rate: float = 3e-3
     """Peak, of AdamW."""
@@ -98,6 +127,11 @@ class PretrainConfig:
     weight_decay: float = 0.1
     """On matrices and embeddings; norms and biases are spared."""
     betas: tuple[float, float] = (0.9, 0.95)
+    half_life_tokens: int = 0
+    """Tokens after which AdamW's mean of squares has forgotten half, whatever the batch (Marek et
+    al. 2025); 0 for `betas` as they stand."""
+    bigram_learning_rate: float = 0.02
+    """Peak, of Adagrad on `model.bigram_rows`: rows that no batch touched stay as they are."""
     schedule: Literal["wsd", "cosine"] = "wsd"
     warmup_steps: int = 50
     decay_share: float = 0.4
@@ -106,6 +140,11 @@ class PretrainConfig:
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """Of matrix products. auto: bf16 on an accelerator; on a processor the one that it multiplies
     faster in, as measured in the first sitting."""
+    loss: Literal["whole", "chunked"] = "whole"
+    """chunked: the head's gradient is made a few rows at a time; a tenth faster on a processor."""
+    attention: Literal["fp32", "bf16"] = "fp32"
+    """Of scores and shares on a processor; bf16 is a quarter to a third faster where its products
+    are, and was not yet compared by what is learned."""
     compile: bool = False
     key_tokens: list[str] = field(default_factory=list)
     """The article's key-token weighted loss: more of these, more weight; empty is off."""
@@ -122,7 +161,7 @@ class PretrainConfig:
         require_at_least(0 if self.bundle else 1, "pretrain", self, "steps")
         require_at_least(1, "pretrain", self, "micro_batch", "batch_tokens", "eval_every")
         require_at_least(1, "pretrain", self, "eval_blocks", "checkpoint_every", "keep_checkpoints")
-        require_at_least(0, "pretrain", self, "warmup_steps", "seen_tokens")
+        require_at_least(0, "pretrain", self, "warmup_steps", "seen_tokens", "half_life_tokens")
         parse_budget(self.budget)
         require(0 <= self.decay_share <= 1, "pretrain.decay_share", "0..1", self.decay_share)
 

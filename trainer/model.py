@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.prompt import Sentinel
+from trainer.checks import require
 from trainer.config import ModelConfig
 from trainer.errors import RecipeError
 
@@ -42,15 +43,25 @@ LLAMA_SHAPES = {
 def build(config: ModelConfig, vocabulary: int) -> Any:
     """A PreTrainedModel with random fp32 weights, drawn by torch's generator; attention by sdpa.
 
-    Raises RecipeError where GPT-1's block order is asked for with a llama-style preset.
+    Raises RecipeError where GPT-1's block order is asked for with a llama-style preset, or tables
+    with another.
     """
+    from trainer.lookups import add_lookups
+
     if config.preset in LLAMA_SHAPES:
         if config.block_order == "gpt1":
             raise RecipeError(
                 f"model.block_order: expected gpt2 with preset {config.preset}, found gpt1; "
                 "only preset gpt2-124m has both orders"
             )
-        return build_llama(LLAMA_SHAPES[config.preset], config.context, vocabulary)
+        model = build_llama(LLAMA_SHAPES[config.preset], config.context, vocabulary)
+        return add_lookups(model, config.value_embeddings, config.bigram_rows, config.bigram_width)
+    require(
+        not (config.value_embeddings or config.bigram_rows),
+        "model.value_embeddings, model.bigram_rows",
+        f"none with preset {config.preset}",
+        (config.value_embeddings, config.bigram_rows),
+    )
     return build_gpt2(config, vocabulary)
 
 
@@ -93,11 +104,20 @@ def build_gpt2(config: ModelConfig, vocabulary: int) -> Any:
 
 
 def load(folder: Path) -> Any:
-    """The model that `save_pretrained` wrote to `folder`, in the block order of its training."""
+    """The model that `save_pretrained` wrote to `folder`, as it was wired in training."""
     from transformers import AutoModelForCausalLM
 
+    from trainer.lookups import load_lookups
+
     model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="sdpa")
+    if has_lookups(model.config):
+        return load_lookups(model, folder)
     return in_block_order(model)
+
+
+def has_lookups(settings: Any) -> bool:
+    """Whether the network of a transformers configuration has tables of `lookups`."""
+    return bool(getattr(settings, "value_embeddings", False) or getattr(settings, "bigram_rows", 0))
 
 
 def newest_weights(inputs: Mapping[str, Path]) -> Path:

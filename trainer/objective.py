@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lsp_server.prompt import Sentinel
+from trainer.chunked_loss import ChunkedLoss
 
 FILE = int(Sentinel.FILE)
 PAD = int(Sentinel.PAD)
@@ -51,9 +52,10 @@ def next_tokens(ids_BT: Tensor) -> Tensor:
 class Objective(nn.Module):
     """A language model with its loss: the one call that is compiled and run in parallel."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, chunked: bool = False) -> None:
         super().__init__()
         self.model = model
+        self.chunked = chunked
 
     def hidden(self, ids_BT: Tensor) -> Tensor:
         """What the trunk holds of each token, `[B, T, D]`."""
@@ -84,4 +86,18 @@ class Objective(nn.Module):
 
     def forward(self, ids_BT: Tensor, weights_B: Tensor) -> Tensor:
         """Sum of nats over all targets, each block's times its weight."""
+        if self.chunked:
+            return self.chunked_loss(ids_BT, weights_B)
         return (self.losses(ids_BT).sum(1) * weights_B).sum()
+
+    def chunked_loss(self, ids_BT: Tensor, weights_B: Tensor) -> Tensor:
+        """The same sum, without the logits of the whole batch at once."""
+        targets_N = next_tokens(ids_BT).flatten()
+        weights_N = weights_B[:, None].expand_as(ids_BT).flatten() * (targets_N != IGNORED)
+        found: Tensor = ChunkedLoss.apply(  # type: ignore[no-untyped-call]
+            self.hidden(ids_BT).flatten(0, 1),
+            self.model.get_output_embeddings().weight,
+            targets_N.clamp(min=0),
+            weights_N,
+        )
+        return found

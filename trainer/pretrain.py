@@ -58,7 +58,7 @@ def open_loop(config: PretrainConfig, inputs: Inputs, accelerator: Any, out: Pat
     model = open_network(config, inputs)
     data = read_data(config, inputs, model.config.max_position_embeddings)
     if accelerator.device.type == "cpu":
-        use_chunked_attention(model)
+        use_chunked_attention(model, narrow=config.attention == "bf16")
     config = replace(config, precision=settle_precision(config, accelerator, out))
     return TrainingLoop(config, data, model, accelerator, out)
 
@@ -93,7 +93,7 @@ def read_data(config: PretrainConfig, inputs: Inputs, context: int) -> Any:
     )
     batch_rows = config.batch_tokens // block_tokens
     return TrainingData(
-        batches=Batches(inputs["packing"], batch_rows, config.seen_tokens),
+        batches=Batches(inputs["packing"], batch_rows, config.seen_tokens, config.early),
         heldout=read_heldout(inputs["packing"], block_tokens, config.eval_blocks),
         key_ids=key_token_ids(config, inputs["tokenizer"] / "tokenizer.json"),
         fingerprint=fingerprint(config, report),
@@ -104,10 +104,17 @@ def fingerprint(config: PretrainConfig, report: dict[str, Any]) -> str:
     """What a checkpoint must share with the run that resumes it, as readable text."""
     model = config.model
     network = f"{model.preset}/{model.block_order} context {model.context}"
+    if model.value_embeddings:
+        network += " value embeddings"
+    if model.bigram_rows:
+        network += f" bigrams {model.bigram_rows} x {model.bigram_width}"
     if config.bundle:
         network = f"bundle {config.bundle}"
     if config.seen_tokens:
         network += f" after {config.seen_tokens} tokens"
+    if config.early.steps:
+        early = config.early
+        network += f", early {early.steps} x {early.batch_tokens} in texts of {early.text_tokens}"
     rows = "+".join(str(epoch["rows"]) for epoch in report["epochs"])
     return (
         f"{network}, {config.optimizer}, "
@@ -170,7 +177,7 @@ def write_summary(loop: Any, bits: float) -> None:
 
     from trainer.metrics import flops_per_token, peak_flops
 
-    settings, tokens = loop.model.config, loop.step * loop.config.batch_tokens
+    settings, tokens = loop.model.config, loop.data.batches.tokens_before(loop.step)
     parameters = loop.model.num_parameters()
     work = tokens * flops_per_token(
         parameters,

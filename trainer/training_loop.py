@@ -5,6 +5,7 @@ holds weights, optimizer states, step and elapsed time, and a resumed run repeat
 processor.
 """
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from trainer.batches import Batches, accumulation, block_weights
+from trainer.batches import Batches, accumulation, block_weights, check_early
 from trainer.checkpoint import TrainingState, load_checkpoint, newest_checkpoint, save_checkpoint
 from trainer.config import PretrainConfig
 from trainer.errors import StageError
@@ -23,7 +24,7 @@ from trainer.heldout import HeldOut, bits_per_byte, sum_nats
 from trainer.interrupt import StopRequest
 from trainer.metrics import MetricsLog, StepMetrics
 from trainer.objective import Objective
-from trainer.optimizer import build_optimizers, set_rates
+from trainer.optimizer import build_optimizers, set_memory, set_rates
 from trainer.processor import autocast
 from trainer.progress import progress_bar
 from trainer.schedule import parse_budget, rate_factor, run_progress
@@ -50,10 +51,9 @@ class TrainingLoop:
         self.config, self.data, self.model = config, data, model
         self.accelerator, self.out = accelerator, out
         self.budget = parse_budget(config.budget)
-        self.micro_batches = accumulation(
-            config, data.batches.block_tokens, accelerator.num_processes
-        )
-        self.objective = Objective(model).to(accelerator.device)
+        accumulation(config, data.batches.block_tokens, accelerator.num_processes)
+        check_early(config.early, data.batches.block_tokens, accelerator.num_processes)
+        self.objective = Objective(model, config.loss == "chunked").to(accelerator.device)
         self.optimizers = build_optimizers(model, config)
         self.step = 0
         self.elapsed = 0.0
@@ -120,6 +120,9 @@ class TrainingLoop:
             config.schedule, self.step, progress, config.warmup_steps, config.decay_share
         )
         set_rates(self.optimizers, factor)
+        tokens = self.data.batches.tokens_before(self.step + 1)
+        batch_tokens = tokens - self.data.batches.tokens_before(self.step)
+        set_memory(self.optimizers, batch_tokens, config.half_life_tokens)
         loss = self.accumulate()
         norm = torch.nn.utils.clip_grad_norm_(self.objective.parameters(), config.clip_norm)
         for optimizer in self.optimizers:
@@ -130,11 +133,11 @@ class TrainingLoop:
         due = self.step % config.eval_every == 0
         return StepMetrics(
             step=self.step,
-            tokens=self.step * config.batch_tokens,
+            tokens=tokens,
             loss=round(loss, 6),
             lr=round(factor, 6),
             grad_norm=round(float(norm), 6),
-            tokens_per_second=round(config.batch_tokens / seconds, 1),
+            tokens_per_second=round(batch_tokens / seconds, 1),
             seconds=round(elapsed + seconds, 2),
             bits_per_byte=self.evaluate() if due else None,
         )
@@ -146,9 +149,11 @@ class TrainingLoop:
         rows = self.data.batches.at(self.step)
         weights = block_weights(rows, self.data.key_ids, self.config.key_token_weight)
         share = np.array_split(np.arange(len(rows)), world)[accelerator.process_index]
+        together = self.config.micro_batch * self.data.batches.block_tokens
+        micro_batches = math.ceil(rows[share].size / together)
         total = torch.zeros((), device=accelerator.device)
-        for number, part in enumerate(np.array_split(share, self.micro_batches)):
-            last = number == self.micro_batches - 1
+        for number, part in enumerate(np.array_split(share, micro_batches)):
+            last = number == micro_batches - 1
             ids_BT = torch.from_numpy(rows[part].astype(np.int64)).to(accelerator.device)
             weights_B = torch.from_numpy(weights[part]).to(accelerator.device)
             with nullcontext() if last else accelerator.no_sync(self.parallel):

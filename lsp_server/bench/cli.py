@@ -22,6 +22,7 @@ from lsp_server.bench.fit_cli import fit_command
 from lsp_server.bench.forms import Form
 from lsp_server.bench.load_cli import load_command
 from lsp_server.bench.measuring import measure, show
+from lsp_server.bench.passages_cli import mixed_command, passages_command
 from lsp_server.bench.soak_cli import soak_command
 from lsp_server.bench.start_cli import start_command
 from lsp_server.tables import terminal
@@ -35,6 +36,8 @@ app.command("crossfile")(crossfile_command)
 app.command("engines")(engines_command)
 app.command("fit")(fit_command)
 app.command("load")(load_command)
+app.command("mixed")(mixed_command)
+app.command("passages")(passages_command)
 app.command("soak")(soak_command)
 app.command("start")(start_command)
 

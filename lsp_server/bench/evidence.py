@@ -7,7 +7,7 @@ of the file give to it.
 Shapes: N samples, K rungs of both levels, R rungs of one level.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
 from pathlib import Path
@@ -93,36 +93,67 @@ def by_workspace(files: Iterable[SourceFile]) -> Iterable[tuple[Path, list[Sourc
     return ((root, list(group)) for root, group in groupby(ordered, key=lambda file: file.root))
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A block that is cut out of its file, and what is known of it before any model reads it."""
+
+    file: str
+    project: int
+    """Its number among the workspaces."""
+    prompt: tuple[int, ...]
+    ids: list[int]
+    """Of the block."""
+    levels: list[Levels]
+    """What the counts say before each of `ids`."""
+
+
+def gather(
+    model: Model, files: Sequence[SourceFile], blocks: int, seed: int, watch: Callable[[str], None]
+) -> Iterator[Passage]:
+    """Up to `blocks` passages of each file; of the model, tokenizer and budget alone count."""
+    rules = Rules(("python",), Exclusions(()))
+    budget = replace(model.budget, heal=False, completion=BLOCK_TOKENS)
+    for project, (root, group) in enumerate(by_workspace(files)):
+        others = OtherFiles(root, model.tokenizer, rules)
+        for file in group:
+            view = others.view(file)
+            for block in places(file, blocks, Random(f"{seed} {file.name} fit")):
+                end = block.start + len(block.text)
+                around = file.text[: block.start], file.text[end:]
+                prefix, suffix, [text] = canonical_parts(*around, [block.text])
+                prompt = build(model.tokenizer, file.path, prefix, suffix, budget)
+                ids = encode(model.tokenizer, text)[:BLOCK_TOKENS]
+                before, after = encode(model.tokenizer, prefix), encode(model.tokenizer, suffix)
+                levels = list(count_ahead(ids, before, after, view))
+                yield Passage(file.name, project, prompt.ids, ids, levels)
+            watch(file.name)
+
+
+def count_ahead(
+    ids: list[int], before: list[int], after: list[int], others: ProjectView
+) -> Iterator[Levels]:
+    """What the counts say before each of `ids`, which stand between `before` and `after`."""
+    for at in range(len(ids)):
+        if at % REFRESHED == 0:
+            recall = ProjectRecall([*before, *ids[:at]], after, others)
+        yield recall.levels([*before[-LONGEST:], *ids[:at]][-LONGEST:])
+
+
 class Sampler:
-    """Reads blocks with one model."""
+    """Reads passages with one model."""
 
     def __init__(self, model: Model, threads: int) -> None:
         decoder = OnnxDecoder(open_session(model.bundle.model_path, threads))
         self._cache = PromptCache(decoder, slots=1)
-        self._tokenizer = model.tokenizer
         tokenizer = load_tokenizer(model.bundle.tokenizer_path)
         self._never_written = read_vocabulary(tokenizer).never_written
-        self._budget = replace(model.budget, heal=False, completion=BLOCK_TOKENS)
 
-    def read_block(
-        self, file: SourceFile, block: Block, others: ProjectView
-    ) -> list[tuple[float, int, Levels, int]]:
-        """For each token: the model's probability and certainty, the counts, and the token."""
-        end = block.start + len(block.text)
-        around = file.text[: block.start], file.text[end:]
-        prefix, suffix, [text] = canonical_parts(*around, [block.text])
-        prompt = build(self._tokenizer, file.path, prefix, suffix, self._budget)
-        ids = encode(self._tokenizer, text)[:BLOCK_TOKENS]
-        before, after = encode(self._tokenizer, prefix), encode(self._tokenizer, suffix)
-        rows = []
-        for at, logits_V in enumerate(self._logits(prompt.ids, ids)):
-            if at % REFRESHED == 0:
-                recall = ProjectRecall([*before, *ids[:at]], after, others)
+    def read(self, prompt: Sequence[int], ids: Sequence[int]) -> Iterator[tuple[float, float]]:
+        """For each of `ids`: the model's probability of it, and its highest one."""
+        for token, logits_V in zip(ids, self._logits(prompt, ids), strict=True):
             logits_V[self._never_written] = -np.inf
             model_V = softmax(logits_V)
-            levels = recall.levels([*before[-LONGEST:], *ids[:at]][-LONGEST:])
-            rows.append((float(model_V[ids[at]]), sureness(float(model_V.max())), levels, ids[at]))
-        return rows
+            yield float(model_V[token]), float(model_V.max())
 
     def _logits(self, prompt: Sequence[int], ids: Sequence[int]) -> Iterable[NDArray[np.float32]]:
         """Logits [V] before each of `ids`, which follow the prompt."""
@@ -146,17 +177,13 @@ def collect(
 ) -> Samples:
     """Samples of up to `blocks` blocks of each file."""
     sampler = Sampler(model, threads=1)
-    rules = Rules(("python",), Exclusions(()))
     rows: list[tuple[float, int, Levels, int]] = []
     projects: list[int] = []
-    for number, (root, group) in enumerate(by_workspace(files)):
-        others = OtherFiles(root, model.tokenizer, rules)
-        for file in group:
-            view = others.view(file)
-            for block in places(file, blocks, Random(f"{seed} {file.name} fit")):
-                rows += sampler.read_block(file, block, view)
-            projects += [number] * (len(rows) - len(projects))
-            watch(file.name)
+    for passage in gather(model, files, blocks, seed, watch):
+        said = sampler.read(passage.prompt, passage.ids)
+        for (own, highest), levels, token in zip(said, passage.levels, passage.ids, strict=True):
+            rows.append((own, sureness(highest), levels, token))
+        projects += [passage.project] * len(passage.ids)
     return as_arrays(rows, projects)
 
 

@@ -21,7 +21,14 @@ from lsp_server.bench.calibration import (
 )
 from lsp_server.bench.evidence import by_workspace, collect
 from lsp_server.bench.files import SourceFile, read_sources
-from lsp_server.bench.mixture_fit import FitConfig, as_weights, cross_validate, fit, nats
+from lsp_server.bench.mixture_fit import (
+    FitConfig,
+    as_weights,
+    cross_validate,
+    fit,
+    nats,
+    nats_alone,
+)
 from lsp_server.engines.mixture import Calibration, MixtureWeights
 from lsp_server.loading import Model
 from lsp_server.manifest import strict_converter
@@ -65,7 +72,7 @@ def fit_weights(
     table = Table("project left out of the fit", "model alone", "mixture", title="nats per token")
     for number, alone, mixed in rows:
         table.add_row(names[number], f"{alone:.3f}", f"{mixed:.3f}")
-    alone = float(-np.log(np.maximum(samples.model_N, 1e-9)).mean())
+    alone = float(nats_alone(samples).mean())
     table.add_row("none", f"{alone:.3f}", f"{nats(samples, weights_LW):.3f}")
     console.print(table, f"{len(samples.model_N)} tokens")
     return as_weights(weights_LW)

@@ -132,10 +132,26 @@ def cross_validate(samples: Samples, config: FitConfig) -> list[tuple[int, float
 
     The mixture's weights come from the other projects.
     """
-    rows = []
+    alone_N, mixed_N = nats_alone(samples), nats_left_out(samples, config)
+    projects = np.unique(samples.project_N).tolist()
+    owns = [samples.project_N == project for project in projects]
+    return [
+        (project, float(alone_N[own].mean()), float(mixed_N[own].mean()))
+        for project, own in zip(projects, owns, strict=True)
+    ]
+
+
+def nats_alone(samples: Samples) -> Array:
+    """What each token costs by the model alone, [N]."""
+    nats_N: Array = -np.log(np.maximum(samples.model_N, SMALLEST))
+    return nats_N
+
+
+def nats_left_out(samples: Samples, config: FitConfig) -> Array:
+    """What each token costs by the mixture whose weights come from the other projects, [N]."""
+    nats_N = np.empty(len(samples.model_N))
     for project in np.unique(samples.project_N).tolist():
         own = samples.project_N == project
         weights_LW = fit(samples.take(~own), config)
-        alone = float(-np.log(np.maximum(samples.model_N[own], SMALLEST)).mean())
-        rows.append((project, alone, nats(samples.take(own), weights_LW)))
-    return rows
+        nats_N[own] = -np.log(mix_samples(samples.take(own), weights_LW).mixed_N)
+    return nats_N

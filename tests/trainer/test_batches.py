@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lsp_server.prompt import Sentinel
-from trainer.batches import Batches, accumulation, block_weights, read_report
-from trainer.config import PretrainConfig
+from trainer.batches import Batches, accumulation, block_weights, check_early, read_report
+from trainer.config import EarlyConfig, PretrainConfig
 from trainer.errors import CorpusError, RecipeError
 
 PAD, FILE = int(Sentinel.PAD), int(Sentinel.FILE)
@@ -38,6 +38,26 @@ def test_tokens_that_another_run_has_seen_come_last(packing: Path) -> None:
     batches = Batches(packing, batch_rows=2, seen_tokens=3 * 4)
     seen = [row[0] for step in range(5) for row in batches.at(step)]
     assert seen == [3, 4, 100, 101, 102, 103, 0, 1, 2, 3]
+
+
+def test_early_steps_take_fewer_blocks_and_the_next_ones_go_on_where_they_ended(
+    packing: Path,
+) -> None:
+    early = EarlyConfig(steps=2, batch_tokens=4, text_tokens=2)
+    batches = Batches(packing, batch_rows=3, early=early)
+    assert [batches.at(step).shape for step in range(3)] == [(2, 2), (2, 2), (3, 4)]
+    assert [batches.at(step)[:, 0].tolist() for step in range(3)] == [[0, 0], [1, 1], [2, 3, 4]]
+    assert [batches.tokens_before(step) for step in range(4)] == [0, 4, 8, 20]
+    whole = Batches(packing, batch_rows=3, early=EarlyConfig(steps=1))
+    assert whole.at(0).shape == (3, 4)
+
+
+def test_early_steps_that_are_no_whole_blocks_are_refused() -> None:
+    check_early(EarlyConfig(steps=3, batch_tokens=2048, text_tokens=512), 1024, processes=2)
+    with pytest.raises(RecipeError, match="early.batch_tokens: expected a multiple of 2048"):
+        check_early(EarlyConfig(batch_tokens=1024), 1024, processes=2)
+    with pytest.raises(RecipeError, match="a divisor of the blocks' 1024 tokens"):
+        check_early(EarlyConfig(text_tokens=600), 1024, processes=1)
 
 
 def test_a_missing_report_is_one_clear_error(tmp_path: Path) -> None:

@@ -113,3 +113,22 @@ def test_chunked_attention_is_torchs_own_forward_and_backward(objective: Objecti
         gradients.append([loss.detach(), *(p.grad for p in objective.parameters())])
     for own, ours in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, own, rtol=1e-3, atol=1e-4)
+
+
+def test_attention_in_bf16_learns_what_it_learns_in_fp32(
+    make_model: Callable[[str], Any],
+) -> None:
+    ids_BT = torch.cat([block(*documents(300, 260), size=600), block(*documents(590), size=600)])
+    weights_B = torch.full((2,), 1 / 1000)
+    found = []
+    for narrow in (False, True):
+        objective = Objective(make_model("llama"))
+        use_chunked_attention(objective.model, narrow)
+        loss = objective(ids_BT, weights_B)
+        loss.backward()
+        slopes = [p.grad.flatten() for p in objective.parameters() if p.grad is not None]
+        found.append((float(loss.detach()), torch.cat(slopes)))
+    (wide, wide_slope), (narrow_loss, narrow_slope) = found
+    assert narrow_loss == pytest.approx(wide, rel=1e-3)
+    assert narrow_loss != wide
+    assert torch.cosine_similarity(wide_slope, narrow_slope, dim=0) > 0.995

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from trainer.config import PretrainConfig
-from trainer.optimizer import build_optimizers, set_rates
+from trainer.optimizer import build_optimizers, set_memory, set_rates
 
 
 def names_where(model: Any, chosen: list[torch.nn.Parameter]) -> set[str]:
@@ -49,3 +49,17 @@ def test_rates_are_the_peaks_times_the_factor(make_model: Callable[[str], Any]) 
         set_rates([muon, adamw], factor)
         assert muon.param_groups[0]["lr"] == 0.02 * factor
         assert [group["lr"] for group in adamw.param_groups] == [4e-3 * factor] * 2
+
+
+def test_adamw_forgets_half_of_its_squares_in_as_many_tokens_whatever_the_batch(
+    make_model: Callable[[str], Any],
+) -> None:
+    optimizers = build_optimizers(make_model("llama"), PretrainConfig(betas=(0.9, 0.97)))
+    adamw = optimizers[-1]
+    set_memory(optimizers, 8192, half_life_tokens=0)
+    assert [group["betas"] for group in adamw.param_groups] == [(0.9, 0.97)] * 2
+    for batch_tokens in (1024, 8192):
+        set_memory(optimizers, batch_tokens, half_life_tokens=65_536)
+        for group in adamw.param_groups:
+            assert group["betas"][0] == 0.9
+            assert group["betas"][1] ** (65_536 // batch_tokens) == pytest.approx(0.5)

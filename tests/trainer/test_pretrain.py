@@ -15,7 +15,7 @@ import pytest
 
 from trainer import pretrain
 from trainer.checkpoint import load_checkpoint, newest_checkpoint
-from trainer.config import ModelConfig, PretrainConfig
+from trainer.config import EarlyConfig, ModelConfig, PretrainConfig
 from trainer.errors import CheckpointError, RecipeError, StageError
 from trainer.model import load
 from trainer.pretrain import run
@@ -82,6 +82,23 @@ def test_training_on_begins_behind_the_tokens_that_were_seen(packed_inputs: Inpu
     assert on.fingerprint != fresh.fingerprint
 
 
+def test_early_steps_are_counted_in_tokens_and_a_run_resumes_among_them(
+    packed_inputs: Inputs, tmp_path: Path
+) -> None:
+    tables = ModelConfig(preset="tiny", context=64, value_embeddings=True, bigram_rows=97)
+    early = EarlyConfig(steps=4, batch_tokens=128, text_tokens=32)
+    config = settings(model=tables, early=early, half_life_tokens=4096)
+    run(config, packed_inputs, tmp_path / "whole")
+    metrics = read_metrics(tmp_path / "whole")
+    assert [record["tokens"] for record in metrics][2:6] == [384, 512, 1024, 1536]
+    saved = tmp_path / "whole" / "checkpoints" / "step-00000003"
+    shutil.copytree(saved, tmp_path / "resumed" / "checkpoints" / saved.name)
+    run(config, packed_inputs, tmp_path / "resumed")
+    assert weights(tmp_path / "resumed") == weights(tmp_path / "whole")
+    with pytest.raises(StageError, match="this run has"):
+        run(settings(model=tables), packed_inputs, tmp_path / "resumed")
+
+
 @pytest.mark.parametrize("step", [3, 6])
 def test_a_run_that_resumes_from_any_checkpoint_ends_in_the_same_bits(
     finished: Path, packed_inputs: Inputs, tmp_path: Path, step: int
@@ -129,6 +146,14 @@ def test_gradient_accumulation_gives_the_gradient_of_the_whole_batch(
     whole, parts = (read_metrics(tmp_path / name)[0] for name in ("whole", "parts"))
     assert whole["loss"] == pytest.approx(parts["loss"], rel=1e-5)
     assert whole["grad_norm"] == pytest.approx(parts["grad_norm"], rel=1e-4)
+
+
+def test_a_run_with_what_is_faster_on_a_processor_learns_the_same(
+    finished: Path, packed_inputs: Inputs, tmp_path: Path
+) -> None:
+    run(settings(loss="chunked", attention="bf16"), packed_inputs, tmp_path)
+    for faster, plain in zip(read_metrics(tmp_path), read_metrics(finished), strict=True):
+        assert faster["loss"] == pytest.approx(plain["loss"], rel=0.01)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon"])
