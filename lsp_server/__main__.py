@@ -18,13 +18,13 @@ def forget_working_folder() -> None:
 def main() -> None:
     """Run the command."""
     if sys.argv[1:] in SERVED_AT_ONCE:
-        from lsp_server.serve import serve_standard_streams
+        from lsp_server.protocol.serve import serve_standard_streams
 
         code = serve_standard_streams()
-        from lsp_server.ending import leave  # imports what an editor would wait for
+        from lsp_server.protocol.wire.ending import leave  # imports what an editor would wait for
 
         leave(code)
-    from lsp_server.cli import main as run_command
+    from lsp_server.cli.main import main as run_command
 
     run_command()
 

@@ -14,9 +14,9 @@ from typing import Any, get_origin
 
 import cattrs
 
+from lsp_server.contract.bundles.manifest import strict_converter
+from lsp_server.documents.exclusions import NEVER_READ, fault_of
 from lsp_server.errors import SettingsError
-from lsp_server.exclusions import NEVER_READ, fault_of
-from lsp_server.manifest import strict_converter
 
 SECTION = "lory"
 

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from lsp_server.prompt import SENTINELS, Sentinel, encode, guard_sentinels
+from lsp_server.contract.prompt import SENTINELS, Sentinel, encode, guard_sentinels
 
 settings.register_profile("shared machine", deadline=None)  # where another job may take the time
 settings.load_profile("shared machine")
@@ -57,7 +57,7 @@ def make_model() -> Callable[[str], Any]:
         import torch
         from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-        from trainer.model import in_block_order, sentinel_ids
+        from trainer.model.networks import in_block_order, sentinel_ids
 
         torch.manual_seed(3)
         if kind == "llama":
@@ -158,9 +158,9 @@ def small_run(
 
 def write_corpus_stages(run: Path, corpus: list[str]) -> None:
     """What the dedup stage leaves: held-out documents, ledger and report."""
-    from trainer.dedup import write_report
-    from trainer.document import Document, DocumentWriter, document_id
-    from trainer.ledger import HELDOUT, TRAIN, entry_of, write_entries
+    from trainer.corpus.dedup import write_report
+    from trainer.corpus.document import Document, DocumentWriter, document_id
+    from trainer.corpus.ledger import HELDOUT, TRAIN, entry_of, write_entries
 
     documents = [
         Document(
@@ -190,8 +190,8 @@ def exported_run(
     small_run: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Path]:
     """`small_run` with its export stage done, int8 beside fp32."""
-    from trainer.config import ExportConfig
-    from trainer.export import run
+    from trainer.export.config import ExportConfig
+    from trainer.export.stage import run
 
     config = ExportConfig(
         precisions=["int8"],
@@ -209,8 +209,8 @@ def exported_run(
 @pytest.fixture(scope="session")
 def small_bundle(exported_run: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle folder, made by the bundle stage. Copy it before changing it."""
-    from trainer.bundle import run
-    from trainer.config import BundleConfig
+    from trainer.export.bundle import run
+    from trainer.export.config import BundleConfig
 
     evaluate, out = tmp_path_factory.mktemp("evaluate"), tmp_path_factory.mktemp("bundle")
     row = {

@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from lsp_server.bundle import MODEL, TOKENIZER, record_files
-from lsp_server.manifest import read_manifest, write_manifest
+from lsp_server.contract.bundles.bundle import MODEL, TOKENIZER, record_files
+from lsp_server.contract.bundles.manifest import read_manifest, write_manifest
 from lsp_server.settings import Settings
 
 INPUT = "input_ids"

@@ -11,7 +11,7 @@ from threading import Condition, Event, Thread
 from time import monotonic
 from typing import IO, Any
 
-from lsp_server.bench.wire import frame, parse, read_body
+from lsp_server.bench.client.jsonrpc import frame, parse, read_body
 from lsp_server.errors import BenchError
 
 COMMAND = (sys.executable, "-m", "lsp_server", "lsp")

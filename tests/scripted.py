@@ -9,8 +9,21 @@ import onnx
 import pytest
 from tokenizers import Tokenizer
 
-from lsp_server.bundle import CARD, MODEL, REQUIRED_FILES, TOKENIZER, record_files, sentinel_ids
-from lsp_server.manifest import FORMAT, EngineNeeds, Manifest, Provenance, write_manifest
+from lsp_server.contract.bundles.bundle import (
+    CARD,
+    MODEL,
+    REQUIRED_FILES,
+    TOKENIZER,
+    record_files,
+    sentinel_ids,
+)
+from lsp_server.contract.bundles.manifest import (
+    FORMAT,
+    EngineNeeds,
+    Manifest,
+    Provenance,
+    write_manifest,
+)
 
 Rules = Sequence[dict[str, Any]]
 

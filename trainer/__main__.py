@@ -1,5 +1,5 @@
 """`python -m trainer`: the same as the command `lory-train`."""
 
-from trainer.cli import main
+from trainer.cli.main import main
 
 main()

@@ -12,20 +12,49 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
-from trainer.config import Recipe
+from trainer.alignment.config import PpoConfig, PreferencesConfig, RewardConfig, SftConfig
+from trainer.corpus.config import (
+    DedupConfig,
+    FiltersConfig,
+    PackingConfig,
+    SourcesConfig,
+    TokenizerConfig,
+)
 from trainer.errors import StageError
-from trainer.processes import ALONE, Team
-from trainer.records import write_record
-from trainer.tuning_config import TuningStage
+from trainer.evaluation.config import EvaluateConfig
+from trainer.export.config import BundleConfig, ExportConfig
+from trainer.pretraining.config import PretrainConfig
+from trainer.runtime.processes import ALONE, Team
+from trainer.runtime.records import write_record
+from trainer.runtime.run_folder import Inputs, TuningStage
 
-Inputs = Mapping[str, Path]
-"""Folder of every finished stage, by stage name."""
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """All stages' settings; a YAML file in `recipes/` gives what differs from the defaults."""
+
+    sources: SourcesConfig = field(default_factory=SourcesConfig)
+    filters: FiltersConfig = field(default_factory=FiltersConfig)
+    dedup: DedupConfig = field(default_factory=DedupConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    packing: PackingConfig = field(default_factory=PackingConfig)
+    pretrain: PretrainConfig = field(default_factory=PretrainConfig)
+    tune: list[TuningStage] = field(default_factory=list)
+    """The tuning stages that are run, in their own order whatever the list's; none by default."""
+    sft: SftConfig = field(default_factory=SftConfig)
+    preferences: PreferencesConfig = field(default_factory=PreferencesConfig)
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    ppo: PpoConfig = field(default_factory=PpoConfig)
+    export: ExportConfig = field(default_factory=ExportConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+    bundle: BundleConfig = field(default_factory=BundleConfig)
+
 
 BEGUN, FINISHED = "begun", "finished"
 """What the first process says of a stage."""
@@ -33,9 +62,11 @@ BEGUN, FINISHED = "begun", "finished"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One station: its module is `trainer.NAME`, its settings are the recipe's field NAME."""
+    """One station of the pipeline; its settings are the recipe's field of the same name."""
 
     name: str
+    module: str
+    """Of `run`, below `trainer`."""
     resumes: bool = False
     """Whether a half-finished folder is handed back to the stage instead of being emptied."""
     together: bool = False
@@ -43,19 +74,19 @@ class Stage:
 
 
 STAGES: tuple[Stage, ...] = (
-    Stage("sources"),
-    Stage("filters"),
-    Stage("dedup"),
-    Stage("tokenizer"),
-    Stage("packing"),
-    Stage("pretrain", resumes=True, together=True),
-    Stage("sft", resumes=True, together=True),
-    Stage("preferences"),
-    Stage("reward", resumes=True, together=True),
-    Stage("ppo", resumes=True, together=True),
-    Stage("export"),
-    Stage("evaluate", resumes=True),
-    Stage("bundle"),
+    Stage("sources", "corpus.sources"),
+    Stage("filters", "corpus.filters"),
+    Stage("dedup", "corpus.dedup"),
+    Stage("tokenizer", "corpus.tokenizer"),
+    Stage("packing", "corpus.packing"),
+    Stage("pretrain", "pretraining.stage", resumes=True, together=True),
+    Stage("sft", "alignment.sft.stage", resumes=True, together=True),
+    Stage("preferences", "alignment.preferences.stage"),
+    Stage("reward", "alignment.reward_model.stage", resumes=True, together=True),
+    Stage("ppo", "alignment.ppo.stage", resumes=True, together=True),
+    Stage("export", "export.stage"),
+    Stage("evaluate", "evaluation.stage", resumes=True),
+    Stage("bundle", "export.bundle"),
 )
 
 
@@ -78,7 +109,7 @@ def run_stage(stage: Stage, recipe: Recipe, run: Path, team: Team = ALONE) -> bo
     if team.leads or stage.together:
         inputs = finished_before(stage, stages_of(recipe), run)
         settings = getattr(recipe, stage.name)
-        import_module(f"trainer.{stage.name}").run(settings, inputs, run / stage.name)
+        import_module(f"trainer.{stage.module}").run(settings, inputs, run / stage.name)
     team.gather()
     if made_from is not None:
         end_stage(stage, recipe, run, made_from, time.time() - started)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.bench.editors import EditorName
-from lsp_server.bench.forms import Form
+from lsp_server.bench.texts.forms import Form
 from lsp_server.errors import BenchError
 
 OWN_SERVER = (sys.executable, "-m", "lsp_server", "lsp")

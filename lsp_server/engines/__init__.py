@@ -6,8 +6,9 @@ from enum import StrEnum
 from threading import Event
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from lsp_server.counters import EngineCounters
-from lsp_server.prompt import Ids, Prompt
+from lsp_server.contract.prompt import Ids, Prompt
+from lsp_server.contract.stopping import StopRule
+from lsp_server.engines.counters import EngineCounters
 
 if TYPE_CHECKING:  # it brings numpy, and an editor waits for the answer to `initialize`
     from lsp_server.engines.mixture import MixtureWeights
@@ -31,9 +32,6 @@ class StopReason(StrEnum):
     COMPLETE = "complete"
     """The line is likelier as it stands."""
 
-
-StopRule = Callable[[str], int | None]
-"""Text of the completion so far -> characters to keep if it is finished, None to go on."""
 
 Fits = Callable[[str], bool]
 """Whether a completion may begin with this text; once it may not, more text is no cure."""

@@ -18,8 +18,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from lsp_server.contract.bundles.manifest import REBUILD, TensorSpec
 from lsp_server.errors import EngineError
-from lsp_server.manifest import REBUILD, TensorSpec
 
 INPUT_IDS = "input_ids"
 LAST_POSITION = "seqlens_k"
@@ -41,7 +41,7 @@ in 45 ms instead of 52; it is chosen by a variable of the environment alone."""
 
 FEW_TOKENS = 16
 """Calls of up to as many tokens round alike, whatever else is in them: a graph may take another way
-for longer ones, see `trainer/paths.py`."""
+for longer ones, see `trainer/export/graph/int8_branches.py`."""
 
 SHORT_CALL = 64
 """Tokens; calls up to this long keep their bindings for the next of their size."""

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lsp_server.contract.bundles.manifest import strict_converter
+from lsp_server.contract.recall import LADDER, Levels, Rung
 from lsp_server.errors import BundleError
-from lsp_server.manifest import strict_converter
-from lsp_server.project.rungs import LADDER, Levels, Rung
 
 SEEN = (1, 2, 3, 5, 9, 17)
 """Lower bounds of the classes of how often a context was seen."""

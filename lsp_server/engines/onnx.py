@@ -8,19 +8,19 @@ from threading import Event
 
 from tokenizers import Tokenizer
 
-from lsp_server.bundle import Bundle
-from lsp_server.counters import EngineCounters
+from lsp_server.contract.bundles.bundle import Bundle
+from lsp_server.contract.bundles.manifest import REBUILD, TensorSpec, fault
+from lsp_server.contract.prompt import Ids, Prompt, load_tokenizer
 from lsp_server.engines import Candidate, Limits
+from lsp_server.engines.counters import EngineCounters
 from lsp_server.engines.decoder import OnnxDecoder, describe_tensors, open_session
-from lsp_server.engines.decoding import Decoding
+from lsp_server.engines.decoding.completion import Decoding
+from lsp_server.engines.decoding.prediction import Predictor
+from lsp_server.engines.decoding.scoring import Scoring
 from lsp_server.engines.devices import place
-from lsp_server.engines.prediction import Predictor
 from lsp_server.engines.prompt_cache import PromptCache
-from lsp_server.engines.scoring import Scoring
 from lsp_server.engines.vocabulary import Vocabulary, read_vocabulary
 from lsp_server.errors import EngineError
-from lsp_server.manifest import REBUILD, TensorSpec, fault
-from lsp_server.prompt import Ids, Prompt, load_tokenizer
 from lsp_server.settings import Device
 
 log = logging.getLogger(__name__)

@@ -16,12 +16,12 @@ from time import sleep
 import cattrs
 from tokenizers import Tokenizer
 
-from lsp_server.bundle import Bundle
+from lsp_server.contract.bundles.bundle import Bundle
+from lsp_server.contract.bundles.manifest import strict_converter
+from lsp_server.contract.prompt import Prompt, Sentinel, decode, load_tokenizer
 from lsp_server.engines import Candidate, Limits, StopReason
-from lsp_server.engines.writer import CandidateWriter
+from lsp_server.engines.decoding.writer import CandidateWriter
 from lsp_server.errors import EngineError
-from lsp_server.manifest import strict_converter
-from lsp_server.prompt import Prompt, Sentinel, decode, load_tokenizer
 
 POLL = 0.005
 """Seconds between two looks at a rule's file."""

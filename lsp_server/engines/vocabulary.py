@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from lsp_server.contract.prompt import Sentinel
 from lsp_server.errors import TokenizerError
-from lsp_server.prompt import Sentinel
 
 
 @dataclass(frozen=True, slots=True)

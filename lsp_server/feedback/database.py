@@ -9,16 +9,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from platformdirs import user_data_path
-
+from lsp_server.contract.feedback_store import PATH_VARIABLE, SCHEMA, TABLE
 from lsp_server.errors import FeedbackError
 from lsp_server.feedback.rows import Row
 
-PATH_VARIABLE = "LORY_FEEDBACK"
-"""Environment variable that names another file than the user's own."""
-TABLE = "suggestions"
-SCHEMA = 1
-"""`user_version` of the file; a change of columns raises it."""
 COLUMNS = tuple(field.name for field in fields(Row))
 LISTS = frozenset(("tokens", "logprobs"))
 """Columns that hold JSON."""
@@ -37,12 +31,6 @@ NULLABLE = frozenset(("retained_characters", "fate", "settled", "path", "prefix"
 """Columns that may be empty."""
 PATIENCE = 5.0
 """Seconds to wait for another server that is writing."""
-
-
-def database_path() -> Path:
-    """The user's file; it need not be there."""
-    named = os.environ.get(PATH_VARIABLE)
-    return Path(named).expanduser() if named else user_data_path("lory") / "feedback.sqlite"
 
 
 def check_file(path: Path) -> None:

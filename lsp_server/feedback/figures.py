@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from lsp_server.bootstrap import wilson
-from lsp_server.percentiles import percentiles
+from lsp_server.contract.intervals import percentiles, wilson
 
 ACCEPTED = frozenset(("whole", "line", "word"))
 """Outcomes by which a suggestion was accepted."""

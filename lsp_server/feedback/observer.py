@@ -11,18 +11,17 @@ from types import NoneType
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from uuid import uuid4
 
-from lsp_server.documents import Documents
-from lsp_server.plugin_guard import ActivePlugin, PluginGuard
-from lsp_server.plugins import FEEDBACK, Forgets, list_plugins
+from lsp_server.completion.request_trace import Trace
+from lsp_server.documents.text_documents import Documents
+from lsp_server.documents.text_edits import Point, Splice
+from lsp_server.plugins import FEEDBACK, ActivePlugin, Forgets, PluginGuard, list_plugins
 from lsp_server.settings import Settings
-from lsp_server.splices import Point, Splice
-from lsp_server.trace import Trace
 
 if TYPE_CHECKING:
-    from lsp_server.context import Cursor
+    from lsp_server.completion.context.plugin import Cursor
+    from lsp_server.completion.model.loading import Model
     from lsp_server.feedback.rows import Offer
     from lsp_server.feedback.tracker import Tracker
-    from lsp_server.loading import Model
 
 PREFIX_CHARACTERS, SUFFIX_CHARACTERS = 8192, 4096
 """Kept of the text around the cursor with `feedback_text`: more than a prompt holds."""

@@ -8,15 +8,9 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from lsp_server.contract.feedback_store import TABLE
 from lsp_server.errors import FeedbackError
-from lsp_server.feedback.database import (
-    COMPANIONS,
-    ELSEWHERE,
-    HEADER,
-    TABLE,
-    check_file,
-    open_for_writing,
-)
+from lsp_server.feedback.database import COMPANIONS, ELSEWHERE, HEADER, check_file, open_for_writing
 
 
 def delete_rows(path: Path, before: float | None = None) -> int:

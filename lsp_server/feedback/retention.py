@@ -2,7 +2,7 @@
 
 from rapidfuzz.distance import LCSseq
 
-from lsp_server.splices import common_prefix
+from lsp_server.documents.text_edits import common_prefix
 
 SHORTEST = 3
 """Characters of a piece in the middle that counts as kept: shorter ones agree by chance."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lsp_server.documents.text_edits import Point
 from lsp_server.engines import Candidate
-from lsp_server.splices import Point
 
 
 class Trigger(StrEnum):

@@ -9,8 +9,9 @@ from queue import Empty, Full, Queue
 from threading import Thread
 from time import monotonic
 
+from lsp_server.contract.feedback_store import database_path
 from lsp_server.errors import FeedbackError
-from lsp_server.feedback.database import database_path, open_for_writing, write_rows
+from lsp_server.feedback.database import open_for_writing, write_rows
 from lsp_server.feedback.rows import Row
 
 WAITING_ROWS = 10_000

@@ -9,10 +9,11 @@ change or a request.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from lsp_server.feedback.course import Course, Edits, Progress
-from lsp_server.feedback.offered import STRAYS, Mark, Offered, Place, place_of
+from lsp_server.contract.text_form import with_plain_ends
+from lsp_server.documents.text_edits import trim
+from lsp_server.feedback.insertion import Course, Edits, Progress
 from lsp_server.feedback.rows import Ending, Offer, Outcome, Row, Settled, Trigger
-from lsp_server.splices import trim, with_plain_ends
+from lsp_server.feedback.shown_suggestion import STRAYS, Mark, Offered, Place, place_of
 
 FOLLOWED_SECONDS = 30.0
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lsp_server.project.file_follower import rules_of
-from lsp_server.project.index import ProjectIndex
+from lsp_server.project.index.store import ProjectIndex
 from lsp_server.project.walk import Rules, is_foreign, walk_folders
 from lsp_server.project.workspace import Notes
 

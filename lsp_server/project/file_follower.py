@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
+from lsp_server.documents.exclusions import Exclusions
 from lsp_server.errors import IndexingError
-from lsp_server.exclusions import Exclusions
-from lsp_server.plugin_guard import Report, one_line
-from lsp_server.project.digests import name_digest, text_digest
-from lsp_server.project.index import Batch, ProjectIndex
-from lsp_server.project.indexer import Job
-from lsp_server.project.process import IndexingProcess
-from lsp_server.project.reading import read_source
-from lsp_server.project.segment import Segment
+from lsp_server.plugins import Report, one_line
+from lsp_server.project.index.digests import name_digest, text_digest
+from lsp_server.project.index.segment import Segment
+from lsp_server.project.index.store import Batch, ProjectIndex
+from lsp_server.project.reading.indexer import Job
+from lsp_server.project.reading.process import IndexingProcess
+from lsp_server.project.reading.source_file import read_source
 from lsp_server.project.walk import Rules, is_inside
 from lsp_server.project.workspace import Notes
 

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Callable
 from threading import Thread
 
-from lsp_server.line_tokens import LineTokenizer
-from lsp_server.plugin_guard import Report, one_line
+from lsp_server.contract.line_tokens import LineTokenizer
+from lsp_server.plugins import Report, one_line
 from lsp_server.project.disk_watcher import DiskWatcher
 from lsp_server.project.file_follower import FileFollower
-from lsp_server.project.index import ProjectIndex
+from lsp_server.project.index.store import ProjectIndex
 from lsp_server.project.text_follower import TextFollower
 
 log = logging.getLogger(__name__)

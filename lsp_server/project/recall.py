@@ -5,9 +5,9 @@ from typing import Protocol
 
 import numpy as np
 
-from lsp_server.project.open_texts import OpenTexts
-from lsp_server.project.rungs import Levels, Rung
-from lsp_server.project.view import ProjectView
+from lsp_server.contract.recall import Levels, Rung
+from lsp_server.project.index.open_texts import OpenTexts
+from lsp_server.project.index.view import ProjectView
 
 
 class Evidence(Protocol):

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from lsp_server.canonical import canonical_text
-from lsp_server.line_tokens import LineTokenizer
-from lsp_server.project.index import OpenText, ProjectIndex
+from lsp_server.contract.canonical import canonical_text
+from lsp_server.contract.line_tokens import LineTokenizer
+from lsp_server.project.index.store import OpenText, ProjectIndex
 
 QUIET = 0.2
 """Seconds without a change after which a document is read."""

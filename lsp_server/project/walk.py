@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from lsp_server.exclusions import Exclusions
+from lsp_server.documents.exclusions import Exclusions
 
 SUFFIXES = {"python": (".py", ".pyi")}
 """Of each language's files."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Condition
 
-from lsp_server.locations import can_be_file, path_of, real_path
+from lsp_server.documents.uris import can_be_file, path_of, real_path
 from lsp_server.project.walk import Root, is_own, root_of
 from lsp_server.settings import Settings
 

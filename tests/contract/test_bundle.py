@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lsp_server.bundle import describe, load, record_files
+from lsp_server.contract.bundles.bundle import describe, load, record_files
+from lsp_server.contract.bundles.manifest import read_manifest, strict_converter, write_manifest
 from lsp_server.engines.onnx import create
 from lsp_server.errors import BundleError
-from lsp_server.manifest import read_manifest, strict_converter, write_manifest
 
 Damage = Callable[[Path], object]
 

@@ -8,11 +8,11 @@ import pytest
 
 from lsp_server.feedback.database import COLUMNS, open_for_writing, write_rows
 from lsp_server.feedback.rows import Ending, Fate, Outcome, Row, Settled, Trigger
-from trainer import preference_feedback
-from trainer.preference import Preference, Unused
-from trainer.preference_feedback import FeedbackSource
-from trainer.preference_material import Material
-from trainer.tuning_config import PreferencesConfig
+from trainer.alignment.config import PreferencesConfig
+from trainer.alignment.preferences import feedback as preference_feedback
+from trainer.alignment.preferences.feedback import FeedbackSource
+from trainer.alignment.preferences.material import Material
+from trainer.alignment.preferences.pairs import Preference, Unused
 
 KEPT = Row(
     id="1",

@@ -8,15 +8,14 @@ from threading import Event
 
 import pytest
 
-from lsp_server.context import Cursor
-from lsp_server.documents import Documents
-from lsp_server.loading import Model
-from lsp_server.plugin_guard import PluginGuard
+from lsp_server.completion.context.plugin import Cursor
+from lsp_server.completion.model.loading import Model, complain, load_quietly
+from lsp_server.completion.request_trace import Generation
+from lsp_server.completion.suggestion import generate
+from lsp_server.documents.text_documents import Documents
+from lsp_server.documents.text_edits import split_lines
+from lsp_server.plugins import PluginGuard
 from lsp_server.settings import Settings
-from lsp_server.splices import split_lines
-from lsp_server.suggestion import generate
-from lsp_server.trace import Generation
-from lsp_server.trial import complain, load_quietly
 
 PROGRAM = (Path(__file__).parents[1] / "cases" / "forms.txt").read_text(encoding="utf-8")
 """`>` stands for a level; spaces behind levels align."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from lsp_server.bench.client import LspClient
-from lsp_server.bench.wire import frame, parse, read_body
+from lsp_server.bench.client.jsonrpc import frame, parse, read_body
+from lsp_server.bench.client.lsp_client import LspClient
 
 COMMAND = (sys.executable, "-m", "lsp_server", "lsp")
 INITIALIZE: dict[str, Any] = {"processId": None, "rootUri": None, "capabilities": {}}
@@ -143,7 +143,7 @@ def test_the_exit_code_says_whether_the_server_was_shut_down() -> None:
 def test_only_messages_come_out_of_standard_output_whatever_prints(tmp_path: Path) -> None:
     program = (
         "import os, sys\n"
-        "from lsp_server.transport import standard_streams\n"
+        "from lsp_server.protocol.wire.transport import standard_streams\n"
         "with standard_streams() as (reader, writer):\n"
         "    print('stray'); os.write(1, b'stray\\n'); sys.stdout.flush()\n"
         "    writer.write(b'message')\n"

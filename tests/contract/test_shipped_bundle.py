@@ -5,14 +5,13 @@ from threading import Event
 
 import pytest
 
-from lsp_server.bundle import Bundle, load
-from lsp_server.context import Cursor
-from lsp_server.demo import demonstrate
-from lsp_server.loading import Model
-from lsp_server.plugin_guard import PluginGuard
+from lsp_server.cli.demo import demonstrate
+from lsp_server.completion.context.plugin import Cursor
+from lsp_server.completion.model.loading import Model, complain, load_quietly
+from lsp_server.completion.suggestion import generate
+from lsp_server.contract.bundles.bundle import Bundle, load
+from lsp_server.plugins import PluginGuard
 from lsp_server.settings import Settings
-from lsp_server.suggestion import generate
-from lsp_server.trial import complain, load_quietly
 
 LARGEST = 48_000_000
 

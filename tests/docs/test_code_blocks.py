@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import typer.main
 
-from lsp_server.cli import whole_app
+from lsp_server.cli.main import whole_app
 from tests.docs.pages import PAGES, ROOT, Block, read_blocks
-from trainer.cli import parse
+from trainer.cli.main import parse
 
 BLOCKS = read_blocks()
 RUN = {

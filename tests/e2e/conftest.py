@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lsp_server.bench.client import LspClient, Response
+from lsp_server.bench.client.lsp_client import LspClient, Response
 from tests.scripted import Rules, Script, script_bundle, write_script
 
 __all__ = ["Rules", "Script", "script_bundle", "write_script"]

@@ -193,14 +193,14 @@ class TcpClient:
         self._send({"method": method, "params": params})
 
     def _send(self, message: dict[str, Any]) -> None:
-        from lsp_server.bench.wire import frame
+        from lsp_server.bench.client.jsonrpc import frame
 
         self._stream.write(frame({"jsonrpc": "2.0", **message}))
         self._stream.flush()
 
     def wait_until(self, accept: Callable[[dict[str, Any]], bool]) -> None:
         """Read until a message comes that is wanted."""
-        from lsp_server.bench.wire import parse, read_body
+        from lsp_server.bench.client.jsonrpc import parse, read_body
 
         while True:
             body = read_body(self._stream)

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from lsp_server.feedback.database import PATH_VARIABLE, SCHEMA, open_for_reading
+from lsp_server.contract.feedback_store import PATH_VARIABLE, SCHEMA
+from lsp_server.feedback.database import open_for_reading
 from tests.e2e.conftest import PATIENCE, Editor, StartEditor
 
 RULES = [
@@ -31,8 +32,8 @@ def database(tmp_path: Path) -> Path:
 def following(seconds: float) -> tuple[str, ...]:
     """The command of a server that follows accepted text for so long."""
     program = (
-        "from lsp_server.serve import serve_standard_streams\n"
-        "from lsp_server.ending import leave\n"
+        "from lsp_server.protocol.serve import serve_standard_streams\n"
+        "from lsp_server.protocol.wire.ending import leave\n"
         f"leave(serve_standard_streams({seconds}))"
     )
     return sys.executable, "-c", program

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lsp_server.bundle import load
+from lsp_server.completion.model.tryout import CACHE_VARIABLE, admit
+from lsp_server.contract.bundles.bundle import load
 from lsp_server.errors import BundleError
 from lsp_server.settings import Settings
-from lsp_server.tryout import CACHE_VARIABLE, admit
 from tests.hostile_bundles import choking, copy_of_shipped, dividing, endless, panicking
 from tests.raw_client import RawClient, document, opening, place, statuses
 
@@ -174,7 +174,7 @@ def test_a_change_of_the_engine_does_not_wait_for_one_that_hangs(
 
 def test_a_thread_that_was_given_up_changes_nothing_any_more() -> None:
     """A job that ends late leaves what its successor does alone."""
-    from lsp_server.watched_worker import WatchedWorker
+    from lsp_server.completion.worker.watched_thread import WatchedWorker
 
     async def play() -> list[str]:
         said: list[str] = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lsp_server.bench.wire import frame, parse, read_body
+from lsp_server.bench.client.jsonrpc import frame, parse, read_body
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import StartEditor
@@ -30,7 +30,7 @@ def test_initialize_is_answered_before_anything_heavy_is_imported() -> None:
         "class Watch:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
         "        sys.stderr.write(f'{name} {answered()}\\n')\n"
-        "import lsp_server.transport as transport\n"
+        "import lsp_server.protocol.wire.transport as transport\n"
         "sent = []\n"
         "write = transport.Output.write\n"
         "def send(self, data): write(self, data); sent.append(data)\n"

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from lsp_server.feedback.database import PATH_VARIABLE
-from lsp_server.language_server import LoryServer
-from lsp_server.prompt import load_tokenizer
-from lsp_server.server import create_server
+from lsp_server.contract.feedback_store import PATH_VARIABLE
+from lsp_server.contract.prompt import load_tokenizer
+from lsp_server.protocol.handlers import create_server
+from lsp_server.protocol.pygls_server import LoryServer
+from lsp_server.protocol.wire.transport import Output
 from lsp_server.settings import Settings
-from lsp_server.transport import Output
 
 WORD = "_".join(("zq", "vexing", "quokka", "77"))
 """Stands in no file of this repository as a whole."""

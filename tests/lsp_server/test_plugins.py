@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from lsp_server.errors import PluginError
-from lsp_server.plugin_guard import PluginGuard
-from lsp_server.plugins import CONTEXTS, ENGINES, FILTERS, find_plugin, list_plugins
+from lsp_server.plugins import CONTEXTS, ENGINES, FILTERS, PluginGuard, find_plugin, list_plugins
 from lsp_server.settings import Settings
 
 Install = Callable[[str], None]

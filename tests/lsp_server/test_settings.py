@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from lsp_server.documents.exclusions import is_excluded
 from lsp_server.errors import SettingsError
-from lsp_server.exclusions import is_excluded
 from lsp_server.settings import BlockMode, MenuMode, Settings, judge_settings, read_settings
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from trainer.config import PackingConfig
-from trainer.document import Document, DocumentWriter, document_id
-from trainer.packing import run as pack
+from trainer.corpus.config import PackingConfig
+from trainer.corpus.document import Document, DocumentWriter, document_id
+from trainer.corpus.packing import run as pack
 
 PACKED_BLOCK = 64
 

@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from trainer import dedup, filters
-from trainer.config import DedupConfig, FiltersConfig
-from trainer.cursors import draw_documents
-from trainer.document import Document, DocumentWriter, document_id
-from trainer.text_store import TextStore
+from trainer.corpus import dedup, filters
+from trainer.corpus.blocks.text_store import TextStore
+from trainer.corpus.config import DedupConfig, FiltersConfig
+from trainer.corpus.document import Document, DocumentWriter, document_id
+from trainer.tasks.cursors import draw_documents
 
 REPOSITORIES = 1000
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from trainer import pipeline
-from trainer.config import Recipe, SourcesConfig, SourceSpec
+from trainer.corpus.config import SourcesConfig, SourceSpec
 from trainer.errors import StageError
 from trainer.pipeline import (
     STAGES,
+    Recipe,
     changed_inputs,
     check_run,
     input_digests,

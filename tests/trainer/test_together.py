@@ -17,8 +17,8 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from tests.trainer.recipe_of_all import write_recipe
-from trainer.metrics import read_lines
 from trainer.pipeline import STAGES
+from trainer.runtime.metrics import read_lines
 
 pytestmark = pytest.mark.slow
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from lsp_server.bench.blocks import automatic_indentation
 from lsp_server.bench.editors import ENTER, Caret, Stroke
+from lsp_server.bench.replay.blocks import automatic_indentation
 
 
 @dataclass(frozen=True, slots=True)

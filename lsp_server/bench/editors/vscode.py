@@ -18,7 +18,7 @@ from lsp_server.bench.editors import (
     to_last_stop,
     to_next_stop,
 )
-from lsp_server.bench.python_text import COMMENT, line_pieces, open_quote
+from lsp_server.bench.texts.python_text import COMMENT, line_pieces, open_quote
 
 PAIRS = {"(": ")", "[": "]", "{": "}"}
 QUOTES = "\"'`"

@@ -24,7 +24,7 @@ def graphs(
     def graph(kind: str, precision: Any) -> Path:
         import onnx
 
-        from trainer.architectures import build_decoder
+        from trainer.export.graph.decoders import build_decoder
 
         path = folder / f"{kind}.{precision}.onnx"
         if not path.exists():

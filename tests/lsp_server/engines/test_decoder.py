@@ -6,7 +6,7 @@ from tracemalloc import stop as stop_tracing
 
 import numpy as np
 
-from lsp_server.bundle import load
+from lsp_server.contract.bundles.bundle import load
 from lsp_server.engines.decoder import OnnxDecoder, open_session
 from lsp_server.settings import Settings
 

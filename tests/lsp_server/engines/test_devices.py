@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from lsp_server.contract.prompt import encode
 from lsp_server.engines.decoder import IN_PLACE, Memory, OnnxDecoder, open_session
 from lsp_server.engines.devices import (
     Machine,
@@ -19,7 +20,6 @@ from lsp_server.engines.devices import (
     this_machine,
 )
 from lsp_server.errors import EngineError
-from lsp_server.prompt import encode
 from lsp_server.settings import Device
 
 Graphs = Callable[[str, str], Path]

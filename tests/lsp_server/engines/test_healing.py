@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from lsp_server.contract.prompt import Prompt, Sentinel, encode, spm
 from lsp_server.engines import Candidate, Limits, StopReason
 from lsp_server.engines.decoder import OnnxDecoder, open_session
 from lsp_server.engines.onnx import OnnxEngine
 from lsp_server.engines.vocabulary import read_vocabulary
-from lsp_server.prompt import Prompt, Sentinel, encode, spm
 
 LIMITS = Limits(max_tokens=12, stop=lambda _: None)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lsp_server.contract.recall import LADDER, Rung
 from lsp_server.engines.mixture import (
     AGREED,
     SEEN,
@@ -23,7 +24,6 @@ from lsp_server.engines.mixture import (
     sureness,
 )
 from lsp_server.errors import BundleError
-from lsp_server.project.rungs import LADDER, Rung
 from lsp_server.settings import Settings
 
 EVEN = LevelWeights()

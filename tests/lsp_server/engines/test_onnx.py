@@ -12,13 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from lsp_server.bundle import load
+from lsp_server.contract.bundles.bundle import load
+from lsp_server.contract.prompt import Prompt, Sentinel, encode, spm
 from lsp_server.engines import Candidate, Limits, StopReason
 from lsp_server.engines.decoder import OnnxDecoder, open_session
 from lsp_server.engines.onnx import OnnxEngine, create, open_engine
 from lsp_server.engines.prompt_cache import PREFILL_TOKENS
 from lsp_server.errors import EngineError
-from lsp_server.prompt import Prompt, Sentinel, encode, spm
 from lsp_server.settings import Settings
 
 Graphs = Callable[[str, str], Path]

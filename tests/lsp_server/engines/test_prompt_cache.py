@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from lsp_server.contract.prompt import encode
 from lsp_server.engines.decoder import OnnxDecoder, open_session
 from lsp_server.engines.prompt_cache import PREFILL_TOKENS, WORTH_KEEPING, PromptCache
-from lsp_server.prompt import encode
 
 Open = Callable[[int], PromptCache]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lsp_server.engines import Limits, fits_anywhere
-from lsp_server.engines.decoding import MOST_REFUSED, refuse
-from lsp_server.engines.writer import CandidateWriter
+from lsp_server.engines.decoding.completion import MOST_REFUSED, refuse
+from lsp_server.engines.decoding.writer import CandidateWriter
 
 
 def test_what_fits_takes_over_the_probability_of_what_was_likelier() -> None:

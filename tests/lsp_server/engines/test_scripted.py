@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from tokenizers import Tokenizer
 
-from lsp_server.bundle import load
+from lsp_server.contract.bundles.bundle import load
+from lsp_server.contract.prompt import Budget, build
 from lsp_server.engines import Candidate, Limits, StopReason
 from lsp_server.engines.scripted import ScriptedEngine, create
 from lsp_server.errors import EngineError
-from lsp_server.prompt import Budget, build
 
 LIMITS = Limits(stop=lambda _: None)
 

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from lsp_server.contract.prompt import SENTINELS, Prompt, Sentinel, encode, guard_sentinels, spm
 from lsp_server.engines import Limits
 from lsp_server.engines.onnx import open_engine
 from lsp_server.engines.vocabulary import byte_alphabet, read_vocabulary
 from lsp_server.errors import TokenizerError
-from lsp_server.prompt import SENTINELS, Prompt, Sentinel, encode, guard_sentinels, spm
 
 SHARED = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from lsp_server.line_tokens import LineTokenizer
+from lsp_server.contract.line_tokens import LineTokenizer
+from lsp_server.contract.prompt import load_tokenizer
+from lsp_server.contract.recall import LADDER
 from lsp_server.project.following import Following
-from lsp_server.project.index import ProjectIndex
-from lsp_server.project.rungs import LADDER
-from lsp_server.project.view import ProjectView
+from lsp_server.project.index.store import ProjectIndex
+from lsp_server.project.index.view import ProjectView
 from lsp_server.project.workspace import Workspace
-from lsp_server.prompt import load_tokenizer
 from lsp_server.settings import Settings
 
 PATIENCE = 20.0

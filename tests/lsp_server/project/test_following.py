@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lsp_server.line_tokens import Encoded, LineTokenizer
-from lsp_server.project import disk_watcher, file_follower, process, text_follower, workspace
+from lsp_server.contract.line_tokens import Encoded, LineTokenizer
+from lsp_server.contract.prompt import load_tokenizer
+from lsp_server.project import disk_watcher, file_follower, text_follower, workspace
 from lsp_server.project.following import Following
-from lsp_server.prompt import load_tokenizer
+from lsp_server.project.reading import process
 from lsp_server.settings import Settings
 
 TOKENIZER = Settings().bundle_folder / "tokenizer.json"

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from lsp_server.contract.recall import Rung
 from lsp_server.project.recall import ProjectRecall
-from lsp_server.project.rungs import Rung
 
 
 class Others:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lsp_server.session import Session
+from lsp_server.protocol.session import Session
 
 PATIENCE = 20.0
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.exclusions import NEVER_READ, Exclusions
+from lsp_server.documents.exclusions import NEVER_READ, Exclusions
 from lsp_server.project import walk
 from lsp_server.project.walk import Rules, find_files, is_inside, root_of
 

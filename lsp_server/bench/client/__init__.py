@@ -1,0 +1,1 @@
+"""A language client that the benchmarks drive servers with."""

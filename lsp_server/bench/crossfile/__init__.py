@@ -1,0 +1,1 @@
+"""Completions with and without text of other files."""

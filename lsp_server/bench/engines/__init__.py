@@ -1,0 +1,1 @@
+"""Lory's engine beside other engines on the same weights."""

@@ -1,0 +1,1 @@
+"""How long an editor waits: at start, and under a fast typist."""

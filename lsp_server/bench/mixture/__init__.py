@@ -1,0 +1,1 @@
+"""Fitting the cache model's weights and calibration."""

@@ -1,0 +1,1 @@
+"""Typing real files again, to count what suggestions save."""

@@ -1,0 +1,1 @@
+"""From what a replay measured to figures with intervals, in words."""

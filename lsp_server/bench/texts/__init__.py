@@ -1,0 +1,1 @@
+"""The files that are typed again: found, read, and rewritten in other forms."""

@@ -1,0 +1,1 @@
+"""`lory bench`: the commands that measure."""

@@ -1,0 +1,49 @@
+"""`lory bench load`: takes a rate and a file, prints how a server stands a fast typist."""
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from lsp_server.bench.config import OWN_SERVER, LoadConfig, parse_options
+from lsp_server.bench.latency.typist import type_fast
+from lsp_server.bench.latency.typist_report import load_json, load_table
+from lsp_server.cli.bench import options
+from lsp_server.cli.tables import terminal
+
+FAMILIAR_SOURCE = Path(argparse.__file__)
+"""Python source that every machine has."""
+
+
+def load_command(
+    source: Annotated[
+        Path, typer.Option(help="A file to type from.", show_default=False)
+    ] = FAMILIAR_SOURCE,
+    root: options.Workspace = None,
+    server: options.Server = None,
+    option: options.ServerOption = None,
+    rate: Annotated[float, typer.Option(help="Keys per second.")] = LoadConfig.rate,
+    seconds: Annotated[float, typer.Option(help="Of typing.")] = LoadConfig.seconds,
+    lines: Annotated[int, typer.Option(help="Of the document.")] = LoadConfig.lines,
+    late: Annotated[float, typer.Option(help="Seconds an answer may take.")] = LoadConfig.late,
+    json_file: options.JsonFile = None,
+) -> None:
+    """Type faster than anybody can: is every request answered, and every edit taken at once?"""
+    config = LoadConfig(
+        command=tuple(shlex.split(server)) if server else OWN_SERVER,
+        options=parse_options(option or ()),
+        rate=rate,
+        seconds=seconds,
+        lines=lines,
+        late=late,
+    )
+    with TemporaryDirectory() as empty:
+        records = type_fast(config, source, root or Path(empty))
+    terminal().print(load_table(records, config))
+    if json_file is not None:
+        text = json.dumps(load_json(records, config), indent=1) + "\n"
+        json_file.write_text(text, encoding="utf-8")

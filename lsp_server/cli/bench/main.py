@@ -1,0 +1,108 @@
+"""`lory bench`: takes files and a server's command, prints how good and how fast it is.
+
+`engines_cli.py` has the comparison of engines, `load_cli.py` the fast typist,
+`start_cli.py` the start, `soak_cli.py` hours of typing.
+"""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lsp_server.bench.config import OWN_SERVER, ReplayConfig, parse_options
+from lsp_server.bench.editors import EditorName
+from lsp_server.bench.replay.extract import extract
+from lsp_server.bench.texts.files import read_sources, read_targets, thin_out
+from lsp_server.bench.texts.forms import Form
+from lsp_server.cli.bench import options
+from lsp_server.cli.bench.compare import compare_command
+from lsp_server.cli.bench.crossfile import crossfile_command
+from lsp_server.cli.bench.engines import engines_command
+from lsp_server.cli.bench.fit import fit_command
+from lsp_server.cli.bench.load import load_command
+from lsp_server.cli.bench.measuring import measure, show
+from lsp_server.cli.bench.passages import mixed_command, passages_command
+from lsp_server.cli.bench.soak import soak_command
+from lsp_server.cli.bench.start import start_command
+from lsp_server.cli.tables import terminal
+
+app = typer.Typer(
+    help="Measure a language server as an editor's user would, and engines side by side.",
+    no_args_is_help=True,
+)
+app.command("compare")(compare_command)
+app.command("crossfile")(crossfile_command)
+app.command("engines")(engines_command)
+app.command("fit")(fit_command)
+app.command("load")(load_command)
+app.command("mixed")(mixed_command)
+app.command("passages")(passages_command)
+app.command("soak")(soak_command)
+app.command("start")(start_command)
+
+
+@app.command("replay")
+def replay_command(
+    files: options.Files = None,
+    targets: options.Targets = None,
+    root: options.TargetsRoot = None,
+    server: options.Server = None,
+    menu: Annotated[bool, typer.Option("--menu", help="Ask for the completion menu.")] = (
+        ReplayConfig.menu
+    ),
+    top: Annotated[
+        int | None, typer.Option(help="Items on show; without it, 1 of a menu, all inline ones.")
+    ] = ReplayConfig.top,
+    option: options.ServerOption = None,
+    blocks: options.Blocks = ReplayConfig.blocks,
+    points: options.Points = ReplayConfig.points,
+    gaps: options.Gaps = ReplayConfig.gaps,
+    editor: Annotated[
+        EditorName, typer.Option(help="Whose defaults the user types with.")
+    ] = ReplayConfig.editor,
+    eol: Annotated[str, typer.Option(help="Line ends of the files: lf or crlf.")] = "lf",
+    indent: Annotated[
+        str, typer.Option(help="Their indentation: tab, 2, 4 or 8; without it, as they are.")
+    ] = "",
+    seed: options.Seed = ReplayConfig.seed,
+    max_files: options.MaxFiles = ReplayConfig.max_files,
+    timeout: options.Timeout = ReplayConfig.timeout,
+    ready: options.Ready = ReplayConfig.ready_timeout,
+    json_file: options.JsonFile = None,
+    beside: options.Beside = None,
+) -> None:
+    """Type real code through a language server, key by key, and say what its suggestions saved."""
+    config = ReplayConfig(
+        command=tuple(shlex.split(server)) if server else OWN_SERVER,
+        menu=menu,
+        top=top,
+        options=parse_options(option or ()),
+        blocks=blocks,
+        points=points,
+        gaps=gaps,
+        editor=editor,
+        form=Form(eol, indent),
+        seed=seed,
+        max_files=max_files,
+        timeout=timeout,
+        ready_timeout=ready,
+    )
+    chosen = thin_out(read_sources(files, targets, root), config.max_files, config.seed)
+    show(measure(config, chosen, beside), json_file)
+
+
+@app.command("extract")
+def extract_command(
+    targets: Annotated[Path, typer.Option(help="JSON Lines (.gz) with repo, path and head.")],
+    git: Annotated[
+        str, typer.Option(help="Local clones, with {owner} and {name}: clones/{owner}/{name}.git")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write owner/name/path below.")],
+    whole: Annotated[
+        bool, typer.Option("--whole", help="The other Python files of each commit too.")
+    ] = False,
+) -> None:
+    """Write files of repositories at commits, to replay them."""
+    written = extract(read_targets(targets), git, out, whole=whole)
+    terminal().print(f"{written} files written below {out}")

@@ -1,0 +1,33 @@
+"""`lory bench start`: takes a server's command, prints how long an editor waits for it."""
+
+import shlex
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from lsp_server.bench.config import OWN_SERVER, StartConfig, parse_options
+from lsp_server.bench.latency.start import measure_starts, start_table
+from lsp_server.cli.bench import options
+from lsp_server.cli.tables import terminal
+
+
+def start_command(
+    root: options.Workspace = None,
+    server: options.Server = None,
+    option: options.ServerOption = None,
+    starts: Annotated[int, typer.Option(help="Processes to start.")] = StartConfig.starts,
+    idle: Annotated[
+        float, typer.Option(help="Seconds without a request.")
+    ] = StartConfig.idle_seconds,
+) -> None:
+    """Start a server again and again: its first answers, its memory, its idle processor time."""
+    config = StartConfig(
+        command=tuple(shlex.split(server)) if server else OWN_SERVER,
+        options={"min_probability": 0.0, **parse_options(option or ())},
+        starts=starts,
+        idle_seconds=idle,
+    )
+    with TemporaryDirectory() as empty:
+        terminal().print(start_table(measure_starts(config, root or Path(empty))))

@@ -1,0 +1,1 @@
+"""From a cursor to the suggestions that are shown."""

@@ -1,0 +1,299 @@
+"""Completes: takes a cursor, gives candidates to show; supersedes, cancels and remembers.
+
+All methods run on the event loop's thread; the engine works on the worker's thread. No lock is held
+while it does, so edits and other requests go on meanwhile. What runs the model is imported when it
+is loaded: an editor waits for the answer to `initialize`.
+"""
+
+import asyncio
+import logging
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from lsp_server.completion.context.plugin import Cursor
+from lsp_server.completion.counters import Counters
+from lsp_server.completion.request_trace import RULES_CHANGED, Outcome, Source, Station, Trace
+from lsp_server.completion.suggestion_cache import SuggestionCache
+from lsp_server.completion.worker.pending import Pending, State, Status, post
+from lsp_server.completion.worker.watched_thread import WatchedWorker
+from lsp_server.engines import Candidate, Counts
+from lsp_server.errors import LoryError
+from lsp_server.plugins import PluginGuard, one_line
+from lsp_server.settings import Settings
+
+if TYPE_CHECKING:
+    from lsp_server.completion.model.loading import Model
+    from lsp_server.contract.bundles.bundle import Bundle
+    from lsp_server.project.following import Following
+    from lsp_server.project.workspace import Workspace
+
+LOAD_SECONDS = 600.0
+"""After which a load is given up; a bundle that is tried out has a limit of its own."""
+PATIENCE_AT_END = 0.3
+"""Seconds that a running engine has to stop between two tokens."""
+
+log = logging.getLogger(__name__)
+
+
+class Completer:
+    """The one place that knows which request of a document is the current one."""
+
+    def __init__(self, status: Status, guard: PluginGuard, workspace: "Workspace") -> None:
+        self._status = status
+        self._guard = guard
+        self._workspace = workspace
+        self._worker = WatchedWorker(self._give_up)
+        self._given_up = 0
+        """How often since the settings last asked for a load."""
+        self._cache = SuggestionCache()
+        self._pending: dict[str, Pending] = {}
+        self._settings = Settings()
+        self._model: Model | None = None
+        self._following: Following | None = None
+        self._epoch = 0
+        """Counts changes of settings: what was begun before the last one is not remembered."""
+        self._loads = 0
+        """The epoch that the latest load belongs to."""
+        self._counters = Counters()
+        self.state = State("loading", 0, "waiting for the editor's settings")
+        self._fault = ""
+        """Why there is no model; written on the worker's thread."""
+
+    @property
+    def model(self) -> "Model | None":
+        """What is loaded."""
+        return self._model
+
+    def statistics(self) -> dict[str, Any]:
+        """What has been counted, in plain values."""
+        model = self._model
+        engine = model.engine if model is not None else None
+        counted = self._counters.as_json(engine.counters if isinstance(engine, Counts) else None)
+        project = model.project if model is not None else None
+        return {**counted, "project": None if project is None else project.as_json()}
+
+    def load(self, settings: Settings) -> None:
+        """Load the model of these settings in the background; requests wait for it."""
+        self.apply(settings)
+        self._given_up = 0
+        self._begin_load("starting")
+
+    def _begin_load(self, message: str) -> None:
+        self._tell("loading", 0, message)
+        loop = asyncio.get_running_loop()
+        self._loads = self._epoch
+        self._worker.want_no_more()
+        load = partial(self._load, self._settings, self._epoch, loop)
+        self._worker.submit_first(load, LOAD_SECONDS)
+
+    def _give_up(self, why: str, hurried: bool) -> None:
+        """The engine's thread has been given up: go on with another, unless that happens again."""
+        log.error("the engine %s; its thread is given up", why)
+        outcome = Outcome(obstacle=Station("engine", f"the engine {why}", passed=False))
+        for pending in [found for found in self._pending.values() if found.begun]:
+            self._answer(pending, outcome)
+        self._drop_model()
+        if hurried:
+            return  # what it was hurried for waits already
+        self._given_up += 1
+        if self._given_up == 1:
+            self._begin_load(f"the engine {why}; it is started anew")
+        else:
+            self._fault = f"the engine {why}, twice; set another bundle or engine, or restart"
+            self._tell("error", 100, self._fault)
+            self._worker.submit_first(self._drop_model, LOAD_SECONDS)
+
+    def apply(self, settings: Settings) -> None:
+        """Take settings that need no other model."""
+        self._settings = settings
+        self._epoch += 1
+        self._cache.clear()
+
+    def forget_texts(self) -> None:
+        """What may be read has changed: keep nothing of what was, and answer nothing from it."""
+        self.apply(self._settings)
+        self._cancel_all(Outcome(obstacle=RULES_CHANGED))
+        if self._loads:  # else the worker's thread has not begun
+            self._worker.want_no_more()
+            self._worker.submit_first(self._forget_texts, LOAD_SECONDS)
+
+    def _forget_texts(self) -> None:
+        if (model := self._model) is not None:
+            forgotten = model.forget(self._guard)
+            if self._worker.is_current and self._model is model:
+                self._model = forgotten
+
+    def unload(self, settings: Settings) -> None:
+        """Forget the model."""
+        self.apply(settings)
+        self._loads = self._epoch
+        self._cancel_all()
+        self._worker.want_no_more()
+        self._worker.submit_first(self._drop_model, LOAD_SECONDS)
+        self._tell("off", 100, "turned off")
+
+    def _tell(self, state: str, percent: int, message: str) -> None:
+        self.state = State(state, percent, message)
+        self._status.show(state, percent, message)
+
+    async def complete(self, cursor: Cursor, trace: Trace) -> list[Candidate] | None:
+        """Candidates to show; None where a later request elsewhere in the document superseded it.
+
+        Cancelling the task stops the engine between two tokens, unless another waits for the same.
+        `trace` is told how the answer came about.
+        """
+        begun = perf_counter()
+        self._counters.requests += 1
+        older = self._pending.get(cursor.uri)
+        if older is not None and older.serves(cursor, self._epoch):
+            self._counters.joined += 1
+            trace.source = Source.JOINED
+            return self._take(cursor, trace, await self._wait(older))
+        self.supersede(cursor.uri)
+        if (known := self._recall(cursor)) is not None:
+            self._counters.from_memory += 1
+            self._counters.memory_ms.add((perf_counter() - begun) * 1e3)
+            trace.source = Source.MEMORY
+            return self._take(cursor, trace, known)
+        loop = asyncio.get_running_loop()
+        pending = Pending(cursor, self._epoch, loop.create_future())
+        self._pending[cursor.uri] = pending
+        ask = partial(self._generate, self._settings, pending, loop)
+        self._worker.submit(ask, self._settings.deadline)
+        return self._take(cursor, trace, await self._wait(pending))
+
+    def _take(
+        self, cursor: Cursor, trace: Trace, outcome: Outcome | None
+    ) -> list[Candidate] | None:
+        """The best of an outcome's candidates, as many as a cursor's request wants."""
+        if outcome is None:
+            self._counters.superseded += 1
+            return None
+        trace.outcome = outcome
+        return list(outcome.filtered.shown[: self._settings.suggestions(invoked=cursor.invoked)])
+
+    async def _wait(self, pending: Pending) -> Outcome | None:
+        """The answer; the engine stops once nobody waits for it any more."""
+        pending.waiting += 1
+        try:
+            return await asyncio.shield(pending.answer)
+        except asyncio.CancelledError:
+            self._counters.cancelled += 1
+            raise
+        finally:
+            pending.waiting -= 1
+            if not pending.waiting and not pending.answer.done():
+                self.supersede(pending.cursor.uri)
+
+    def supersede(self, uri: str, outcome: Outcome | None = None) -> None:
+        """Answer a document's earlier request with nothing, and stop its engine."""
+        if (older := self._pending.pop(uri, None)) is not None:
+            older.cancelled.set()
+            if not older.answer.done():
+                older.answer.set_result(outcome)
+
+    def forget(self, uri: str) -> None:
+        """A document was closed, or may not be read any more."""
+        self.supersede(uri)
+        self._cache.forget(uri)
+
+    def end(self) -> None:
+        """Stop the engine's thread, and reading the project."""
+        self._cancel_all()
+        if self._following is not None:
+            self._following.end()
+        self._worker.end(PATIENCE_AT_END)
+
+    def _cancel_all(self, outcome: Outcome | None = None) -> None:
+        for uri in list(self._pending):
+            self.supersede(uri, outcome)
+
+    def _recall(self, cursor: Cursor) -> Outcome | None:
+        """What remembered candidates offer at a cursor; None where the engine must be asked."""
+        if self._model is None:
+            return None
+        from lsp_server.completion.suggestion import select_rest
+
+        for rest in self._cache.find(cursor):
+            found = select_rest(self._model, self._settings, self._guard, cursor, rest)
+            if found.shown or not rest.typed:
+                return Outcome(filtered=found, generation=rest.generation, typed=rest.typed)
+        return None
+
+    def _load(self, settings: Settings, epoch: int, loop: asyncio.AbstractEventLoop) -> None:
+        """On the worker's thread: load, and say how it went."""
+        if epoch != self._loads:
+            return  # another load follows
+        self._drop_model()
+        try:
+            from lsp_server.completion.model.loading import follow_project, load_model
+            from lsp_server.completion.model.tryout import admit
+
+            def may_open(bundle: "Bundle") -> None:
+                admit(bundle, settings, lambda: epoch == self._loads)
+
+            progress = partial(post, loop, self._tell, "loading")
+            model = load_model(settings, self._guard, progress, self._workspace, may_open)
+            if not self._worker.is_current:
+                return  # given up meanwhile
+            self._model = model
+            self._following = follow_project(model, self._guard.report_once)
+        except BaseException as exc:  # a library's panic is no Exception
+            if epoch != self._loads or not self._worker.is_current:
+                return
+            log.error("cannot load: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
+            self._fault = one_line(exc)
+            post(loop, self._tell, "error", 100, self._fault)
+            return
+        post(loop, self._tell, "ready", 100, model.title)
+
+    def _drop_model(self) -> None:
+        if self._model is not None:
+            self._model.forget(self._guard)
+        self._model = None
+        if self._following is not None:
+            self._following.end()
+            self._following = None
+
+    def _generate(
+        self, settings: Settings, pending: Pending, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """On the worker's thread: ask the engine, and answer the request with what may be shown."""
+        if pending.cancelled.is_set():
+            return
+        pending.begun = True
+        try:
+            outcome = self._ask_engine(settings, pending)
+        except BaseException as exc:  # a library's panic is no Exception
+            log.error("no completion: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
+            self._guard.report_once(one_line(exc))
+            outcome = Outcome(
+                obstacle=Station("engine", f"the engine failed: {one_line(exc)}", passed=False)
+            )
+        post(loop, self._answer, pending, outcome)
+
+    def _ask_engine(self, settings: Settings, pending: Pending) -> Outcome:
+        """What the engine has at a cursor and what of it may be shown, or why it is not asked."""
+        from lsp_server.completion.suggestion import generate, select
+
+        model, cursor = self._model, pending.cursor
+        if model is None:
+            return Outcome(
+                obstacle=Station("model", f"no model is loaded: {self._fault}", passed=False)
+            )
+        if not model.serves(cursor.language):
+            return Outcome(obstacle=Station("model", model.refusal(cursor.language), passed=False))
+        self._counters.engine_runs += 1
+        found = generate(model, settings, self._guard, cursor, pending.cancelled)
+        shown = select(model, settings, self._guard, cursor, found.candidates)
+        return Outcome(filtered=shown, generation=found)
+
+    def _answer(self, pending: Pending, outcome: Outcome) -> None:
+        if pending.answer.done():
+            return  # superseded or cancelled meanwhile
+        del self._pending[pending.cursor.uri]
+        found = outcome.generation
+        if found and found.candidates and pending.epoch == self._epoch:
+            self._cache.remember(pending.cursor, found)
+        pending.answer.set_result(outcome)

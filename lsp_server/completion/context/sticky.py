@@ -1,0 +1,44 @@
+"""Related text stays while one types: takes a cursor and a choice, keeps the choice for the place.
+
+Every change of the related text means reading the prompt again from there on. So a choice holds
+until the cursor is elsewhere, or what the choice depends on has changed.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from lsp_server.completion.context.plugin import Cursor, Snippet
+
+SAME_PLACE = 24
+"""Lines that the cursor may go from where the choice was made."""
+DOCUMENTS = 16
+
+Choose = Callable[[], tuple[Snippet, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen, and for where."""
+
+    line: int
+    key: Hashable
+    snippets: tuple[Snippet, ...]
+
+
+class StickyChoice:
+    """The latest choice of each of the latest documents."""
+
+    def __init__(self) -> None:
+        self._choices: OrderedDict[str, Choice] = OrderedDict()
+
+    def at(self, cursor: Cursor, key: Hashable, choose: Choose) -> tuple[Snippet, ...]:
+        """The choice that holds at a cursor; made anew where none does. `key` must be the same."""
+        line, held = cursor.surroundings.line, self._choices.get(cursor.uri)
+        if held is None or held.key != key or abs(held.line - line) > SAME_PLACE:
+            held = Choice(line, key, choose())
+            self._choices[cursor.uri] = held
+        self._choices.move_to_end(cursor.uri)
+        if len(self._choices) > DOCUMENTS:
+            self._choices.popitem(last=False)
+        return held.snippets

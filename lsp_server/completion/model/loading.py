@@ -1,0 +1,177 @@
+"""Loads what completes: takes settings, gives the engine with its tokenizer and plugins."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from lsp_server.completion.context.reader import Reader
+from lsp_server.contract.bundles.bundle import MODEL, Bundle, load
+from lsp_server.contract.fitting import forget_texts
+from lsp_server.contract.line_tokens import LineTokenizer
+from lsp_server.contract.prompt import Budget, budget_for, load_tokenizer
+from lsp_server.contract.recall import SEPARATOR
+from lsp_server.engines import Engine, TellsProvider
+from lsp_server.engines.mixture import MixtureWeights, read_weights
+from lsp_server.errors import EngineError, LoryError
+from lsp_server.plugins import (
+    CONTEXTS,
+    ENGINES,
+    FILTERS,
+    ActivePlugin,
+    Forgets,
+    Plugin,
+    PluginGuard,
+    Report,
+    find_plugin,
+    list_plugins,
+)
+from lsp_server.project.following import Following
+from lsp_server.project.index.store import ProjectIndex
+from lsp_server.project.workspace import Workspace
+from lsp_server.settings import Device, Settings
+
+Progress = Callable[[int, str], None]
+"""Takes per cent and what is being done; from any thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """Everything that turns a cursor into suggestions."""
+
+    bundle: Bundle
+    tokenizer: LineTokenizer
+    engine: Engine
+    budget: Budget
+    contexts: tuple[ActivePlugin, ...]
+    filters: tuple[ActivePlugin, ...]
+    mixture: MixtureWeights
+    """How much the open project counts."""
+    project: ProjectIndex | None = None
+    """The open project; None where there is none, or it is not to be read."""
+    reader: Reader = field(default_factory=Reader)
+    """What turns the file's text into what the model reads."""
+
+    @property
+    def title(self) -> str:
+        """The bundle, the engine and, where the engine says, what it runs on; for people."""
+        manifest, engine = self.bundle.manifest, self.engine
+        title = f"{manifest.name} {manifest.version}, engine {engine.name}"
+        if isinstance(engine, TellsProvider):
+            title += f" on {engine.provider.removesuffix('ExecutionProvider')}"
+        return title
+
+    @property
+    def sha256(self) -> str:
+        """Of the bundle's graph."""
+        return self.bundle.manifest.files[MODEL].sha256
+
+    @property
+    def recalls(self) -> bool:
+        """Whether the cache model knows its tokens: texts are kept in ids of 16 bits."""
+        return fits_store(self.bundle)
+
+    def forget(self, guard: PluginGuard) -> "Model":
+        """The same model, without what its parts keep of the texts that they were given."""
+        forget_texts()
+        self.tokenizer.forget()
+        if isinstance(self.engine, Forgets):
+            self.engine.forget()
+        renewed = guard.renew(self.contexts), guard.renew(self.filters)
+        return replace(self, contexts=renewed[0], filters=renewed[1], reader=Reader())
+
+    def serves(self, language: str) -> bool:
+        """Whether the model was made for a language id."""
+        return language in self.bundle.manifest.languages
+
+    def refusal(self, language: str) -> str:
+        """Why a language is not served, and what to do."""
+        manifest = self.bundle.manifest
+        known = " and ".join(manifest.languages)
+        return f"{manifest.name} knows {known} only, not {language}; set another bundle"
+
+
+def load_model(
+    settings: Settings,
+    guard: PluginGuard,
+    progress: Progress,
+    workspace: Workspace | None = None,
+    admit: Callable[[Bundle], None] = lambda bundle: None,
+) -> Model:
+    """Verify the bundle and start its engine. Raises LoryError where that cannot be.
+
+    `admit` may refuse a bundle whose files are as they should be, before it is opened.
+
+    The index of the workspace is empty: who loads the model has it filled.
+    """
+    progress(10, "verifying the bundle")
+    bundle = load(settings.bundle_folder)
+    progress(20, "trying the bundle out, if it is new here")
+    admit(bundle)
+    progress(30, "reading the tokenizer")
+    tokenizer = load_tokenizer(bundle.tokenizer_path)
+    progress(50, "starting the engine")
+    installed = list_plugins()
+    engine = start_engine(installed, bundle, settings)
+    trusted = settings.trusted
+    budget = budget_for(bundle.manifest.context)
+    readable = settings.project and fits_store(bundle)
+    completion = min(settings.max_tokens, bundle.manifest.context // 4)
+    return Model(
+        bundle=bundle,
+        tokenizer=LineTokenizer(tokenizer),
+        engine=engine,
+        budget=replace(budget, completion=completion),
+        contexts=guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
+        filters=guard.activate(installed, FILTERS, settings.filters, trusted=trusted),
+        mixture=read_weights(bundle.mixture_path),
+        project=ProjectIndex(workspace) if workspace and readable else None,
+    )
+
+
+def follow_project(model: Model, report: Report) -> Following | None:
+    """Have the project's files and open documents read from now on; None where there are none."""
+    if model.project is None:
+        return None
+    path = str(model.bundle.tokenizer_path)
+    following = Following(model.project, model.tokenizer, path, report)
+    following.start()
+    return following
+
+
+def fits_store(bundle: Bundle) -> bool:
+    """Whether every token id is one that texts can be kept in."""
+    return bundle.manifest.vocabulary <= SEPARATOR
+
+
+def start_engine(installed: list[Plugin], bundle: Bundle, settings: Settings) -> Engine:
+    """The engine of the settings' name; EngineError where its options or the machine do not do."""
+    create = find_plugin(installed, ENGINES, settings.engine, trusted=settings.trusted).load()
+    options = dict(settings.engine_options)
+    if settings.device is not Device.AUTO:
+        options["device"] = settings.device
+    try:
+        engine: Engine = create(bundle, settings.threads, **options)
+    except LoryError:
+        raise
+    except TypeError as exc:
+        raise EngineError(
+            f"engine {settings.engine!r}: expected other engine_options, found "
+            f"{options}: {exc}; change them"
+        ) from exc
+    except Exception as exc:  # whatever a runtime raises while it starts
+        raise EngineError(
+            f"engine {settings.engine!r}: expected it to start, found {type(exc).__name__}: {exc}; "
+            "choose another engine or bundle"
+        ) from exc
+    return engine
+
+
+def load_quietly(
+    settings: Settings, guard: PluginGuard, workspace: Workspace | None = None
+) -> Model:
+    """The model of these settings, told to nobody; LoryError where it does not load."""
+    return load_model(settings, guard, lambda percent, message: None, workspace)
+
+
+def complain(message: str) -> None:
+    """Make an error of what an editor would show and go on from."""
+    raise LoryError(message)

@@ -1,0 +1,1 @@
+"""What of the engine's candidates is shown."""

@@ -1,0 +1,205 @@
+"""Suggestions: takes a cursor and the loaded model, gives candidates and which of them to show."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from threading import Event
+from time import perf_counter
+
+from lsp_server.completion.context.plugin import Context, Cursor
+from lsp_server.completion.model.loading import Model
+from lsp_server.completion.request_trace import Filtered, Generation, Verdict, probability
+from lsp_server.completion.selection.candidates import FINISHED, truncate
+from lsp_server.completion.selection.conditioning import condition
+from lsp_server.completion.selection.filters import FilterContext, GivesReason
+from lsp_server.completion.suggestion_cache import Rest
+from lsp_server.contract.fitting import gap_at
+from lsp_server.contract.prompt import Parts, assemble, encode
+from lsp_server.contract.stopping import StopRule, never, next_line, rule_for
+from lsp_server.contract.syntax import ONE_LINE, extent_at
+from lsp_server.engines import Candidate, Limits, Scores, TellsPrefill
+from lsp_server.plugins import ActivePlugin, PluginGuard
+from lsp_server.project.recall import ProjectRecall
+from lsp_server.settings import BlockMode, Settings
+
+FORESIGHT = 0.5
+"""The engine goes on until the text is this much less likely than what may be shown: once a user
+types along, the rest becomes likely enough to be shown without asking again."""
+
+SPARE = 2
+"""Alternatives beyond those wanted, in place of those that turn out to say nothing new."""
+
+log = logging.getLogger(__name__)
+
+
+def generate(
+    model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor, cancelled: Event
+) -> Generation:
+    """The engine's candidates at a cursor, before any filter.
+
+    The model reads the canonical form (`reader.py`); what it writes is given in the file's own.
+    """
+    read, standing = model.reader.read(cursor)
+    context = Context()
+    for active in model.contexts:
+        context = guard.run(active, Context, context, read, context)
+    prompt = assemble(model.tokenizer, parts_of(context), model.budget)
+    wanted = settings.suggestions(invoked=cursor.invoked)
+    limits = Limits(
+        max_tokens=model.budget.completion,
+        stop=stop_rule(settings, read),
+        fits=standing.fits,
+        min_probability=least_probability(settings, cursor) * FORESIGHT,
+        drafted=settings.draft,
+        mixture=model.mixture,
+        alternatives=wanted + SPARE if wanted > 1 else 1,
+    )
+    if settings.cache_model and model.recalls:
+        prompt = replace(prompt, recall=recall_at(model, read, prompt.heal))
+    begun, engine = perf_counter(), model.engine
+    candidates = engine.complete(prompt, limits, cancelled)
+    gap = gap_at(read.language, read.prefix, read.suffix)
+    if gap.is_evidence and isinstance(engine, Scores):
+
+        def score(texts: Sequence[str]) -> Sequence[float] | None:
+            ids = [encode(model.tokenizer, prompt.heal + text) for text in texts]
+            return engine.score(prompt, ids, limits, cancelled)
+
+        candidates = condition(candidates, gap, score)
+    return Generation(
+        prompt=prompt.ids,
+        candidates=tuple(map(standing.in_own_form, candidates)),
+        read=engine.last_prefill if isinstance(engine, TellsPrefill) else None,
+        milliseconds=(perf_counter() - begun) * 1e3,
+        faults=tuple(filter(None, map(guard.fault, model.contexts))),
+    )
+
+
+def recall_at(model: Model, cursor: Cursor, heal: str) -> ProjectRecall:
+    """What the current file says, and the project where it is read."""
+    before = encode(model.tokenizer, cursor.prefix.removesuffix(heal))
+    after = encode(model.tokenizer, cursor.suffix)
+    others = None if model.project is None else model.project.view(cursor.uri)
+    return ProjectRecall(before, after, others)
+
+
+def parts_of(context: Context) -> Parts:
+    """What the prompt is made of, as the prompt's layout takes it."""
+    return Parts(
+        path=context.path,
+        prefix=context.prefix,
+        suffix=context.suffix,
+        related=tuple(snippet.shown for snippet in context.related),
+    )
+
+
+def stop_rule(settings: Settings, cursor: Cursor) -> StopRule:
+    """Where a completion at this cursor ends."""
+    extent = ONE_LINE
+    if settings.block is BlockMode.AUTO:
+        extent = extent_at(cursor.language, cursor.prefix, cursor.suffix)
+    gap = gap_at(cursor.language, cursor.prefix, cursor.suffix)
+    repeated = next_line(cursor.suffix)
+    return rule_for(
+        extent.shape,
+        extent.indent,
+        settings.max_lines,
+        repeated,
+        gap.closing if gap.is_inside else never,
+    )
+
+
+def least_probability(settings: Settings, cursor: Cursor) -> float:
+    """How likely a text must be to be shown: a person who asks gets the best that there is."""
+    return 0.0 if cursor.invoked else settings.min_probability
+
+
+def least_characters(settings: Settings, cursor: Cursor) -> int:
+    """How long a text must be to be shown: a person who asks gets it however short."""
+    return 1 if cursor.invoked else settings.min_characters
+
+
+def select(
+    model: Model,
+    settings: Settings,
+    guard: PluginGuard,
+    cursor: Cursor,
+    candidates: Iterable[Candidate],
+) -> Filtered:
+    """What the filters leave of candidates: as many as are wanted, the same text once.
+
+    White space at a text's end says nothing, and is left out at a line's end. A later candidate
+    tells more than the start of one before it.
+    """
+    context = FilterContext(
+        prefix=cursor.prefix,
+        suffix=cursor.suffix,
+        language=cursor.language,
+        min_probability=least_probability(settings, cursor),
+        min_characters=least_characters(settings, cursor),
+        invoked=cursor.invoked,
+    )
+    shown: dict[str, Candidate] = {}
+    verdicts: list[Verdict] = []
+    for candidate in candidates:
+        if len(shown) == settings.suggestions(invoked=cursor.invoked):
+            break
+        kept: Candidate | None = candidate
+        for verdict in apply_filters(model, guard, candidate, replace(context, shown=tuple(shown))):
+            verdicts.append(verdict)
+            kept = verdict.after
+        if kept and (text := kept.text.rstrip()):
+            kept = kept if context.gap.is_inside else truncate(kept, len(text))
+            known = shown.get(text)
+            if known is None or probability(known) < probability(kept):
+                shown[text] = kept
+    return Filtered(tuple(shown.values()), tuple(verdicts))
+
+
+def select_rest(
+    model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor, rest: Rest
+) -> Filtered:
+    """What may be shown of remembered candidates.
+
+    The end of a text that the user types along stays, however short; where the engine might go on,
+    a short rest is left out, so that it is asked again.
+    """
+    if not rest.typed:
+        return select(model, settings, guard, cursor, rest.candidates)
+    lenient = replace(settings, min_characters=1)
+    whole = {item.text.rstrip() for item in rest.candidates if item.stop in FINISHED}
+    found = select(model, lenient, guard, cursor, rest.candidates)
+    enough = settings.min_characters
+    kept = (
+        item
+        for item in found.shown
+        if item.text.rstrip() in whole or len(item.text.strip()) >= enough
+    )
+    return replace(found, shown=tuple(kept))
+
+
+def apply_filters(
+    model: Model, guard: PluginGuard, candidate: Candidate, context: FilterContext
+) -> Iterator[Verdict]:
+    """What each filter makes of a candidate, up to one that leaves nothing."""
+    before = candidate
+    for active in model.filters:
+        kept = guard.run(active, Candidate | None, before, before, context)
+        reason = "" if kept else reason_of(guard, active, before, context)
+        name, fault = active.plugin.name, guard.fault(active)
+        yield Verdict(filter=name, before=before, after=kept, reason=reason, fault=fault)
+        if kept is None:
+            log.info(
+                "filter %s drops %d characters", name, len(before.text)
+            )  # text stays out of it
+            return
+        before = kept
+
+
+def reason_of(
+    guard: PluginGuard, active: ActivePlugin, candidate: Candidate, context: FilterContext
+) -> str:
+    """Why a filter has left nothing of a candidate; "" where it does not say."""
+    if not isinstance(active.function, GivesReason):
+        return ""
+    return guard.run(replace(active, function=active.function.reason), str, "", candidate, context)

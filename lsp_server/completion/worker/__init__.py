@@ -1,0 +1,1 @@
+"""The engine's thread, and the clock that it runs under."""

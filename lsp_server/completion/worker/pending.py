@@ -1,0 +1,54 @@
+"""What is said of a completion that is being made: by the engine, and to who waits for it."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from threading import Event
+from typing import Protocol
+
+from lsp_server.completion.context.plugin import Cursor
+from lsp_server.completion.request_trace import Outcome
+
+Answer = asyncio.Future[Outcome | None]
+
+
+class Status(Protocol):
+    """Who is told what the engine is doing; called on the event loop's thread."""
+
+    def show(self, state: str, percent: int, message: str) -> None:
+        """`state` is loading, ready, off or error."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the engine is doing, as `Status` was told last."""
+
+    name: str
+    percent: int
+    message: str
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """A cursor without an answer yet; ghost text and menu may both wait for it."""
+
+    cursor: Cursor
+    epoch: int
+    answer: Answer
+    cancelled: Event = field(default_factory=Event)
+    waiting: int = 0
+    begun: bool = False
+    """Whether the engine has been asked; written on its thread."""
+
+    def serves(self, cursor: Cursor, epoch: int) -> bool:
+        """Whether another cursor may wait for this answer: the same place, asked no less of."""
+        own = replace(self.cursor, invoked=self.cursor.invoked and cursor.invoked)
+        return (own, self.epoch) == (cursor, epoch)
+
+
+def post(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
+    """Call on the event loop's thread; not at all once the loop has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(call, *arguments)

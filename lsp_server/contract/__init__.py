@@ -1,0 +1,1 @@
+"""Everything that trainer and server must agree on."""

@@ -1,0 +1,1 @@
+"""Open documents: text, edits, addresses, and what may be read."""

@@ -1,0 +1,1 @@
+"""Writing one completion, token by token."""

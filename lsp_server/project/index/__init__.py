@@ -1,0 +1,1 @@
+"""The project's tokens, sorted so that any context is found."""

@@ -1,0 +1,1 @@
+"""Reading the project's files in a process of its own."""

@@ -1,0 +1,297 @@
+"""One editor's session: takes its settings and documents, gives the cursors to complete at.
+
+All methods run on the event loop's thread, and know nothing of the protocol's types.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from lsp_server.completion import read_policy
+from lsp_server.completion.completer import Completer
+from lsp_server.completion.context.plugin import Cursor
+from lsp_server.completion.context.snapshot import NOTHING_AROUND, Lookout
+from lsp_server.completion.explanation import (
+    Explanation,
+    explain_absence,
+    explain_refusal,
+    explain_request,
+)
+from lsp_server.completion.insert_place import Answer, Place, Selection
+from lsp_server.completion.request_trace import Fate, Outcome, Source, Station, Trace, Traces
+from lsp_server.completion.worker.pending import Status
+from lsp_server.contract.fitting import word_start
+from lsp_server.contract.text_form import with_plain_ends
+from lsp_server.documents.exclusions import EVERYTHING, Exclusions
+from lsp_server.documents.text_documents import Documents, Edit, Position, TextDocument
+from lsp_server.documents.uris import path_in_workspace, roots_of
+from lsp_server.feedback.observer import Observer
+from lsp_server.plugins import PluginGuard, Report
+from lsp_server.project.workspace import Workspace, what_is_read
+from lsp_server.protocol.settling import Settling
+from lsp_server.settings import Settings, judge_settings, loaded_with
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """What lasts from `initialize` to `exit`."""
+
+    def __init__(self, status: Status, report: Report) -> None:
+        self.settings = Settings()
+        self.documents = Documents()
+        self._lookout = Lookout(self.documents)
+        self.folders: list[str] = []
+        """URIs of the workspace's folders."""
+        self._rules = EVERYTHING
+        """What is not read; another object after each change of what may be."""
+        self._status = status
+        self._guard = PluginGuard(report)
+        self.workspace = Workspace(self._live_text)
+        self.completer = Completer(status, self._guard, self.workspace)
+        self._options: Any = None
+        self._loaded_for: Settings | None = None
+        self._lost: set[str] = set()
+        """Open documents of which a change was lost: what they say now is not known."""
+        self.settling = Settling(status)
+        self.traces = Traces()
+        self.feedback = Observer(self.documents, self._guard)
+
+    def begin(self, options: Any) -> None:
+        """Take `initializationOptions`; what is wrong with them `configure` will report."""
+        self._options = options
+        self.settings = judge_settings(options).settings
+        self._rules = Exclusions(self.settings.unread, roots_of(self.folders))
+
+    def configure(self, configuration: Any = None) -> None:
+        """Take the configuration's section `lory`; a faulty setting leaves the others alone."""
+        self._guard.forget_reports()
+        reading = judge_settings(self._options, configuration)
+        before, self.settings = self.settings, reading.settings
+        if reading.faults:
+            self._guard.report_once("; ".join(reading.faults))
+        logging.getLogger("lsp_server").setLevel(self.settings.log_level.upper())
+        self.feedback.apply(self.settings)  # first: nothing is written that is not wanted any more
+        if what_is_read(before) != what_is_read(self.settings):
+            self._forget_what_may_not_be_read()
+        self._load()
+
+    def serve(self) -> None:
+        """Read the project and hand requests to the engine: it is known what may be read."""
+        self.workspace.begin(self.folders, self.settings)
+        self.settling.serve()
+        for held in self.documents.release():
+            self.open(held.uri, held.language, held.text)
+
+    def take_folders(self, folders: Iterable[str]) -> None:
+        """The workspace has other folders, given by their URIs."""
+        self.folders = list(folders)
+        self._forget_what_may_not_be_read()
+
+    def _live_text(self, uri: str) -> str | None:
+        document = self.documents.get(uri)
+        return None if document is None else document.text
+
+    async def complete(self, place: Place) -> Answer | None:
+        """What `Completer.complete` gives, once it is known what may be read; none of the rest."""
+        cursor, document = place.cursor, self.documents.get(place.cursor.uri)
+        revision, rules = None if document is None else document.revision, self._rules
+        trace = self.traces.begin(cursor.uri, Trace(place.end, cursor.invoked, place.lead))
+        try:
+            await self.settling.wait()
+            trace.allowed = True
+            if not self.settling.serving or self.documents.get(cursor.uri) is None:
+                return Answer(())
+            if rules is not self._rules:
+                cursor = replace(cursor, surroundings=NOTHING_AROUND)
+            shown = await self.completer.complete(cursor, trace)
+        except asyncio.CancelledError:
+            trace.end(Fate.CANCELLED)
+            raise
+        trace.end(Fate.SUPERSEDED if shown is None else Fate.ANSWERED, shown or ())
+        if shown is None:
+            return None
+        if document is None or document.revision != revision:
+            return Answer(tuple(shown))  # an editor that has gone on does not show it
+        return Answer(tuple(shown), self.feedback.offer(place, trace, self.completer.model))
+
+    def turn_away(self, uri: str, at: Position, obstacle: Station | None = None) -> None:
+        """Note a request that nobody is asked for, as of an obstacle or as it was cancelled."""
+        if (document := self.documents.get(uri)) is not None:
+            at = document.position(*document.locate(at))
+            trace = Trace(at, source=Source.NONE, outcome=Outcome(obstacle=obstacle))
+            trace.end(Fate.CANCELLED if obstacle is None else Fate.ANSWERED)
+            self.traces.turn_away(uri, trace)
+
+    def _load(self) -> None:
+        """Load, unload or keep the model, as the settings ask."""
+        settings, before = self.settings, self._loaded_for
+        self._loaded_for = settings
+        if not settings.enabled:
+            self.completer.unload(settings)
+        elif before is None or loaded_with(settings) != loaded_with(before):
+            self.completer.load(settings)
+        else:
+            self.completer.apply(settings)
+
+    def explain(self, uri: str, position: Position | None = None) -> Explanation:
+        """What became of a document's last request, if it was made at that position."""
+        state = self.completer.state
+        if (unread := self._refusal(uri)) is not None:
+            return explain_refusal(unread, state)
+        trace, document = self.traces.last(uri), self.documents.get(uri)
+        if position is not None and document is not None:
+            position = document.position(*document.locate(position))
+        if trace is None or position not in (None, trace.position):
+            return explain_absence(trace, position, state)
+        return explain_request(trace, state)
+
+    def _refusal(self, uri: str) -> read_policy.Refusal | None:
+        """Why a document is not read; None where it is."""
+        if self.settling.given_up:
+            return read_policy.UNSETTLED
+        if self.documents.get(uri) is not None:
+            return None
+        if uri in self._lost:
+            return read_policy.LOST
+        language = self.documents.unread_language(uri)
+        if language is None:
+            return read_policy.NOT_OPEN
+        found = self._rule_against(uri, language) or read_policy.UNREAD
+        model = self.completer.model
+        if model is None or model.serves(language):
+            return found
+        return replace(found, advice=f"{found.advice} - but {model.refusal(language)}")
+
+    def _rule_against(self, uri: str, language: str) -> read_policy.Refusal | None:
+        """Why a document may not be read; None where it may."""
+        return read_policy.refusal(self.settings, uri, language, self._rules.roots)
+
+    def open(self, uri: str, language: str, text: str) -> None:
+        """A document was opened."""
+        self._lost.discard(uri)
+        if self._rule_against(uri, language) is None:
+            self.feedback.close(uri)
+            self.documents.open(uri, language, text)
+        else:
+            if self.documents.get(uri) is not None:  # in a language that was on
+                self.completer.forget_texts()
+            self._forget(uri, language)
+            may_come = read_policy.may_come_on(self.settings, uri, language, self._rules.roots)
+            if may_come and not self.settling.serving:
+                self.documents.hold(uri, language, text)
+        self.workspace.open(uri)
+
+    def edit(self, uri: str, edits: Iterable[Edit | str]) -> None:
+        """A document was changed."""
+        self.feedback.edit(uri, self.documents.edit(uri, edits))
+        self.workspace.edit(uri)
+
+    def lose_track(self, uri: str | None) -> None:
+        """A change cannot be read, of one document or of any: it is not read until opened anew."""
+        why = read_policy.LOST.reason
+        for document in self.documents.known():
+            if uri in (None, document.uri):
+                log.warning("%s is not read until it is opened anew: %s", document.uri, why)
+                self._forget(document.uri, document.language)
+                self._lost.add(document.uri)
+                self.workspace.edit(document.uri)
+
+    def save(self, uri: str, text: str | None) -> None:
+        """A document was saved: read it if only earlier settings forbade that."""
+        language = self.documents.unread_language(uri)
+        if language is not None and text is not None:
+            self.open(uri, language, text)
+
+    def close(self, uri: str) -> None:
+        """A document was closed."""
+        self._lost.discard(uri)
+        self.feedback.close(uri)
+        self.documents.close(uri)
+        self.workspace.close(uri)
+        self.completer.forget(uri)
+        self.traces.forget(uri)
+
+    def _forget(self, uri: str, language: str) -> None:
+        self.feedback.drop(uri)
+        self.documents.forget(uri, language)
+        self.completer.forget(uri)
+        self.traces.forget(uri)
+
+    def _forget_what_may_not_be_read(self) -> None:
+        """The rules are others: forget the documents that they exclude, and all made of any."""
+        self._rules = Exclusions(self.settings.unread, roots_of(self.folders))
+        self.documents.edited.drop_closed()
+        for document in self.documents.read():
+            if self._rule_against(document.uri, document.language) is not None:
+                self._forget(document.uri, document.language)
+        self.traces.clear()
+        self._lookout.forget()
+        self.completer.forget_texts()
+        if self.settling.serving:
+            self.workspace.begin(self.folders, self.settings)
+
+    def inline_place(
+        self,
+        uri: str,
+        position: Position,
+        selection: Selection | None = None,
+        *,
+        invoked: bool = False,
+    ) -> Place | None:
+        """Where ghost text goes; None in a document that is not read.
+
+        With an entry of the menu selected, the text goes on from that entry as if it were taken.
+        `invoked`: a person asks, and may want several suggestions to choose from.
+        """
+        document = self.documents.get(uri)
+        if document is None:
+            return None
+        if selection is None:
+            line, column = document.locate(position)
+            at = document.position(line, column)
+            here = line, column
+            cursor = self._cursor(document, here, here)
+            return Place(replace(cursor, invoked=invoked), at, at, (here, here))
+        start, end = sorted((document.locate(selection.start), document.locate(selection.end)))
+        cursor = self._cursor(document, start, end)
+        prefix = cursor.prefix + with_plain_ends(selection.text)
+        cursor = replace(cursor, prefix=prefix, invoked=invoked)
+        edges = document.position(*start), document.position(*end)
+        return Place(cursor, *edges, (start, end), lead=selection.text)
+
+    def menu_place(self, uri: str, position: Position) -> Place | None:
+        """Where an entry of the completion menu goes: it replaces the word before the cursor.
+
+        Editors keep only entries that start with that word.
+        """
+        document = self.documents.get(uri)
+        if document is None:
+            return None
+        line, column = document.locate(position)
+        text = document.lines[line]
+        start = word_start(text, column)
+        cursor = self._cursor(document, (line, column), (line, column))
+        edges = document.position(line, start), document.position(line, column)
+        points = (line, start), (line, column)
+        return Place(cursor, *edges, points, lead=text[start:column], menu=True)
+
+    def _cursor(
+        self, document: TextDocument, start: tuple[int, int], end: tuple[int, int]
+    ) -> Cursor:
+        return Cursor(
+            uri=document.uri,
+            language=document.language,
+            path=path_in_workspace(document.uri, self.folders),
+            prefix=document.before(*start),
+            suffix=document.after(*end),
+            form=self.documents.form_of(document),
+            surroundings=self._lookout.look(document, start[0], self.folders, self._rules),
+        )
+
+    def end(self) -> None:
+        """The editor is going."""
+        self.feedback.end()
+        self.completer.end()

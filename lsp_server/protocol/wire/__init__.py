@@ -1,0 +1,1 @@
+"""Messages as bytes: read, written, and ended."""

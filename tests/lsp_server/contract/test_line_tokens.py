@@ -1,0 +1,76 @@
+"""Reading line by line gives the tokenizer's own ids."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import Tokenizer
+
+from lsp_server.contract.line_tokens import KNOWN_LINES, LineTokenizer, split_before_line_ends
+from lsp_server.contract.prompt import Budget, build, encode, load_tokenizer
+from lsp_server.settings import Settings
+
+TEXTS = st.lists(
+    st.sampled_from([*"ab1_(\"' .\t\x0c", "\n", "\r", "\r\n", "\n    ", "é", "\u3000", "\u2028"]),
+    max_size=40,
+).map("".join)
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Tokenizer:
+    return load_tokenizer(Settings().bundle_folder / "tokenizer.json")
+
+
+@given(TEXTS)
+def test_parts_join_to_the_text_and_begin_with_its_line_ends(text: str) -> None:
+    parts = split_before_line_ends(text)
+    assert "".join(parts) == text
+    assert all(part.startswith(("\n", "\r\n")) for part in parts[1:])
+    assert all("\n" not in part.removeprefix("\r\n").removeprefix("\n") for part in parts)
+
+
+def test_the_shipped_tokenizer_is_read_by_line(shipped: Tokenizer) -> None:
+    assert LineTokenizer(shipped).by_line
+
+
+def test_a_tokenizer_whose_pieces_reach_over_line_ends_is_not(small_tokenizer: Tokenizer) -> None:
+    lines = LineTokenizer(small_tokenizer)
+    text = "def f():\n\n    return 1\n"
+    assert not lines.by_line
+    assert encode(lines, text) == encode(small_tokenizer, text)
+
+
+@given(texts=st.lists(TEXTS, min_size=1, max_size=4))
+def test_ids_are_the_tokenizers_own(texts: list[str]) -> None:
+    tokenizer = load_tokenizer(Settings().bundle_folder / "tokenizer.json")
+    lines = LineTokenizer(tokenizer)
+    assert [encode(lines, text) for text in texts] == [encode(tokenizer, text) for text in texts]
+
+
+def test_more_lines_than_are_remembered_are_read_right(shipped: Tokenizer) -> None:
+    lines = LineTokenizer(shipped)
+    text = "\n".join(f"name_{number} = {number}" for number in range(KNOWN_LINES // 2 + 10))
+    for part in (text, text[::-1], text):
+        assert encode(lines, part) == encode(shipped, part)
+
+
+def test_a_sentinel_in_the_text_stays_text(shipped: Tokenizer) -> None:
+    text = "a = '<|end|>'\n<|file|>"
+    assert encode(LineTokenizer(shipped), text) == encode(shipped, text)
+
+
+def test_prompts_are_the_same_either_way(shipped: Tokenizer) -> None:
+    lines = LineTokenizer(shipped)
+    text = Path(__file__).read_text(encoding="utf-8")
+    for cursor in range(0, len(text), 97):
+        parts = ("tests/a.py", text[:cursor], text[cursor:], Budget(context=300))
+        assert build(lines, *parts) == build(shipped, *parts)
+
+
+@pytest.mark.parametrize("half", [chr(0xD83D), chr(0xDC00)])
+def test_half_a_character_is_read_as_a_strange_one(shipped: Tokenizer, half: str) -> None:
+    lines = LineTokenizer(shipped)
+    assert lines.encode(f"a{half}b\n").ids == lines.encode("a\ufffdb\n").ids
+    prompt = build(LineTokenizer(shipped), "a.py", f"x = {half}", f"{half})", Budget())
+    assert prompt == build(LineTokenizer(shipped), "a.py", "x = \ufffd", "\ufffd)", Budget())

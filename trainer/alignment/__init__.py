@@ -1,0 +1,1 @@
+"""Tuning a model: fine-tuning, preferences, reward model, PPO."""

@@ -1,0 +1,208 @@
+"""Where rollouts start: takes documents, gives prompts with what stands around the completion.
+
+At a cursor of a real file the prompt is the served one. The piece before the cursor that it leaves
+to the completion counts to the completion here, so a rollout needs no healing. So at the hole of a
+problem, which has tests. An opening is the beginning of a text, which the rollout goes on with.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from lsp_server.contract.prompt import Budget, Sentinel, build, decode, encode, plain
+from lsp_server.engines import StopReason
+from trainer.alignment.rewards.protocol import Completion
+from trainer.corpus.document import Document
+from trainer.errors import CorpusError
+from trainer.tasks.cursors import Cursor, draw_documents, sample_cursors
+from trainer.tasks.problems import Problem, draw, load_problems
+
+HELD_OUT_EVERY = 5
+"""One program in so many is measured on."""
+
+FEWEST_PROGRAMS = 2
+
+LINE_END_CHARACTERS = 200
+"""Of what follows a line, enough for its line end with the next line's indentation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A prompt, and the file that its completion is to be seen in."""
+
+    ids: tuple[int, ...]
+    path: str
+    prefix: str
+    """All that stands before the completion."""
+    truth: str
+    """What a person went on with, to the end of the line; "" where nobody asks for that."""
+    suffix: str
+    repo: str
+    lead: str = ""
+    """Of the truth, what stands before the cursor where the user sees it."""
+    truth_ids: tuple[int, ...] = ()
+    """The truth's tokens, up to and with the one that ends its line."""
+    tests: str = ""
+    """Of a problem: what the finished program has to pass."""
+
+    def completed(self, text: str, stop: StopReason) -> Completion:
+        """A completion of this prompt, in place."""
+        return Completion(
+            path=self.path,
+            prefix=self.prefix,
+            text=text,
+            suffix=self.suffix,
+            truth=self.truth,
+            stop=stop,
+            tests=self.tests,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartsWanted:
+    """Which starts to draw."""
+
+    count: int
+    longest_document: int
+    """Characters; longer documents are left out, since a reward may read them whole."""
+    documents: int
+    """Documents at most."""
+    seed: int
+
+
+def cursor_starts(
+    folder: Path, tokenizer: Tokenizer, budget: Budget, wanted: StartsWanted
+) -> list[Start]:
+    """Starts at cursors in lines of code, `wanted.count` or as many as the documents have.
+
+    Raises CorpusError where there are none.
+    """
+    cursors = sample_cursors(short_documents(folder, wanted), wanted.count, wanted.seed)
+    if not cursors:
+        raise CorpusError(
+            f"expected documents with code of at most {wanted.longest_document} characters in "
+            f"{folder}, found none; widen the sources, or raise ppo.longest_document"
+        )
+    return [start_at(tokenizer, cursor, budget) for cursor in cursors]
+
+
+def start_at(tokenizer: Tokenizer, cursor: Cursor, budget: Budget) -> Start:
+    """The served prompt at a cursor."""
+    prompt = build(tokenizer, cursor.path, cursor.prefix, cursor.suffix, budget)
+    prefix = cursor.prefix.removesuffix(prompt.heal)
+    truth = prompt.heal + cursor.truth
+    truth_ids = line_ids(tokenizer, truth, cursor.suffix)
+    return Start(
+        ids=prompt.ids,
+        path=cursor.path,
+        prefix=prefix,
+        truth=truth,
+        suffix=cursor.suffix,
+        repo=cursor.repo,
+        lead=prompt.heal,
+        truth_ids=truth_ids,
+    )
+
+
+def line_ids(tokenizer: Tokenizer, line: str, after: str) -> tuple[int, ...]:
+    """Ids of a line's rest and of what ends it: the token that begins the text after it.
+
+    The end token where nothing comes after.
+    """
+    ids, end = encode(tokenizer, line), encode(tokenizer, after[:LINE_END_CHARACTERS])[:1]
+    return (*ids, *(end or [int(Sentinel.END)]))
+
+
+def problem_starts(
+    files: Sequence[str],
+    tokenizer: Tokenizer,
+    budget: Budget,
+    wanted: StartsWanted,
+    *,
+    heldout: bool,
+) -> list[Start]:
+    """Starts at the holes of problems with tests, `wanted.count` or as many as the files have.
+
+    A fifth of the programs, drawn by hash, is held out with all their holes. Raises SourceError for
+    a file that is no set of problems, CorpusError for too few of them.
+    """
+    problems = [problem for file in files for problem in load_problems(file, 0, wanted.seed)]
+    programs = {problem.origin for problem in problems}
+    if len(programs) < FEWEST_PROGRAMS:
+        raise CorpusError(
+            f"{', '.join(files)}: expected problems of {FEWEST_PROGRAMS} programs or more, to hold "
+            f"some out, found {len(programs)}; give ppo.problems more of them"
+        )
+    order = sorted(programs, key=lambda program: draw(wanted.seed, program))
+    kept_out = set(order[: max(1, len(order) // HELD_OUT_EVERY)])
+    chosen = [problem for problem in problems if (problem.origin in kept_out) is heldout]
+    random.Random(wanted.seed).shuffle(chosen)
+    return [start_problem(tokenizer, problem, budget) for problem in chosen[: wanted.count]]
+
+
+def start_problem(tokenizer: Tokenizer, problem: Problem, budget: Budget) -> Start:
+    """The served prompt at a problem's hole."""
+    prompt = build(tokenizer, "", problem.prompt, problem.suffix, budget)
+    return Start(
+        ids=prompt.ids,
+        path="",
+        prefix=problem.prompt.removesuffix(prompt.heal),
+        truth="",
+        suffix=problem.suffix,
+        repo=problem.origin,
+        lead=prompt.heal,
+        tests=problem.tests,
+    )
+
+
+def opening_starts(
+    folder: Path, tokenizer: Tokenizer, tokens: tuple[int, int], wanted: StartsWanted
+) -> list[Start]:
+    """Starts with the first `tokens` (from, to) of each document, their number drawn by seed.
+
+    Raises CorpusError where there are no documents.
+    """
+    rng = random.Random(wanted.seed)
+    starts = [
+        open_text(tokenizer, document, rng.randint(*tokens))
+        for document in short_documents(folder, wanted)
+    ]
+    if not starts:
+        raise CorpusError(f"expected documents in {folder}, found none; widen the sources")
+    return starts[: wanted.count]
+
+
+def open_text(tokenizer: Tokenizer, document: Document, tokens: int) -> Start:
+    """A document's first tokens as a left-to-right prompt without a path."""
+    ids = encode(tokenizer, document.text)[:tokens]
+    opening = decode(tokenizer, ids)
+    return Start(tuple(plain([], ids)), document.path, opening, "", "", document.repo)
+
+
+def short_documents(folder: Path, wanted: StartsWanted) -> list[Document]:
+    """The documents to start in, repositories taking turns, without those that are too long."""
+    drawn = draw_documents(folder, wanted.documents, wanted.seed)
+    return [document for document in drawn if len(document.text) <= wanted.longest_document]
+
+
+def deal(starts: Sequence[Start], round_number: int, count: int) -> list[Start]:
+    """The starts of a round (from 0); they start over at the end."""
+    first = round_number * count
+    return [starts[place % len(starts)] for place in range(first, first + count)]
+
+
+def in_place(
+    starts: Sequence[Start], texts: Sequence[str], stops: Sequence[StopReason]
+) -> list[Completion]:
+    """Texts seen in their files; those of a start stand next to each other, as many for each."""
+    each_start = repeat(starts, len(texts) // len(starts))
+    written = zip(each_start, texts, stops, strict=True)
+    return [start.completed(text, stop) for start, text, stop in written]
+
+
+def repeat(starts: Iterable[Start], copies: int) -> list[Start]:
+    """Each start once for each of its rollouts."""
+    return [start for start in starts for _ in range(copies)]

@@ -1,0 +1,1 @@
+"""Rewards for PPO: rules, tests, a learned model."""

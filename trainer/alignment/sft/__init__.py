@@ -1,0 +1,1 @@
+"""Supervised fine-tuning on tasks made of real code."""

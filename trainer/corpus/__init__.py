@@ -1,0 +1,1 @@
+"""From source repositories to packed blocks: read, filter, remove duplicates, tokenize, pack."""

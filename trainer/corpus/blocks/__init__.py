@@ -1,0 +1,1 @@
+"""Token blocks on disk, and how documents are cut into them."""

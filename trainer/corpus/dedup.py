@@ -1,0 +1,120 @@
+"""Station 3: takes the filtered documents, gives `train/`, `heldout/` and the ledger."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from trainer.corpus.config import DedupConfig
+from trainer.corpus.document import Document, DocumentWriter, read_documents
+from trainer.corpus.ledger import (
+    HELDOUT,
+    KEPT,
+    TRAIN,
+    Entry,
+    Tally,
+    entry_of,
+    ledger_hash,
+    read_entries,
+)
+from trainer.corpus.row_file import RowWriter
+from trainer.corpus.scratch import open_scratch
+from trainer.corpus.screening.decontamination import Found, Windows, read_windows
+from trainer.corpus.screening.near_duplicates import NearDuplicates
+from trainer.errors import CorpusError
+from trainer.runtime.progress import watch
+from trainer.runtime.records import write_record
+
+
+def run(config: DedupConfig, inputs: Mapping[str, Path], out: Path) -> None:
+    """Write `train/`, `heldout/`, `ledger.parquet` and `report.json`.
+
+    Raises CorpusError where nothing is left to train on.
+    """
+    ledger, total = out / "ledger.parquet", 0
+    documents = read_documents(inputs["filters"] / "documents")
+    with (
+        RowWriter(ledger, Entry) as entries,
+        DocumentWriter(out / "train") as train,
+        DocumentWriter(out / "heldout") as heldout,
+    ):
+        for entry in read_entries(inputs["filters"] / "decisions.parquet"):
+            if entry.decision == KEPT:
+                total += 1
+            else:
+                entries.write(entry)
+        for document, decision in watch(decide(documents, config, out), "dedup", total):
+            entries.write(entry_of(document, decision))
+            if decision in (TRAIN, HELDOUT):
+                (train if decision == TRAIN else heldout).write(document)
+    write_report(read_entries(ledger), out / "report.json")
+    if not train.documents:
+        raise CorpusError(
+            f"dedup: expected documents to train on, found none of {total} left "
+            f"({heldout.documents} held out); give more repositories or lower dedup.heldout_share"
+        )
+
+
+def decide(
+    documents: Iterator[Document], config: DedupConfig, folder: Path | None = None
+) -> Iterator[tuple[Document, str]]:
+    """Every document with its decision; of duplicates the first stays.
+
+    What is known of the documents so far lies in a file in `folder`, or where temporary files are.
+
+    Duplicates are dropped across the splits, so that no held-out document is like a trained one.
+    What is never trained on may hold evaluation text.
+    """
+    known = read_windows(map(Path, config.decontamination))
+    with open_scratch(folder) as scratch:
+        near = NearDuplicates(config.jaccard, config.permutations, config.shingle_tokens, scratch)
+        scratch.execute("CREATE TABLE texts (digest BLOB PRIMARY KEY) WITHOUT ROWID")
+        for document in documents:
+            split = split_of(document.repo, config)
+            if is_copy(document.text, scratch):
+                yield document, "exact duplicate"
+            elif split == TRAIN and is_contaminated(document.text, known, config):
+                yield document, "contaminated"
+            elif config.near and near.seen(document.text):
+                yield document, "near duplicate"
+            else:
+                yield document, split
+
+
+def is_copy(text: str, scratch: sqlite3.Connection) -> bool:
+    """Whether a text, white space aside, came before; notes that it has come."""
+    digest = hashlib.sha256("".join(text.split()).encode()).digest()[:16]
+    return scratch.execute("INSERT OR IGNORE INTO texts VALUES (?)", (digest,)).rowcount == 0
+
+
+def is_contaminated(text: str, known: Windows, config: DedupConfig) -> bool:
+    """Whether a text holds so much of a problem, or so many windows, or is so much of them."""
+    found = known.find(text) if len(known.hashes) else Found()
+    return (
+        found.problem_share >= config.contaminated_problem_share
+        or found.windows >= config.contaminated_windows
+        or found.share >= config.contaminated_share
+    )
+
+
+def split_of(repo: str, config: DedupConfig) -> str:
+    """The split that a repository belongs to, by a hash of its name."""
+    if repo in config.heldout_repositories:
+        return HELDOUT
+    digest = hashlib.sha256(f"{config.seed}\0{repo}".encode()).digest()
+    return HELDOUT if int.from_bytes(digest[:8]) / 2**64 < config.heldout_share else TRAIN
+
+
+def write_report(entries: Iterable[Entry], path: Path) -> None:
+    """Counts by decision, the splits' repositories, and the ledger's hash."""
+    tally = Tally()
+    digest = ledger_hash(map(tally.add, entries))
+    report = {
+        "documents": tally.documents.total(),
+        "decisions": tally.decisions,
+        "train_repositories": len(tally.repositories[TRAIN]),
+        "heldout_repositories": sorted(tally.repositories[HELDOUT]),
+        "licences": sorted(tally.licences[TRAIN]),
+        "ledger_sha256": digest,
+    }
+    write_record(path, report)

@@ -1,0 +1,1 @@
+"""Readers of source code: folders, git repositories, installed packages, data sets."""

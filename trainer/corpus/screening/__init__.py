@@ -1,0 +1,1 @@
+"""What keeps a document out of the corpus: credentials, near-duplicates, benchmarks."""

@@ -1,0 +1,1 @@
+"""Figures with intervals for an exported model, in the bundle's card."""

@@ -1,0 +1,1 @@
+"""From weights to a bundle that the server loads: graph, parity gate, card."""

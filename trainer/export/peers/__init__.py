@@ -1,0 +1,1 @@
+"""The same weights for other engines, to compare with."""

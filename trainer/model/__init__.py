@@ -1,0 +1,1 @@
+"""The networks, their objective and how they are measured on held-out text."""

@@ -1,0 +1,1 @@
+"""One page that draws what a run has measured."""
