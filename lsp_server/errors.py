@@ -8,6 +8,7 @@ LoryError
 ├── EngineError      the model cannot be run here
 ├── IndexingError    the project's files cannot be read in the background
 ├── FeedbackError    what became of suggestions cannot be kept or read
+├── ServeError       the team's service cannot be started, or asked for that
 └── BenchError       a replay that cannot be carried out
     └── PeerDied     an engine beside Lory's has ended, in `bench/peer_link.py`
 """
@@ -43,6 +44,10 @@ class IndexingError(LoryError):
 
 class FeedbackError(LoryError):
     """The feedback database cannot be had, or is of another schema."""
+
+
+class ServeError(LoryError):
+    """The service for a team cannot be started as told, or its keys cannot be read or written."""
 
 
 class BenchError(LoryError):

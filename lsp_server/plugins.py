@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "lory-lsp"
 ENGINES, CONTEXTS, FILTERS = "lory.engines", "lory.contexts", "lory.filters"
-FEEDBACK = "lory.feedback"
-GROUPS = (ENGINES, CONTEXTS, FILTERS, FEEDBACK)
+FEEDBACK, DIALECTS = "lory.feedback", "lory.dialects"
+GROUPS = (ENGINES, CONTEXTS, FILTERS, FEEDBACK, DIALECTS)
 
 
 @dataclass(frozen=True, slots=True)

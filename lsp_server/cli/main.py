@@ -144,14 +144,22 @@ def whole_app() -> typer.Typer:
     app.add_typer(bench_app, name="bench")
     app.add_typer(feedback_app, name="feedback")
     app.command("stats")(stats)
+    return serving_app()
+
+
+def serving_app() -> typer.Typer:
+    """The commands that start soon, and the team's service, which is to be ready soon too."""
+    from lsp_server.http.cli import app as serve_app
+
+    app.add_typer(serve_app, name="serve")
     return app
 
 
 def main() -> None:
     """Run the command line; what Lory can explain is one line on standard error and exit code 2."""
-    is_server = sys.argv[1:2] == ["lsp"]  # an editor waits for that one: import no more than needed
+    quick = {"lsp": lambda: app, "serve": serving_app}  # somebody waits: import no more than needed
     try:
-        (app if is_server else whole_app())()
+        quick.get(sys.argv[1] if sys.argv[1:] else "", whole_app)()()
     except LoryError as exc:
         from lsp_server.contract.bundles.manifest import printable
 

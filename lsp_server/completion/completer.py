@@ -213,13 +213,9 @@ class Completer:
         """What remembered candidates offer at a cursor; None where the engine must be asked."""
         if self._model is None:
             return None
-        from lsp_server.completion.suggestion import select_rest
+        from lsp_server.completion.suggestion import recall_from
 
-        for rest in self._cache.find(cursor):
-            found = select_rest(self._model, self._settings, self._guard, cursor, rest)
-            if found.shown or not rest.typed:
-                return Outcome(filtered=found, generation=rest.generation, typed=rest.typed)
-        return None
+        return recall_from(self._cache, self._model, self._settings, self._guard, cursor)
 
     def _load(self, settings: Settings, epoch: int, loop: asyncio.AbstractEventLoop) -> None:
         """On the worker's thread: load, and say how it went."""

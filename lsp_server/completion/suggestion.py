@@ -2,24 +2,31 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event
 from time import perf_counter
 
 from lsp_server.completion.context.plugin import Context, Cursor
 from lsp_server.completion.model.loading import Model
-from lsp_server.completion.request_trace import Filtered, Generation, Verdict, probability
+from lsp_server.completion.request_trace import (
+    Filtered,
+    Generation,
+    Outcome,
+    Verdict,
+    probability,
+)
 from lsp_server.completion.selection.candidates import FINISHED, truncate
 from lsp_server.completion.selection.conditioning import condition
 from lsp_server.completion.selection.filters import FilterContext, GivesReason
-from lsp_server.completion.suggestion_cache import Rest
+from lsp_server.completion.suggestion_cache import Rest, SuggestionCache
 from lsp_server.contract.fitting import gap_at
 from lsp_server.contract.prompt import Parts, assemble, encode
 from lsp_server.contract.stopping import StopRule, never, next_line, rule_for
 from lsp_server.contract.syntax import ONE_LINE, extent_at
 from lsp_server.engines import Candidate, Limits, Scores, TellsPrefill
 from lsp_server.plugins import ActivePlugin, PluginGuard
-from lsp_server.project.recall import ProjectRecall
+from lsp_server.project.recall import Evidence, ProjectRecall
 from lsp_server.settings import BlockMode, Settings
 
 FORESIGHT = 0.5
@@ -32,8 +39,33 @@ SPARE = 2
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What one request of the team's service asks for beyond the settings."""
+
+    max_tokens: int | None = None
+    """Fewer than the settings allow."""
+    stop: tuple[str, ...] = ()
+    """Texts before which a completion ends, beside the stop rules."""
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int = 0
+    others: Evidence | None = None
+    """What the request says of other files; else the open project does."""
+    owner: str = ""
+    """Whose caches may be used."""
+
+
+NO_WISHES = Wishes()
+
+
 def generate(
-    model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor, cancelled: Event
+    model: Model,
+    settings: Settings,
+    guard: PluginGuard,
+    cursor: Cursor,
+    cancelled: Event,
+    wishes: Wishes = NO_WISHES,
 ) -> Generation:
     """The engine's candidates at a cursor, before any filter.
 
@@ -43,19 +75,23 @@ def generate(
     context = Context()
     for active in model.contexts:
         context = guard.run(active, Context, context, read, context)
-    prompt = assemble(model.tokenizer, parts_of(context), model.budget)
+    prompt = replace(assemble(model.tokenizer, parts_of(context), model.budget), owner=wishes.owner)
     wanted = settings.suggestions(invoked=cursor.invoked)
+    most = model.budget.completion
     limits = Limits(
-        max_tokens=model.budget.completion,
-        stop=stop_rule(settings, read),
+        max_tokens=most if wishes.max_tokens is None else min(most, wishes.max_tokens),
+        stop=partial(first_end, stop_rule(settings, read), wishes.stop),
         fits=standing.fits,
         min_probability=least_probability(settings, cursor) * FORESIGHT,
         drafted=settings.draft,
         mixture=model.mixture,
         alternatives=wanted + SPARE if wanted > 1 else 1,
+        temperature=wishes.temperature,
+        top_p=wishes.top_p,
+        seed=wishes.seed,
     )
     if settings.cache_model and model.recalls:
-        prompt = replace(prompt, recall=recall_at(model, read, prompt.heal))
+        prompt = replace(prompt, recall=recall_at(model, read, prompt.heal, wishes.others))
     begun, engine = perf_counter(), model.engine
     candidates = engine.complete(prompt, limits, cancelled)
     gap = gap_at(read.language, read.prefix, read.suffix)
@@ -75,11 +111,14 @@ def generate(
     )
 
 
-def recall_at(model: Model, cursor: Cursor, heal: str) -> ProjectRecall:
-    """What the current file says, and the project where it is read."""
+def recall_at(
+    model: Model, cursor: Cursor, heal: str, others: Evidence | None = None
+) -> ProjectRecall:
+    """What the current file says, and other files: those given, else the project's if any."""
     before = encode(model.tokenizer, cursor.prefix.removesuffix(heal))
     after = encode(model.tokenizer, cursor.suffix)
-    others = None if model.project is None else model.project.view(cursor.uri)
+    if others is None and model.project is not None:
+        others = model.project.view(cursor.uri)
     return ProjectRecall(before, after, others)
 
 
@@ -91,6 +130,13 @@ def parts_of(context: Context) -> Parts:
         suffix=context.suffix,
         related=tuple(snippet.shown for snippet in context.related),
     )
+
+
+def first_end(rule: StopRule, texts: Sequence[str], text: str) -> int | None:
+    """Characters to keep: up to where a stop rule ends a text, or one of some texts begins."""
+    ends = [at for at in map(text.find, texts) if at >= 0]
+    end = rule(text)
+    return min(ends if end is None else [*ends, end], default=None)
 
 
 def stop_rule(settings: Settings, cursor: Cursor) -> StopRule:
@@ -154,6 +200,17 @@ def select(
             if known is None or probability(known) < probability(kept):
                 shown[text] = kept
     return Filtered(tuple(shown.values()), tuple(verdicts))
+
+
+def recall_from(
+    cache: SuggestionCache, model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor
+) -> Outcome | None:
+    """What remembered candidates offer at a cursor; None where the engine must be asked."""
+    for rest in cache.find(cursor):
+        found = select_rest(model, settings, guard, cursor, rest)
+        if found.shown or not rest.typed:
+            return Outcome(filtered=found, generation=rest.generation, typed=rest.typed)
+    return None
 
 
 def select_rest(

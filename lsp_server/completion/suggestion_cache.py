@@ -42,7 +42,8 @@ class Rest:
 class SuggestionCache:
     """The latest candidates of the latest documents."""
 
-    def __init__(self) -> None:
+    def __init__(self, documents: int = DOCUMENTS) -> None:
+        self._most = documents
         self._documents: OrderedDict[str, deque[Remembered]] = OrderedDict()
 
     def remember(self, cursor: Cursor, generation: Generation) -> None:
@@ -50,7 +51,7 @@ class SuggestionCache:
         remembered = self._documents.setdefault(cursor.uri, deque(maxlen=CURSORS))
         remembered.appendleft(Remembered(cursor, generation))
         self._documents.move_to_end(cursor.uri)
-        if len(self._documents) > DOCUMENTS:
+        if len(self._documents) > self._most:
             self._documents.popitem(last=False)
 
     def find(self, cursor: Cursor) -> list[Rest]:

@@ -114,6 +114,9 @@ class Prompt:
     """Text right before the cursor that `ids` leave out; the completion starts with it."""
     recall: Recall | None = field(default=None, compare=False)
     """What else is known of the project; engines may use it."""
+    owner: str = field(default="", compare=False)
+    """Whose text it is, where an engine serves several people: none is told what another's prompts
+    have left in a cache, not even by how fast an answer comes."""
 
 
 class TextTokenizer(Protocol):

@@ -77,7 +77,7 @@ class OnnxEngine:
         self, prompt: Prompt, texts: Sequence[Ids], limits: Limits, cancelled: Event
     ) -> list[float] | None:
         """Natural logarithms of the probabilities of texts; None where that was cancelled."""
-        self._cache.activate(prompt.ids)
+        self._cache.activate(prompt.ids, prompt.owner)
         scoring = Scoring(self._cache, Predictor(prompt, limits, self._vocabulary), prompt.ids)
         scores = [scoring.score(ids, cancelled) for ids in texts]
         known = [score for score in scores if score is not None]
@@ -89,9 +89,12 @@ def open_engine(model: Path, tokenizer: Tokenizer, threads: int) -> OnnxEngine:
     return OnnxEngine(OnnxDecoder(open_session(model, threads)), read_vocabulary(tokenizer))
 
 
-def create(bundle: Bundle | None, threads: int, *, device: Device = Device.AUTO) -> OnnxEngine:
+def create(
+    bundle: Bundle | None, threads: int, *, device: Device = Device.AUTO, slots: int = SLOTS
+) -> OnnxEngine:
     """Entry point of the group `lory.engines`.
 
+    `slots`: prompts whose key-value caches are kept.
     Raises EngineError without a bundle or what the device needs, BundleError where the graph's
     tensors are not those that the manifest states.
     """
@@ -109,7 +112,7 @@ def create(bundle: Bundle | None, threads: int, *, device: Device = Device.AUTO)
     found = (decoder.context, decoder.vocabulary)
     if stated != found:
         raise fault(f"bundle {bundle.folder}, context and vocabulary", stated, found, REBUILD)
-    return OnnxEngine(decoder, read_vocabulary(load_tokenizer(bundle.tokenizer_path)))
+    return OnnxEngine(decoder, read_vocabulary(load_tokenizer(bundle.tokenizer_path)), slots)
 
 
 def check_tensors(

@@ -2,7 +2,8 @@
 
 Each slot of the decoder holds the tokens of one prompt. A prompt goes to the slot that shares the
 longest start with it; one that shares little takes the slot that was not used for longest, so that
-going to and fro between documents keeps the caches of both.
+going to and fro between documents keeps the caches of both. A prompt shares with those of its own
+owner only: how fast an answer comes would tell what another person has written.
 
 Shapes: T positions whose logits are wanted, V vocabulary.
 """
@@ -31,6 +32,8 @@ class PromptCache:
         self.last_prefill = 0
         """Tokens of the last prompt that had to be read."""
         self._slots: list[list[int]] = [[] for _ in range(slots)]
+        self._owners = [""] * slots
+        """Whose prompt each slot holds."""
         self._order = list(range(slots))
         """Slot numbers, the one used longest ago first; the last one is active."""
 
@@ -44,9 +47,9 @@ class PromptCache:
         """Tokens that the active slot still takes."""
         return self.decoder.context - len(self.ids)
 
-    def activate(self, ids: Sequence[int]) -> int:
+    def activate(self, ids: Sequence[int], owner: str = "") -> int:
         """Turn to the slot that suits a prompt best; gives how many of its tokens must be read."""
-        start = min(self._choose_slot(ids), len(ids) - 1)
+        start = min(self._choose_slot(ids, owner), len(ids) - 1)
         self.rewind(start)
         self.last_prefill = len(ids) - start
         return self.last_prefill
@@ -84,14 +87,18 @@ class PromptCache:
         """Forget all but the first `length` tokens of the active slot."""
         del self.ids[length:]
 
-    def _choose_slot(self, ids: Sequence[int]) -> int:
-        """Choose a slot for a prompt; gives how many tokens it already holds of it."""
-        shared = {slot: shared_tokens(self._slots[slot], ids) for slot in self._order}
+    def _choose_slot(self, ids: Sequence[int], owner: str) -> int:
+        """Choose a slot for an owner's prompt; gives how many tokens it already holds of it."""
+        shared = {
+            slot: shared_tokens(self._slots[slot], ids) if self._owners[slot] == owner else 0
+            for slot in self._order
+        }
         best = max(reversed(self._order), key=lambda slot: shared[slot])
         if shared[best] < min(WORTH_KEEPING, len(ids) // 2):
             best = self._order[0]
         self._order.remove(best)
         self._order.append(best)
+        self._owners[best] = owner
         return shared[best]
 
 

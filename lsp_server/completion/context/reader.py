@@ -87,7 +87,8 @@ class Page:
 class Reader:
     """Knows the pages of the latest documents."""
 
-    def __init__(self) -> None:
+    def __init__(self, documents: int = DOCUMENTS) -> None:
+        self._documents = documents
         self._pages: OrderedDict[str, Page] = OrderedDict()
 
     def read(self, cursor: Cursor) -> tuple[Cursor, Standing]:
@@ -122,7 +123,7 @@ class Reader:
         if page is None or page.form != form:
             page = self._pages[uri] = Page(form)
         self._pages.move_to_end(uri)
-        if len(self._pages) > DOCUMENTS:
+        if len(self._pages) > self._documents:
             self._pages.popitem(last=False)
         return page
 

@@ -80,7 +80,8 @@ class Decoding:
     def write(self, cancelled: Event) -> list[Candidate]:
         """The candidate, then as many others as `limits` ask for, the likeliest branch first."""
         ids, attempt = self._prompt.ids, self._begin()
-        room = min(self._cache.decoder.context - len(ids), FEW_TOKENS - self._cache.activate(ids))
+        unread = self._cache.activate(ids, self._prompt.owner)
+        room = min(self._cache.decoder.context - len(ids), FEW_TOKENS - unread)
         drafted = self._draft(attempt, self._predictor.latest(ids, len(ids)), room)
         logits_TV = self._cache.prefill(ids, drafted, cancelled)
         self._counters.count_prompt(len(ids), self._cache.last_prefill)

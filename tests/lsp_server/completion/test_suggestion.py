@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, NoReturn
 
+import numpy as np
 import pytest
 
 from lsp_server.completion.context.plugin import Cursor
@@ -19,10 +20,12 @@ from lsp_server.completion.selection.filters import (
     explained_by,
     keep_likely_part,
 )
-from lsp_server.completion.suggestion import FORESIGHT, SPARE, generate, select
+from lsp_server.completion.suggestion import FORESIGHT, SPARE, Wishes, generate, select
 from lsp_server.contract.prompt import Prompt
 from lsp_server.engines import Candidate, Limits, StopReason
 from lsp_server.plugins import CONTEXTS, FILTERS, ActivePlugin, Plugin, PluginGuard
+from lsp_server.project.index.open_texts import OpenTexts
+from lsp_server.project.index.view import ProjectView
 from lsp_server.settings import Settings
 
 CURSOR = Cursor(
@@ -99,6 +102,35 @@ def test_typing_gets_several_where_that_is_set_and_one_who_asks_gets_no_fewer(
     ask(model, settings=settings)
     ask(model, replace(CURSOR, invoked=True), settings)
     assert [limits.alternatives for limits in engine.limits] == [5 + SPARE, 5 + SPARE]
+
+
+def test_wishes_of_a_request_bound_the_engine_and_never_widen_the_settings(
+    model: Model, engine: Asked
+) -> None:
+    guard, cancelled = PluginGuard(pytest.fail), Event()
+    for most in (5, 10_000):
+        wishes = Wishes(max_tokens=most, stop=("END",), temperature=0.5, seed=3, owner="ann")
+        generate(model, Settings(), guard, CURSOR, cancelled, wishes)
+    few, many = engine.limits
+    assert (few.max_tokens, many.max_tokens) == (5, model.budget.completion)
+    assert (few.temperature, few.seed) == (0.5, 3)
+    assert few.stop("getcwd() END") == len("getcwd() ")
+    assert few.stop("a\nEND") == 1
+    assert engine.prompts[0].owner == "ann"
+
+
+def test_what_a_request_says_of_other_files_is_recalled_for_it_alone(
+    model: Model, engine: Asked
+) -> None:
+    others = ProjectView((), OpenTexts([np.array([20, 21], np.uint16)]))
+    wishes = Wishes(others=others)
+    generate(model, Settings(), PluginGuard(pytest.fail), CURSOR, Event(), wishes)
+    ask(model)
+    told, untold = engine.prompts
+    assert told.recall is not None
+    assert untold.recall is not None
+    assert [rung.counts for rung in told.recall.levels([20])[0]] == [{21: 1}]
+    assert list(untold.recall.levels([20])[0]) == []
 
 
 class Reading(Asked):

@@ -57,6 +57,17 @@ def test_the_slot_that_was_not_used_for_longest_is_given_away(
     assert cache.last_prefill == 100
 
 
+def test_a_prompt_shares_nothing_with_one_of_another_owner(
+    decoder: OnnxDecoder, texts: list[list[int]]
+) -> None:
+    cache, ids = PromptCache(decoder, slots=3), texts[0][:100]
+    for owner, unread in (("ann", 100), ("ann", 1), ("ben", 100), ("ann", 1), ("ben", 1)):
+        assert cache.activate(ids, owner) == unread
+        cache.prefill(ids, (), Event())
+    read(cache, ids)
+    assert cache.last_prefill == 100
+
+
 def test_logits_are_those_of_a_fresh_cache_whatever_was_read_before(
     decoder: OnnxDecoder, texts: list[list[int]]
 ) -> None:

@@ -1,0 +1,1 @@
+"""What existing editor plugins send and expect, one file for each family of them."""

@@ -1,0 +1,1 @@
+"""What stands between the network and the service: connections, headers, bodies, keys."""

@@ -1,0 +1,1 @@
+"""What whoever runs the service needs: measures, today's figures, the control socket."""

@@ -1,0 +1,1 @@
+"""Who may ask: keys, how much each person may ask, and what became of it."""

@@ -1,0 +1,235 @@
+"""One running service: starts the engines, listens, swaps the bundle, and ends in good order."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import uvicorn
+
+from lsp_server.completion.model.tryout import admit
+from lsp_server.contract.bundles.bundle import load
+from lsp_server.errors import ServeError
+from lsp_server.http.app import App, load_dialects
+from lsp_server.http.config import MEGABYTE, ServeConfig
+from lsp_server.http.engine.fleet import Fleet
+from lsp_server.http.engine.link import EngineStart
+from lsp_server.http.guard.connections import guarded
+from lsp_server.http.operation.control import ControlSocket
+from lsp_server.http.people.register import Register
+from lsp_server.http.service import Service
+from lsp_server.settings import Settings
+
+LOOK = 0.05
+FEWEST_SLOTS = 2
+ENDS = ("SIGTERM", "SIGINT")
+BACKLOG = 512
+
+log = logging.getLogger(__name__)
+
+
+class Listener(uvicorn.Server):
+    """uvicorn, ended by the service instead of by signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are the service's."""
+        yield
+
+
+class ServiceProcess:
+    """What lasts from the start of `lory serve` to its end."""
+
+    def __init__(self, config: ServeConfig) -> None:
+        """Checks all that can be checked before anything is started; LoryError for a fault."""
+        self._config = config
+        register = Register(config.keys)
+        refuse_open_service(config, register)
+        self._fleet = Fleet(engine_start(config), config.engines, config.deadline)
+        self._service = Service(config, register, self._fleet)
+        self._control = ControlSocket(config.control, self._handle)
+        self._reloading = asyncio.Lock()
+        self._ending = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until a signal ends it; LoryError where it does not start."""
+        config = self._config
+        await self._control.open()
+        listening = listen(config)
+        self._catch_signals()
+        starting = asyncio.ensure_future(self._start_engines())
+        listener = self._listener()
+        serving = asyncio.ensure_future(listener.serve(sockets=[listening]))
+        ending = asyncio.ensure_future(self._ending.wait())
+        try:
+            self._announce(listening)
+            await asyncio.wait((starting, ending, serving), return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()  # its fault ends the service
+                self._say("ready")
+                await asyncio.wait((ending, serving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._service.draining = True
+            listener.should_exit = True
+            starting.cancel()
+            with suppress(asyncio.CancelledError):
+                await serving
+            await self._fleet.end()
+            await self._control.close()
+
+    async def _start_engines(self) -> None:
+        settings = self._config.judged
+        bundle = load(settings.bundle_folder)
+        await asyncio.to_thread(admit, bundle, settings, lambda: not self._ending.is_set())
+        await self._fleet.begin()
+
+    def _listener(self) -> Listener:
+        config = self._config
+        return Listener(
+            uvicorn.Config(
+                App(self._service, load_dialects(self._config.judged.trusted)),
+                http=guarded(config),
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                h11_max_incomplete_event_size=config.head_bytes,
+                timeout_keep_alive=int(config.idle_seconds) or 1,
+                timeout_graceful_shutdown=int(config.drain_seconds) or 1,
+            )
+        )
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for name in ENDS:
+            number = getattr(signal, name)
+            try:
+                loop.add_signal_handler(number, self._ending.set)
+            except NotImplementedError:  # Windows
+                signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._ending.set))
+        if hasattr(signal, "SIGHUP"):
+            loop.add_signal_handler(signal.SIGHUP, self._service.register.reload)
+
+    async def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Do what the control socket is told."""
+        if request["command"] == "reload":
+            return await self._reload(request.get("bundle"))
+        if request["command"] == "status":
+            return self._status()
+        raise ServeError("expected the command reload or status")
+
+    async def _reload(self, bundle: str | None) -> Mapping[str, Any]:
+        """Put another bundle in place, or the one whose files have changed; LoryError, and nothing
+        changes, where it fails its check.
+        """
+        async with self._reloading:
+            self._service.register.reload()
+            given = (
+                self._config.settings
+                if bundle is None
+                else {
+                    **self._config.settings,
+                    "bundle": bundle,
+                }
+            )
+            config = replace(self._config, settings=given)
+            settings = config.judged
+            found = await asyncio.to_thread(load, settings.bundle_folder)
+            await asyncio.to_thread(admit, found, settings, lambda: not self._ending.is_set())
+            await self._fleet.replace(engine_start(config))
+            self._config = config
+            return self._status()
+
+    def _status(self) -> Mapping[str, Any]:
+        fleet, facts = self._fleet, self._fleet.facts
+        return {
+            "model": facts.title if facts else None,
+            "ready": fleet.ready,
+            "running": fleet.running,
+            "waiting": fleet.waiting,
+            "engines": fleet.pids,
+        }
+
+    def _announce(self, listening: socket.socket) -> None:
+        host, port = listening.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        keys = "keys needed" if self._service.register.needs_key else "no keys"
+        self._say(f"listening on http://{shown}:{port} ({keys})")
+
+    def _say(self, text: str) -> None:
+        sys.stderr.write(f"lory serve: {text}\n")
+        sys.stderr.flush()
+
+
+def refuse_open_service(config: ServeConfig, register: Register) -> None:
+    """ServeError where others could reach a service without keys."""
+    if config.is_local:
+        return
+    if not register.needs_key or not register.has_keys:
+        raise ServeError(
+            f"--host {config.host}: expected keys in {config.keys} before others can reach this "
+            "service, found none; add one with: lory serve keys add NAME"
+        )
+
+
+def engine_start(config: ServeConfig) -> EngineStart:
+    """What each engine process is told: the settings, and its share of the cache."""
+    settings = config.judged
+    slots = slots_of(settings, config.cache_megabytes, config.engines)
+    given = {**config.settings, "project": False}
+    if settings.engine == "onnx":
+        options = {"slots": slots, **settings.engine_options}
+        given["engine_options"] = options
+    return EngineStart(settings=given, documents=max(slots * 2, 64))
+
+
+def slots_of(settings: Settings, megabytes: int, engines: int) -> int:
+    """Prompts whose key-value caches an engine keeps within its share of so many megabytes."""
+    inputs = load(settings.bundle_folder).manifest.engine.inputs
+    size = sum(
+        bytes_of(tensor.type, tensor.shape) for tensor in inputs if tensor.name.startswith("past_")
+    )
+    return max(FEWEST_SLOTS, megabytes * MEGABYTE // engines // size) if size else FEWEST_SLOTS
+
+
+def bytes_of(kind: str, shape: tuple[Any, ...]) -> int:
+    """Of a tensor's numbers, as onnxruntime names their type."""
+    size = 2 if "16" in kind else 4
+    for length in shape:
+        size *= int(length)
+    return size
+
+
+def listen(config: ServeConfig) -> socket.socket:
+    """The socket of the service. ServeError where the address cannot be had."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    listening = socket.socket(family)
+    if sys.platform != "win32":
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((config.host, config.port))
+    except OSError as exc:
+        listening.close()
+        raise ServeError(
+            f"--host {config.host} --port {config.port}: expected an address that is free, "
+            f"found: {exc}; choose another"
+        ) from exc
+    return listening
+
+
+def serve(config: ServeConfig) -> None:
+    """Run a service to its end."""
+
+    async def run() -> None:
+        await ServiceProcess(config).run()
+
+    asyncio.run(run())
