@@ -7,7 +7,7 @@ each token, and `lory bench mixed` mixes the project in: its weights are fitted 
     block_ids, block_lengths      the passages' own tokens
     file_P, files                 each passage's file, by its number and by name
     never_written                 tokens that no completion has, which no model is asked about
-    length_NK ... project_N       the columns of `evidence.Samples`
+    length_NK ... project_N       the columns of `samples.Samples`
 
 What comes back: `model_N`, `highest_N`, the model's probability of each token and its highest one,
 tokens that are never written left out.

@@ -95,14 +95,14 @@ def by_workspace(files: Iterable[SourceFile]) -> Iterable[tuple[Path, list[Sourc
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A block that is cut out of its file, and what is known of it before any model reads it."""
+    """A piece that is cut out of its file, and what is known of it before any model reads it."""
 
     file: str
     project: int
     """Its number among the workspaces."""
     prompt: tuple[int, ...]
     ids: list[int]
-    """Of the block."""
+    """Of the piece."""
     levels: list[Levels]
     """What the counts say before each of `ids`."""
 
@@ -110,7 +110,7 @@ class Passage:
 def gather(
     model: Model, files: Sequence[SourceFile], blocks: int, seed: int, watch: Callable[[str], None]
 ) -> Iterator[Passage]:
-    """Up to `blocks` passages of each file; of the model, tokenizer and budget alone count."""
+    """Passages at the `places` of each file; of the model, tokenizer and budget alone count."""
     rules = Rules(("python",), Exclusions(()))
     budget = replace(model.budget, heal=False, completion=BLOCK_TOKENS)
     for project, (root, group) in enumerate(by_workspace(files)):
@@ -175,7 +175,7 @@ def collect(
     seed: int,
     watch: Callable[[str], None],
 ) -> Samples:
-    """Samples of up to `blocks` blocks of each file."""
+    """Samples at the `places` of each file."""
     sampler = Sampler(model, threads=1)
     rows: list[tuple[float, int, Levels, int]] = []
     projects: list[int] = []

@@ -43,7 +43,7 @@ def fit_command(
     targets: options.Targets = None,
     root: options.TargetsRoot = None,
     bundle: Annotated[str, typer.Option(help="Folder of the bundle.")] = "",
-    blocks: Annotated[int, typer.Option(min=1, help="Blocks of 12 lines per file.")] = 4,
+    blocks: options.Passages = 4,
     seed: Annotated[int, typer.Option(help="Of every choice.")] = 0,
 ) -> None:
     """Fit how much the open project counts beside the model, and how far probabilities hold."""

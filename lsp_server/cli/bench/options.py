@@ -24,6 +24,13 @@ Beside = Annotated[
     Path | None, typer.Option(help="What --json wrote of the same places: say what has changed.")
 ]
 Blocks = Annotated[int, typer.Option(help="Blocks to type.")]
+Passages = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Blocks of 12 lines per file at most, and as many pieces in the middle of lines.",
+    ),
+]
 Points = Annotated[int, typer.Option(help="Cursors to ask at, the rest of the line cut off.")]
 Gaps = Annotated[int, typer.Option(help="Cursors to ask at, code behind them, in both ways.")]
 Seed = Annotated[int, typer.Option(help="Of every choice.")]

@@ -31,10 +31,10 @@ def passages_command(
     targets: options.Targets = None,
     root: options.TargetsRoot = None,
     bundle: Annotated[str, typer.Option(help="Bundle whose tokenizer and budget count.")] = "",
-    blocks: Annotated[int, typer.Option(min=1, help="Blocks of 12 lines per file.")] = 3,
+    blocks: options.Passages = 3,
     seed: Annotated[int, typer.Option(help="Of every choice.")] = 0,
 ) -> None:
-    """Write blocks of files with what the project says of each token, for any model to read."""
+    """Write pieces of files with what the project says of each token, for any model to read."""
     console = terminal()
     sources = read_sources(files, targets, root)
     model = load_quietly(read_settings({"bundle": bundle} if bundle else {}), PluginGuard(print))

@@ -46,7 +46,7 @@ def passages(projects: list[Path]) -> Path:
     files = [word for root in projects for word in ("--files", str(root))]
     result = CliRunner().invoke(app, ["passages", *files, "--out", str(out), "--blocks", "1"])
     assert result.exit_code == 0, result.output
-    assert "6 passages" in result.output
+    assert "12 passages" in result.output  # of each file a block, and a piece of a line
     return out
 
 
