@@ -10,6 +10,7 @@ TrainerError
 │   └── WorkerEnded a process that rewards ran in, in `reward_worker.py`
 ├── CheckpointError a checkpoint that cannot be written or read
 ├── ExportError     a graph that differs from the model it came from
+├── ImportModelError a model of others that cannot be read, is not understood or may not be used
 └── SandboxError    a sandbox that cannot be set up
 """
 
@@ -48,6 +49,10 @@ class CheckpointError(TrainerError):
 
 class ExportError(TrainerError):
     """The exported graph fails its parity gate, or the model has no exporter."""
+
+
+class ImportModelError(TrainerError):
+    """A model that others made cannot be read, or is of a kind that is not understood."""
 
 
 class SandboxError(TrainerError):

@@ -60,7 +60,7 @@ TRAINER: Mapping[str, tuple[str, ...]] = {
         *("runtime",),
     ),
     "report": ("errors", "pipeline", "runtime"),
-    "cli": ("errors", "model", "pipeline", "pretraining", "report", "runtime"),
+    "cli": ("errors", "export", "model", "pipeline", "pretraining", "report", "runtime"),
     "recipes": (),
     "__main__": ("cli",),
 }

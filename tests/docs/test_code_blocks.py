@@ -16,6 +16,7 @@ import typer.main
 from lsp_server.cli.main import whole_app
 from tests.docs.pages import PAGES, ROOT, Block, read_blocks
 from trainer.cli.main import parse
+from trainer.export.importing.cli import build_parser
 
 BLOCKS = read_blocks()
 RUN = {
@@ -77,7 +78,9 @@ def check_command(words: list[str]) -> None:
         module = words[words.index("-m") + 1]
         assert find_spec(module), module
         words = ["lory-train", *words[words.index("-m") + 2 :]] if module == "trainer" else []
-    if words[:1] == ["lory-train"] and words[1] != "report":
+    if words[:2] == ["lory-train", "import"]:
+        build_parser().parse_args(words[2:])
+    elif words[:1] == ["lory-train"] and words[1] != "report":
         parse(words[1:])
     elif words[:1] == ["lory"]:
         check_options(typer.main.get_command(whole_app()), words[1:])

@@ -31,7 +31,8 @@ RECIPES = Path(str(files("trainer"))) / "recipes"
 DEFAULT_RUN = "runs/default"
 KEPT = "recipe.yaml"
 REPORT = "report"
-"""The command that is no stage."""
+IMPORT = "import"
+"""The commands that are no stage."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -61,7 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     prepare_process()
     try:
         words = sys.argv[1:] if arguments is None else arguments
-        report(parse_report(words) if words[:1] == [REPORT] else parse(words))
+        if words[:1] == [IMPORT]:
+            import_model(words[1:])
+        else:
+            report(parse_report(words) if words[:1] == [REPORT] else parse(words))
     except TrainerError as error:
         who = f"process {process_rank()}: " if process_rank() else ""
         sys.stderr.write(f"lory-train: {who}{error}\n")
@@ -109,6 +113,13 @@ def report(order: Order | ReportOrder) -> None:
             summary = run_stages(order, team)
         sys.stderr.write(f"lory-train: {summary}; results in {order.run}\n")
     leave_team(team)
+
+
+def import_model(words: Sequence[str]) -> None:
+    """Make a bundle of a model of others."""
+    from trainer.export.importing.cli import main as run_import
+
+    run_import(words)
 
 
 def run_stages(order: Order, team: Team) -> str:
@@ -200,6 +211,8 @@ def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
     beside = "runs that trained for other lengths: what would more training bring?"
     sub.add_argument("--beside", nargs="*", default=[], help=beside)
     commands.add_subcommand(REPORT, sub)
+    about = "A bundle of a model that others made; see: lory-train import --help"
+    commands.add_subcommand(IMPORT, ArgumentParser(exit_on_error=False, description=about))
     return parser, subparsers
 
 

@@ -20,7 +20,13 @@ from lsp_server.engines.onnx import open_engine
 from trainer.corpus.document import read_canonical
 from trainer.errors import CorpusError, ExportError
 from trainer.export.config import ExportConfig
-from trainer.export.parity import GreedyParity, QuantizedParity, compare_greedy, compare_quantized
+from trainer.export.parity import (
+    LARGEST_DEVIATION,
+    GreedyParity,
+    QuantizedParity,
+    compare_greedy,
+    compare_quantized,
+)
 from trainer.runtime.progress import watch
 from trainer.runtime.records import write_record
 from trainer.tasks.cursors import Cursor, sample_cursors
@@ -172,6 +178,12 @@ def check_gate(
             f"expected the fp32 graph to choose PyTorch's token at all {greedy.steps} steps, found "
             f"{greedy.mismatches} others (logits differ by up to {greedy.largest_difference:.2g}); "
             "the exporter does not fit this model: report it"
+        )
+    if not greedy.deviation <= LARGEST_DEVIATION:
+        raise ExportError(
+            f"expected the fp32 graph's logits within {LARGEST_DEVIATION:g} standard deviations of "
+            f"PyTorch's, found {greedy.deviation:.2g} (its tokens are the same); the exporter does "
+            "not fit this model: report it"
         )
     for precision, figure in quantized.items():
         if figure.lost_high > config.exact_match_tolerance:

@@ -1,5 +1,6 @@
 """The parity gate's arithmetic, and that it sees graphs that are not the model."""
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from lsp_server.contract.prompt import encode
 from lsp_server.engines.decoder import OnnxDecoder, open_session
 from trainer.export.graph.decoders import build_decoder
 from trainer.export.parity import (
+    LARGEST_DEVIATION,
     TIE_GAP,
     choice_gaps,
     compare_greedy,
@@ -77,6 +79,19 @@ def test_lost_points_are_the_difference_of_exact_matches() -> None:
 
 def match_at(exact: bool) -> LineMatch:
     return LineMatch("", exact, 1.0)
+
+
+def test_logits_show_a_fault_that_greedy_tokens_do_not(
+    train_model: Make, small_tokenizer: Tokenizer, small_corpus: list[str], tmp_path: Path
+) -> None:
+    model, wrong = train_model("llama"), copy.deepcopy(train_model("llama"))
+    wrong.config.rms_norm_eps = 1e-3
+    prompts = [encode(small_tokenizer, small_corpus[0][6000:6400])]
+    found = compare_greedy(model, open_fp32(wrong, tmp_path), prompts, 16)
+    assert found.mismatches == 0
+    assert found.deviation > LARGEST_DEVIATION
+    right = compare_greedy(model, open_fp32(model, tmp_path), prompts, 16)
+    assert right.deviation < LARGEST_DEVIATION / 3
 
 
 def lost(up: int, down: int, alike: int) -> tuple[float, float]:

@@ -16,7 +16,13 @@ from trainer.export.parity import GreedyParity, QuantizedParity
 from trainer.export.stage import check_gate, run
 
 GREEDY = GreedyParity(
-    prompts=50, steps=3200, mismatches=0, ties=1, tie_gap=1e-4, largest_difference=1e-5
+    prompts=50,
+    steps=3200,
+    mismatches=0,
+    ties=1,
+    tie_gap=1e-4,
+    largest_difference=1e-5,
+    deviation=1e-5,
 )
 QUANTIZED = QuantizedParity(
     cursors=1000,
@@ -59,6 +65,11 @@ def test_the_gate_passes_ties_and_small_losses() -> None:
 def test_one_mismatch_is_an_error() -> None:
     with pytest.raises(ExportError, match="all 3200 steps, found 1 others"):
         check_gate(ExportConfig(), replace(GREEDY, mismatches=1), {})
+
+
+def test_logits_that_are_not_the_model_s_are_an_error_though_all_tokens_are() -> None:
+    with pytest.raises(ExportError, match="standard deviations of PyTorch's, found 0.00058"):
+        check_gate(ExportConfig(), replace(GREEDY, deviation=5.8e-4), {})
 
 
 @pytest.mark.parametrize(

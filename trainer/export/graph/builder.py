@@ -114,6 +114,11 @@ class GraphBuilder:
             self.initializers[name] = numpy_helper.from_array(array, name)
         return name
 
+    def float32(self, name: str, array: NDArray[np.float32]) -> str:
+        """A stored tensor that stays float32 whatever the precision, as logits do."""
+        self.initializers.setdefault(name, numpy_helper.from_array(array, name))
+        return name
+
     def integers(self, *values: int) -> str:
         """A stored int64 vector."""
         name = "int_" + "_".join(str(value) for value in values)
@@ -168,14 +173,14 @@ class GraphBuilder:
         shape = self.integers(1, -1, width)
         return self.op("Reshape", [blocks, shape], name)
 
-    def tied_head(self, x: str, table: str) -> str:
+    def tied_head(self, x: str, table: str, name: str = LOGITS) -> str:
         """Logits against a stored table, in float32 whatever the precision."""
         if self.precision == "fp32":
-            return self.op("FusedMatMul", [x, table], LOGITS, MICROSOFT, transB=1)
+            return self.op("FusedMatMul", [x, table], name, MICROSOFT, transB=1)
         if self.precision == "fp16":
-            half = self.op("FusedMatMul", [x, table], f"{LOGITS}.half", MICROSOFT, transB=1)
-            return self.op("Cast", [half], LOGITS, to=TensorProto.FLOAT)
-        return self._product(x, LOGITS, table, "")
+            half = self.op("FusedMatMul", [x, table], f"{name}.half", MICROSOFT, transB=1)
+            return self.op("Cast", [half], name, to=TensorProto.FLOAT)
+        return self._product(x, name, table, "")
 
     def attention(self, layer: int, qkv: str, heads: Heads, rotary: tuple[str, ...]) -> str:
         """Grouped-query attention over the layer's KV buffers, which it extends in place."""

@@ -61,8 +61,11 @@ def wide_product(builder: GraphBuilder, x: str, name: str, stored: str) -> str:
 def round_rows(builder: GraphBuilder, x: str) -> tuple[str, str]:
     """Codes of `x` in 8 bits around 128, and the scale [1, S, 1] of each row.
 
-    A row of zeros has scale 0: whatever its codes come to, 0 times their product is 0.
+    A row of zeros has scale 0: whatever its codes come to, 0 times their product is 0. What several
+    products read (blocks side by side) is rounded once.
     """
+    if any(node.name == f"{x}.codes" for node in builder.nodes):
+        return f"{x}.codes", f"{x}.scales"
     sizes = builder.op("Abs", [x], f"{x}.sizes")
     peaks = builder.op("ReduceMax", [sizes, builder.integers(-1)], f"{x}.peaks", keepdims=1)
     step = builder.constant("one_127th", np.array(1 / 127, np.float32))

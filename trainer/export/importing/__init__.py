@@ -1,0 +1,1 @@
+"""Makes a bundle of a model that others trained."""

@@ -1,0 +1,1 @@
+"""One decoder with switches, and the architectures that are settings of it."""

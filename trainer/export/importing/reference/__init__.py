@@ -1,0 +1,1 @@
+"""The architectures once more in float64, to compare an import with where nothing else can."""

@@ -1,0 +1,1 @@
+"""Where a model that others trained is read from."""
