@@ -50,7 +50,12 @@ class ServiceProcess:
         self._config = config
         register = Register(config.keys)
         refuse_open_service(config, register)
-        self._fleet = Fleet(engine_start(config), config.engines, config.deadline)
+        self._fleet = Fleet(
+            engine_start(config),
+            config.engines,
+            deadline=config.deadline,
+            longest_wait=config.longest_wait,
+        )
         self._service = Service(config, register, self._fleet)
         self._control = ControlSocket(config.control, self._handle)
         self._reloading = asyncio.Lock()

@@ -10,13 +10,15 @@ from typing import Any
 from lsp_server.errors import EngineError
 from lsp_server.http.completion import Completion, CompletionRequest, ModelFacts, completion_from
 from lsp_server.http.config import ServeConfig
-from lsp_server.http.engine.fleet import Fleet
+from lsp_server.http.engine.fleet import Fleet, WaitedTooLong
 from lsp_server.http.engine.worker import COMPLETE, DETOKENIZE, TOKENIZE
 from lsp_server.http.operation.measures import Measures
 from lsp_server.http.people.figures import Day
 from lsp_server.http.people.limits import Limits
 from lsp_server.http.people.register import Person, Register
 from lsp_server.http.refusal import Refusal
+
+FAILED = "The engine failed"
 
 Flight = tuple[str, CompletionRequest]
 """Whose request, and which."""
@@ -94,18 +96,18 @@ class Service:
 
     async def _run_small(self, person: Person, job: dict[str, Any]) -> dict[str, Any]:
         with self._limits.admit(person.owner):
-            self._refuse_overload()
+            self._refuse_overload(person.owner)
             try:
                 return dict(await self.fleet.run(job, person.owner, ""))
             except EngineError as exc:
-                raise Refusal(500, "The engine failed") from exc
+                raise self._refusal_of(exc) from exc
 
     async def _join(self, owner: str, request: CompletionRequest) -> Completion:
         """Wait for an answer, with whoever waits for the same."""
         key = owner, request
         flight = self._in_flight.get(key)
         if flight is None:
-            self._refuse_overload()
+            self._refuse_overload(owner)
             task = asyncio.ensure_future(self._ask(owner, request))
             flight = self._in_flight[key] = InFlight(task)
             task.add_done_callback(self._landed(key))
@@ -137,16 +139,22 @@ class Service:
         try:
             found = await self.fleet.run(job, owner, session, warming=warming)
         except EngineError as exc:
-            raise Refusal(500, "The engine failed") from exc
+            raise self._refusal_of(exc) from exc
         values = found.get("completion")
         return Completion() if values is None else completion_from(values)
 
-    def _refuse_overload(self) -> None:
+    def _refuse_overload(self, owner: str) -> None:
         """Refusal 503 where nobody can answer, or not soon enough."""
         if self.draining:
             raise Refusal(503, "The service ends", retry_after=1)
         if not self.fleet.ready:
             raise Refusal(503, "Loading model", retry_after=1)
-        if self.fleet.expected_wait > self.config.longest_wait:
-            self.measures.shed.inc()
-            raise Refusal(503, "Too many requests wait already", retry_after=1)
+        if self.fleet.expected_wait(owner) > self.config.longest_wait:
+            raise self._shed()
+
+    def _refusal_of(self, fault: EngineError) -> Refusal:
+        return self._shed() if isinstance(fault, WaitedTooLong) else Refusal(500, FAILED)
+
+    def _shed(self) -> Refusal:
+        self.measures.shed.inc()
+        return Refusal(503, "Too many requests wait already", retry_after=1)

@@ -89,6 +89,8 @@ def check_command(words: list[str]) -> None:
 def check_options(command: Any, words: list[str]) -> None:
     """Fail unless a command of `lory` has each option that is given."""
     while hasattr(command, "commands"):
+        if command.invoke_without_command and (not words or words[0].startswith("-")):
+            break  # it is one itself
         name, *words = words
         assert name in command.commands, name
         command = command.commands[name]

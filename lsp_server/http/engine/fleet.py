@@ -23,6 +23,10 @@ SHARE_OF_LATEST = 0.1
 log = logging.getLogger(__name__)
 
 
+class WaitedTooLong(EngineError):
+    """No engine has been free for a request in time."""
+
+
 @dataclass(slots=True, eq=False)
 class Lane:
     """A place for one engine process."""
@@ -37,9 +41,12 @@ class Lane:
 class Fleet:
     """All methods run on the event loop's thread."""
 
-    def __init__(self, start: EngineStart, engines: int, deadline: float) -> None:
+    def __init__(
+        self, start: EngineStart, engines: int, *, deadline: float, longest_wait: float
+    ) -> None:
         self._start = start
         self._deadline = deadline
+        self._longest_wait = longest_wait
         self._lanes = [Lane(number) for number in range(engines)]
         self._queue = Queue()
         self._homes: OrderedDict[str, int] = OrderedDict()
@@ -75,12 +82,11 @@ class Fleet:
         """The processes' numbers."""
         return [lane.engine.pid for lane in self._lanes if lane.engine]
 
-    @property
-    def expected_wait(self) -> float:
-        """Seconds until a job that came now would begin."""
+    def expected_wait(self, owner: str) -> float:
+        """Seconds until a job of a person that came now would begin."""
         if self.running < self.ready:
             return 0.0
-        return (len(self._queue) + 1) * self._seconds / max(self.ready, 1)
+        return (self._queue.ahead_of(owner) + 1) * self._seconds / max(self.ready, 1)
 
     async def begin(self) -> None:
         """Start all engines; EngineError where one does not start."""
@@ -138,10 +144,19 @@ class Fleet:
         for lane in self._lanes:
             if lane.engine is None or lane.busy or not self._queue:
                 continue
-            waiting = self._queue.take(lane.number, self._homes, now)
+            waiting = self._next(lane, now)
             if waiting is not None:
                 lane.busy = True
                 lane.keeper = asyncio.ensure_future(self._serve(lane, lane.engine, waiting))
+
+    def _next(self, lane: Lane, now: float) -> Waiting | None:
+        """The next job for an idle engine; those that have waited too long are told so."""
+        while (waiting := self._queue.take(lane.number, self._homes, now)) is not None:
+            if waiting.warming or now - waiting.since <= self._longest_wait:
+                return waiting
+            if not waiting.answer.done():
+                waiting.answer.set_exception(WaitedTooLong("a request has waited too long"))
+        return None
 
     async def _serve(self, lane: Lane, engine: EngineProcess, waiting: Waiting) -> None:
         loop = asyncio.get_running_loop()

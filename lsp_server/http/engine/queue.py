@@ -1,4 +1,4 @@
-"""Requests that wait for an engine: people take turns, and what is only warming up comes last."""
+"""Requests that wait for an engine: people take turns, and what only warms up comes last."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from lsp_server.http.engine.link import Job
 
+PEOPLE = 10_000
+"""Of whom it is known when they were served."""
 HOME_PATIENCE = 0.03
 """Seconds that a request waits for the engine that knows its prompt; reading the prompt anew on
 another takes about twice as long."""
@@ -32,7 +34,10 @@ class Queue:
     """Who waits, by person."""
 
     def __init__(self) -> None:
-        self._people: OrderedDict[str, deque[Waiting]] = OrderedDict()
+        self._people: dict[str, deque[Waiting]] = {}
+        self._served: OrderedDict[str, int] = OrderedDict()
+        """When each person was served last, counted in requests."""
+        self._count = 0
         self._warming: OrderedDict[str, Waiting] = OrderedDict()
 
     def __len__(self) -> int:
@@ -56,17 +61,18 @@ class Queue:
             home = homes.get(waiting.session, engine)
             if home == engine or now - waiting.since >= HOME_PATIENCE:
                 self.remove(waiting)
+                self._note(waiting.owner)
                 return waiting
         return None
 
     def _candidates(self) -> Iterator[Waiting]:
-        for jobs in list(self._people.values()):
-            yield jobs[0]
+        for owner in sorted(self._people, key=self._last_served):
+            yield self._people[owner][0]
         if not self._people:
             yield from list(self._warming.values())
 
     def remove(self, waiting: Waiting) -> None:
-        """A job waits no more; its person comes after all others."""
+        """A job waits no more."""
         if waiting.warming:
             if self._warming.get(waiting.session) is waiting:
                 del self._warming[waiting.session]
@@ -75,10 +81,25 @@ class Queue:
         if jobs is None or waiting not in jobs:
             return
         jobs.remove(waiting)
-        if jobs:
-            self._people.move_to_end(waiting.owner)
-        else:
+        if not jobs:
             del self._people[waiting.owner]
+
+    def ahead_of(self, owner: str) -> int:
+        """How many jobs come before one that a person would add now."""
+        last = self._last_served(owner)
+        others = sum(self._last_served(name) < last for name in self._people)
+        return others + len(self._people.get(owner, ()))
+
+    def _last_served(self, owner: str) -> int:
+        return self._served.get(owner, 0)
+
+    def _note(self, owner: str) -> None:
+        """A person has been served."""
+        self._count += 1
+        self._served[owner] = self._count
+        self._served.move_to_end(owner)
+        if len(self._served) > PEOPLE:
+            self._served.popitem(last=False)
 
     def clear(self) -> list[Waiting]:
         """Everything that waited."""

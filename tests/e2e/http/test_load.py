@@ -95,7 +95,8 @@ def test_a_person_who_floods_the_service_is_refused_and_others_are_served(
     keys = tmp_path / "state" / "keys.json"
     flood, calm = ({"Authorization": f"Bearer {add_key(keys, name)}"} for name in ("eve", "ann"))
     limits = ("--engines", "1", "--rate", "5", "--burst", "10", "--concurrency", "2")
-    service = start_service(*script_arguments(write_script(RULES), *limits))
+    arguments = script_arguments(write_script(RULES), *limits, "--longest-wait", "5")
+    service = start_service(*arguments)
 
     def ask(number: int) -> Reply:
         return service.post(PATH, {"prompt": f"{number} slow"}, flood)
@@ -134,6 +135,21 @@ def test_what_would_wait_too_long_is_refused_at_once(
     assert all(reply.headers["retry-after"] == "1" for reply, _ in shed)
     assert sorted(seconds for _, seconds in shed)[len(shed) // 2] < 0.2
     assert service.measure("lory_shed_total") == len(shed)
+
+
+def test_a_request_that_has_waited_too_long_is_told_so_and_not_begun(
+    start_service: StartService, write_script: WriteScript
+) -> None:
+    script = write_script(RULES)
+    limits = ("--engines", "1", "--concurrency", "100", "--burst", "1000", "--longest-wait", "0.3")
+    service = start_service(*script_arguments(script, *limits))
+    service.post(PATH, {"prompt": "quick"})  # so that a short wait is expected
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(service.post, PATH, {"prompt": "1 slow"})
+        wait_until(lambda: service.measure("lory_running") == 1)
+        late = pool.submit(service.post, PATH, {"prompt": "2 late"})
+        assert (first.result().status, late.result().status) == (200, 503)
+    assert "2 late" not in [each["prefix"] for each in script.asked]
 
 
 def test_an_engine_that_is_killed_comes_back(service: RunningService) -> None:

@@ -37,6 +37,16 @@ def test_people_take_turns_however_much_one_of_them_asks(make: Make) -> None:
     assert not queue
 
 
+def test_who_was_served_longest_ago_comes_before_one_who_asked_earlier(make: Make) -> None:
+    queue = Queue()
+    queue.add(make("eve"))
+    assert drain(queue) == ["eve"]
+    for owner in ("eve", "eve", "ann"):
+        queue.add(make(owner))
+    assert (queue.ahead_of("ann"), queue.ahead_of("ben"), queue.ahead_of("eve")) == (1, 0, 3)
+    assert drain(queue) == ["ann", "eve", "eve"]
+
+
 def test_what_only_warms_up_comes_last_and_once_a_session(make: Make) -> None:
     queue = Queue()
     first = make("ann", "a", warming=True)

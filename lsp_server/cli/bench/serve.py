@@ -1,0 +1,64 @@
+"""`lory bench serve`: lets a team of developers work against a running service."""
+
+import json
+import sysconfig
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lsp_server.bench.serve.http_client import Address
+from lsp_server.bench.serve.load import TeamConfig, measure_team, read_sources, team_table
+from lsp_server.cli.tables import terminal
+
+
+def serve_command(
+    port: Annotated[int, typer.Option(help="Of a service that runs already.")] = 8012,
+    host: Annotated[str, typer.Option(help="Where it runs.")] = "127.0.0.1",
+    key: Annotated[str, typer.Option(envvar="LORY_KEY", help="An administrator's.")] = "",
+    developers: Annotated[
+        list[int] | None, typer.Option(help="At work at once; repeat for several runs.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Of each run.")] = 60.0,
+    plugin: Annotated[
+        str, typer.Option(help="debounced, llama.vim, minuet or tabby; else the usual mix.")
+    ] = "",
+    files: Annotated[
+        Path | None, typer.Option(help="Python files to type in; else the standard library.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    batching: Annotated[
+        bool, typer.Option("--batching", help="How much batching could save, without a service.")
+    ] = False,
+    output: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+) -> None:
+    """Ask a service as a team's editors do: latencies, refusals, failures, memory."""
+    if batching:
+        show_batching()
+        return
+    sources = read_sources(files or Path(sysconfig.get_path("stdlib")) / "asyncio")
+    address = Address(host, port, key)
+    runs = [
+        measure_team(
+            TeamConfig(
+                address=address, developers=count, seconds=seconds, seed=seed, plugin=plugin
+            ),
+            sources,
+        )
+        for count in developers or [10]
+    ]
+    terminal().print(team_table(runs))
+    if output is not None:
+        output.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n")
+
+
+def show_batching() -> None:
+    """Print what several tokens in a call of the shipped graph take."""
+    from lsp_server.bench.serve.batching import batch_table, measure_calls
+    from lsp_server.contract.bundles.bundle import load
+    from lsp_server.settings import Settings
+
+    settings = Settings()
+    bundle = load(settings.bundle_folder)
+    terminal().print(batch_table(measure_calls(bundle, settings.threads, cached=600)))
