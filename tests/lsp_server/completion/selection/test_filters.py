@@ -56,6 +56,13 @@ def test_the_part_that_is_worth_most_is_kept(
     assert text_of(keep_likely_part(candidate_of(*tokens, stop=stop), CONTEXT)) == expected
 
 
+@pytest.mark.parametrize("indent", ["    ", "\t", "  ", "\t\t\t"])
+def test_indentation_is_worth_nothing(indent: str) -> None:
+    # with its four spaces counted, the second line would be worth being wrong once more in four
+    candidate = candidate_of(("pass", 0.9), ("\n", 1.0), (indent, 1.0), ("x", 0.75))
+    assert text_of(keep_likely_part(candidate, CONTEXT)) == "pass"
+
+
 def test_no_text_is_shown_that_is_wrong_more_often_than_the_setting_allows() -> None:
     candidate = candidate_of(("abc", 0.3))
     assert keep_likely_part(candidate, CONTEXT) is None
