@@ -59,7 +59,7 @@ def test_the_part_that_is_worth_most_is_kept(
 @pytest.mark.parametrize("indent", ["    ", "\t", "  ", "\t\t\t"])
 def test_indentation_is_worth_nothing(indent: str) -> None:
     # with its four spaces counted, the second line would be worth being wrong once more in four
-    candidate = candidate_of(("pass", 0.9), ("\n", 1.0), (indent, 1.0), ("x", 0.75))
+    candidate = candidate_of(("pass", 0.9), (f"\n{indent}x", 0.75))
     assert text_of(keep_likely_part(candidate, CONTEXT)) == "pass"
 
 
