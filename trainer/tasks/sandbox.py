@@ -33,7 +33,7 @@ from pathlib import Path
 from signal import SIGKILL
 
 from trainer.errors import SandboxError
-from trainer.tasks import sandbox_child as jail
+from trainer.tasks import sandbox_child
 from trainer.tasks.sandbox_verdict import START_SECONDS, Outcome, conclude, send
 from trainer.tasks.system_calls import compile_filter
 
@@ -142,7 +142,7 @@ def run_program(program: str, limits: SandboxLimits, isolation: Isolation) -> Ou
         user = NOBODY if os.geteuid() == 0 else None
         if user is not None:
             os.chown(folder, user, user)
-        job = jail.Job(
+        job = sandbox_child.Job(
             program=program,
             folder=folder,
             hidden=hidden_folders(),
@@ -170,7 +170,7 @@ def run_program(program: str, limits: SandboxLimits, isolation: Isolation) -> Ou
 def start_jail(folder: str) -> "subprocess.Popen[bytes]":
     """The jail's interpreter in a session of its own, without this process's environment."""
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", "-B", jail.__file__],
+        [sys.executable, "-I", "-S", "-B", sandbox_child.__file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

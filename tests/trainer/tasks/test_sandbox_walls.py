@@ -187,9 +187,11 @@ def test_an_ordinary_users_programs_are_as_isolated(unix_listener: str, tmp_path
     if os.geteuid() != 0 or python is None or not is_recent(python):
         pytest.skip("needs root, to be somebody else, and a Python that all users may run")
     package = tmp_path / "trainer"
-    package.mkdir()
-    for name in ("__init__", "errors", "jail", "sandbox", "sandbox_end", "system_calls"):
-        shutil.copy(ROOT / "trainer" / f"{name}.py", package)
+    (package / "tasks").mkdir(parents=True)
+    shared = ("__init__", "errors", "tasks/__init__")
+    own = ("sandbox", "sandbox_child", "sandbox_verdict", "system_calls")
+    for name in (*shared, *(f"tasks/{name}" for name in own)):
+        shutil.copy(ROOT / "trainer" / f"{name}.py", package / f"{name}.py")
     place = Path(f"/var/tmp/lory-test-{os.getpid()}")
     shutil.copytree(tmp_path, place)
     user = pwd.getpwnam("daemon").pw_uid
