@@ -78,6 +78,35 @@ class ReplayConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TryConfig:
+    """What of a repository's last commits is typed."""
+
+    repository: Path
+    """Its folder, or one inside of it."""
+    commits: int = 20
+    """Commits that are typed at most, the newest."""
+    characters: int = 300
+    """Of one commit at most, drawn by the seed from all that it added."""
+    lines: int = 8
+    """Lines of a block."""
+    looked_at: int = 300
+    """Commits that are looked at for such as added Python."""
+    seconds: float = 150.0
+    """No further commit is begun that would take longer than this in all."""
+    menu_share: float = 0.35
+    """Of this time, what a server of menus may take: they are slow, and Lory is what is tried."""
+    seed: int = 0
+    """Of what is drawn of a commit, and of the intervals."""
+    resamples: int = 2_000
+    """Bootstrap samples over commits for the 95 % intervals."""
+
+    def __post_init__(self) -> None:
+        for name in ("commits", "characters", "lines", "looked_at", "seconds", "resamples"):
+            if getattr(self, name) <= 0:
+                raise BenchError(f"expected {name} above 0, found {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnginesConfig:
     """One comparison of engines."""
 

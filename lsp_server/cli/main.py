@@ -140,10 +140,12 @@ def whole_app() -> typer.Typer:
     from lsp_server.cli.bench.main import app as bench_app
     from lsp_server.cli.feedback import app as feedback_app
     from lsp_server.cli.feedback import stats
+    from lsp_server.cli.try_repository import try_command
 
     app.add_typer(bench_app, name="bench")
     app.add_typer(feedback_app, name="feedback")
     app.command("stats")(stats)
+    app.command("try")(try_command)
     return serving_app()
 
 

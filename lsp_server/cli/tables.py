@@ -42,10 +42,18 @@ def terminal() -> Terminal:
 
 
 def progress_bar() -> Progress:
-    """A bar on standard error that goes when it is done; what is described is text as well."""
+    """A bar on standard error that goes when it is done; what is described is text as well.
+
+    Where standard error is no terminal, there is none: not even an empty line.
+    """
     columns = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn()
     console = Terminal(stderr=True)
-    return Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+    return Progress(
+        *(*columns, TimeRemainingColumn()),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
 
 
 def plugin_table(plugins: Iterable[Plugin]) -> Table:

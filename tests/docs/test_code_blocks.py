@@ -94,7 +94,11 @@ def check_options(command: Any, words: list[str]) -> None:
         name, *words = words
         assert name in command.commands, name
         command = command.commands[name]
-    known = {option for parameter in command.params for option in parameter.opts}
+    known = {
+        option
+        for parameter in command.params
+        for option in (*parameter.opts, *parameter.secondary_opts)
+    }
     assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known
 
 

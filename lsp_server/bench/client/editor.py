@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from os.path import commonprefix
 from time import perf_counter
 from typing import Any
 
@@ -83,6 +84,14 @@ class EditorSession:
         self.client.notify(
             "textDocument/didChange", {"textDocument": document, "contentChanges": [change]}
         )
+
+    def become(self, text: str) -> None:
+        """Makes the open document that text, with one edit of what differs."""
+        start = len(commonprefix([self.text, text]))
+        rests = [self.text[start:][::-1], text[start:][::-1]]
+        kept = len(commonprefix(rests))
+        if self.text != text:
+            self.replace(start, len(self.text) - kept, text[start : len(text) - kept])
 
     def ask(self, offset: int, *, explicit: bool = False) -> Answer:
         """Asks for suggestions at a cursor, as the configuration has it: inline or the menu.

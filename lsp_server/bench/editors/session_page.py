@@ -1,18 +1,35 @@
 """A page in a server's document: what is typed there is sent, and every answer is kept."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lsp_server.bench.client.editor import Answer, EditorSession
 from lsp_server.bench.client.offers import Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One time that the server was asked."""
+
+    typed: str
+    """What stood between the start and the cursor."""
+    line: str
+    """The cursor's line, up to the cursor."""
+    answer: Answer
 
 
 class SessionPage:
     """A cursor in a session's document."""
 
     def __init__(self, session: EditorSession, cursor: int) -> None:
-        self.answers: list[Answer] = []
+        self.looks: list[Look] = []
         self._session = session
-        self._cursor = cursor
+        self._start = self._cursor = cursor
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """What came of each look."""
+        return tuple(look.answer for look in self.looks)
 
     @property
     def before(self) -> str:
@@ -27,7 +44,8 @@ class SessionPage:
     def show(self) -> Sequence[Offer]:
         """Asks the server."""
         answer = self._session.ask(self._cursor)
-        self.answers.append(answer)
+        before = self.before
+        self.looks.append(Look(before[self._start :], before.rpartition("\n")[2], answer))
         return answer.offers
 
     def replace(self, back: int, ahead: int, text: str, behind: str = "") -> None:

@@ -3,18 +3,14 @@
 Git's objects are read, nothing is checked out: bare clones serve as well, and stay as they are.
 """
 
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 
+from lsp_server.bench.commits.repository import Repository
 from lsp_server.bench.texts.files import Target
 from lsp_server.errors import BenchError
-
-PYTHON_FILE_MODES = ("100644", "100755")
-"""Git's modes of regular files: links and submodules are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +19,12 @@ class Snapshot:
 
     clone: Path
     commit: str
+
+    @property
+    def repository(self) -> Repository:
+        """The clone's objects."""
+        where = self.clone / ".git"
+        return Repository(where if where.exists() else self.clone)
 
 
 def extract(targets: Sequence[Target], clones: str, out: Path, *, whole: bool) -> int:
@@ -53,7 +55,7 @@ def check(snapshot: Snapshot, repository: str) -> None:
             "clone it there or name another place with --git"
         )
     try:
-        git(snapshot, "cat-file", "-e", f"{snapshot.commit}^{{commit}}")
+        snapshot.repository.run("cat-file", "-e", f"{snapshot.commit}^{{commit}}")
     except BenchError as exc:
         raise BenchError(
             f"expected commit {snapshot.commit} in {snapshot.clone}, found none; "
@@ -63,40 +65,19 @@ def check(snapshot: Snapshot, repository: str) -> None:
 
 def list_python(snapshot: Snapshot) -> list[str]:
     """Paths of all regular Python files of the commit."""
-    rows = git(snapshot, "ls-tree", "-r", "-z", snapshot.commit).decode().split("\0")
-    entries = [row.partition("\t") for row in rows if row]
-    regular = [path for meta, _, path in entries if meta.startswith(PYTHON_FILE_MODES)]
-    return [path for path in regular if path.endswith(".py")]
+    return [blob.path for blob in snapshot.repository.python_files(snapshot.commit)]
 
 
 def write_files(snapshot: Snapshot, paths: Sequence[str], folder: Path) -> int:
     """Writes the files' bytes as they are in the commit, below `folder`."""
-    asked = "".join(f"{snapshot.commit}:{path}\n" for path in paths).encode()
-    objects = BytesIO(git(snapshot, "cat-file", "--batch", stdin=asked))
-    for path in paths:
-        size = objects.readline().split()[-1]
-        if not size.isdigit():
+    contents = snapshot.repository.contents([f"{snapshot.commit}:{path}" for path in paths])
+    for path, content in zip(paths, contents, strict=True):
+        if content is None:
             raise BenchError(
                 f"expected {path} in {snapshot.clone} at {snapshot.commit}, found none; "
                 "check the list of targets"
             )
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_bytes(objects.read(int(size)))
-        objects.readline()
+        place.write_bytes(content)
     return len(paths)
-
-
-def git(snapshot: Snapshot, *words: str, stdin: bytes = b"") -> bytes:
-    """Output of a git command on the clone; BenchError where git is missing or fails."""
-    where = snapshot.clone / ".git" if (snapshot.clone / ".git").exists() else snapshot.clone
-    command = ["git", "--git-dir", str(where), *words]
-    try:
-        return subprocess.run(command, input=stdin, capture_output=True, check=True).stdout
-    except FileNotFoundError as exc:
-        raise BenchError(
-            "expected the git command to read clones, found none; install git"
-        ) from exc
-    except subprocess.CalledProcessError as exc:
-        reason = exc.stderr.decode(errors="replace").strip()
-        raise BenchError(f"expected git to read {snapshot.clone}, found: {reason}") from exc

@@ -6,6 +6,7 @@ from itertools import zip_longest
 from random import Random
 from typing import TypeVar
 
+from lsp_server.bench.commits.additions import Addition
 from lsp_server.bench.config import ReplayConfig
 from lsp_server.bench.replay.blocks import Block, choose_blocks
 from lsp_server.bench.replay.gaps import Gap, choose_gaps
@@ -24,11 +25,13 @@ class FilePlan:
     points: tuple[Point, ...]
     blocks: tuple[Block, ...]
     gaps: tuple[Gap, ...] = ()
+    additions: tuple[Addition, ...] = ()
+    """What a commit added, in file order; `file` is what stood there before."""
 
     @property
     def places(self) -> int:
         """How many they are."""
-        return len(self.points) + len(self.blocks) + len(self.gaps)
+        return len(self.points) + len(self.blocks) + len(self.gaps) + len(self.additions)
 
 
 def plan_replay(config: ReplayConfig, files: Sequence[SourceFile]) -> list[FilePlan]:

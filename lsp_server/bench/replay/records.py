@@ -1,11 +1,12 @@
 """What a replay has measured, place by place."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lsp_server.bench.client.editor import Answer
 from lsp_server.bench.client.handshake import ServerFacts
 from lsp_server.bench.client.server_counters import Work
+from lsp_server.bench.commits.examples import Examples
 from lsp_server.bench.editors.keystrokes import TypingTally
 from lsp_server.bench.replay.gaps import GapKind, GapScore
 from lsp_server.bench.replay.points import PointScore
@@ -30,6 +31,8 @@ class BlockRecord:
     tally: TypingTally
     answers: tuple[Answer, ...]
     """One for each time the server was asked."""
+    examples: Examples = field(default_factory=Examples)
+    """Of what a commit added."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from lsp_server.bench.client.editor import EditorSession
 from lsp_server.bench.client.handshake import Workspace, initialize
 from lsp_server.bench.client.lsp_client import LspClient
 from lsp_server.bench.client.server_counters import Work, read_work, wait_until_read
+from lsp_server.bench.commits.examples import examples_of
 from lsp_server.bench.config import ReplayConfig
 from lsp_server.bench.editors import EditorName, EditorRules
 from lsp_server.bench.editors.keystrokes import Typing, type_block
@@ -72,6 +73,7 @@ class WorkspaceReplay:
         self._replay_points(plan)
         before = read_work(self._client, self._facts, self._config.start_timeout)
         self._replay_blocks(plan)
+        self._replay_additions(plan)
         after = read_work(self._client, self._facts, self._config.start_timeout)
         self._works.append(after - before if after and before else None)
         self._replay_gaps(plan)
@@ -100,11 +102,22 @@ class WorkspaceReplay:
         """Deletes each block of the open file and types it again."""
         for block in plan.blocks:
             self._session.replace(block.start, block.start + len(block.text), "")
-            page = SessionPage(self._session, block.start)
-            tally = type_block(block, page, typing_of(self._config, plan.file.text, block))
-            answers = tuple(page.answers)
-            self._blocks.append(BlockRecord(plan.file.name, block.line + 1, tally, answers))
-            self._watch(plan.file.name)
+            self._type(plan.file.name, block, plan.file.text)
+
+    def _replay_additions(self, plan: FilePlan) -> None:
+        """Types each addition into the open file, which becomes what stood there before it."""
+        for addition in plan.additions:
+            self._session.become(addition.before)
+            self._type(plan.file.name, addition.block, addition.text)
+
+    def _type(self, name: str, block: Block, text: str) -> None:
+        """Types a block of `text` into the open document, which lacks it."""
+        page = SessionPage(self._session, block.start)
+        tally = type_block(block, page, typing_of(self._config, text, block))
+        examples = examples_of(block, page.looks, self._config.shortest)
+        record = BlockRecord(name, block.line + 1, tally, page.answers, examples)
+        self._blocks.append(record)
+        self._watch(name)
 
     def _replay_gaps(self, plan: FilePlan) -> None:
         """Asks at each gap of the open file, as while one types and explicitly."""

@@ -39,7 +39,7 @@ def test_the_plugins_are_listed_with_their_distribution() -> None:
 def test_the_version_and_every_command_are_told() -> None:
     assert run("--version") == (f"lory {__version__}\n", "", 0)
     out, _, _ = run("--help")
-    for command in ("lsp", "complete", "bench", "bundle", "plugins"):
+    for command in ("lsp", "complete", "try", "bench", "bundle", "plugins"):
         assert f" {command} " in out
 
 

@@ -1,0 +1,1 @@
+"""What the last commits of a repository added, typed into the state before them."""
