@@ -19,6 +19,7 @@ from typing import Any, Protocol
 
 from tokenizers import Tokenizer
 
+from lsp_server.contract.bundles.prompt_layout import OWN, PATH, PREFIX, SUFFIX, Layout, lay_out
 from lsp_server.contract.line_tokens import split_before_line_ends, well_formed
 from lsp_server.contract.recall import Recall
 from lsp_server.errors import TokenizerError
@@ -28,6 +29,9 @@ CHARACTERS_PER_TOKEN = 16
 
 LAYOUT_SENTINELS = 4
 """In a full SPM prompt: file, path, suffix, prefix."""
+
+LAYOUT_ROOM = 16
+"""Tokens that another model's layout may have beyond them: texts between its parts."""
 
 LONGEST_HEALED_PIECE = 64
 """Characters; a longer last piece (a base64 line, say) is not taken back."""
@@ -73,6 +77,8 @@ class Budget:
     """For text from elsewhere; what it leaves goes to the prefix, and half of that at least."""
     prefix_hop: float = 0.25
     """Share of the prefix budget by which its start moves on, so that typing seldom moves it."""
+    layout: Layout = OWN
+    """The model's own order of the parts."""
     heal: bool = True
     """Leave the unfinished piece at the cursor to the completion (token healing)."""
 
@@ -267,11 +273,12 @@ def assemble(tokenizer: TextTokenizer, parts: Parts, budget: Budget) -> Prompt:
     path_ids = encode(tokenizer, parts.path)[-budget.path :] if parts.path else []
     near = settled(parts.suffix)[: budget.suffix * CHARACTERS_PER_TOKEN]
     suffix_ids = encode(tokenizer, near)[: budget.suffix]
-    room = budget.prefix
+    room = budget.prefix - LAYOUT_ROOM * (budget.layout != OWN)
     related_ids = clip_related(tokenizer, parts.related, min(budget.related, room // 2))
     whole = parts.prefix[: len(parts.prefix) - len(piece)]
     prefix_ids = clip_prefix(tokenizer, whole, room - len(related_ids), budget.prefix_hop)
-    return Prompt(tuple(spm(path_ids, [*related_ids, *prefix_ids], suffix_ids)), piece)
+    fields = {PATH: path_ids, SUFFIX: suffix_ids, PREFIX: [*related_ids, *prefix_ids]}
+    return Prompt(tuple(lay_out(budget.layout, fields, SENTINELS, tokenizer)), piece)
 
 
 def left_to_right(tokenizer: Tokenizer, path: str, prefix: str, budget: Budget) -> Prompt:

@@ -119,7 +119,7 @@ def load_model(
         bundle=bundle,
         tokenizer=LineTokenizer(tokenizer),
         engine=engine,
-        budget=replace(budget, completion=completion),
+        budget=replace(budget, completion=completion, layout=bundle.manifest.layout),
         contexts=guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
         filters=guard.activate(installed, FILTERS, settings.filters, trusted=trusted),
         mixture=read_weights(bundle.mixture_path),

@@ -9,6 +9,7 @@ from typing import Any
 
 import cattrs
 
+from lsp_server.contract.bundles.prompt_layout import OWN, Layout, fault_of
 from lsp_server.errors import BundleError
 
 FORMAT = 1
@@ -96,6 +97,8 @@ class Manifest:
     provenance: Provenance
     evaluation: tuple[Measurement, ...]
     engine: EngineNeeds
+    layout: Layout = OWN
+    """In which order the model reads the parts of a prompt; see `prompt_layout.py`."""
 
 
 def fault(subject: object, expected: object, found: object, advice: str) -> BundleError:
@@ -123,14 +126,18 @@ def read_manifest(folder: Path) -> Manifest:
 
 def structure_manifest(record: Any, path: Path) -> Manifest:
     """The manifest in the plain JSON values `record`; `path` is for the error message."""
-    for text in texts_in(record):
+    shown = {key: value for key, value in dict(record).items() if key != "layout"}
+    for text in texts_in(shown):
         if text != printable(text):
             raise fault(path, "text that can be printed", printable(text), REBUILD)
     try:
-        return strict_converter().structure(record, Manifest)
+        manifest = strict_converter().structure(record, Manifest)
     except (cattrs.BaseValidationError, KeyError, TypeError, ValueError) as exc:
         faults = "; ".join(cattrs.transform_error(exc, path=MANIFEST))
         raise fault(path, f"the keys and types of format {FORMAT}", faults, REBUILD) from exc
+    if wrong := fault_of(manifest.layout, list(manifest.sentinels)):
+        raise fault(path, "a prompt's layout", wrong, REBUILD)
+    return manifest
 
 
 def texts_in(value: Any) -> Iterator[str]:
@@ -183,5 +190,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `bundle.json`, the last file of a bundle."""
     partial = folder / f"{MANIFEST}.partial"
     record = strict_converter().unstructure(manifest)
+    if manifest.layout == OWN:
+        del record["layout"]  # as every earlier version writes and reads it
     partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     partial.replace(folder / MANIFEST)

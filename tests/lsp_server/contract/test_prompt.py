@@ -157,3 +157,29 @@ def test_words_after_the_cursor_stay_in_the_prompt(rest: str) -> None:
     tokenizer = load_tokenizer(Settings().bundle_folder / "tokenizer.json")
     ids = list(build(tokenizer, "", "call(", f"{rest}\n", Budget()).ids)
     assert decode(tokenizer, ids[ids.index(Sentinel.SUFFIX) :]).startswith(rest)
+
+
+SENTINEL_ORDER = ("<|prefix|>", "<|suffix|>", "{suffix}", "<|middle|>", "{prefix}")
+
+
+def test_a_model_of_others_gets_its_own_order(small_tokenizer: Tokenizer) -> None:
+    budget = Budget(layout=SENTINEL_ORDER, heal=False)
+    ids = list(build(small_tokenizer, "a.py", "x = 1\n", "y = 2\n", budget).ids)
+    before, after = encode(small_tokenizer, "x = 1\n"), encode(small_tokenizer, "y = 2\n")
+    assert ids == [2, 3, *after, 4, *before]
+
+
+def test_text_between_parts_goes_with_an_empty_part(small_tokenizer: Tokenizer) -> None:
+    budget = Budget(layout=("<|file|>", "{suffix}", "\n\n\n", "{prefix}"), heal=False)
+    before, after = encode(small_tokenizer, "x = 1\n"), encode(small_tokenizer, "y = 2\n")
+    between = encode(small_tokenizer, "\n\n\n")
+    whole = build(small_tokenizer, "", "x = 1\n", "y = 2\n", budget).ids
+    assert list(whole) == [0, *after, *between, *before]
+    assert list(build(small_tokenizer, "", "x = 1\n", "", budget).ids) == [0, *before]
+
+
+def test_lorys_own_layout_is_spm(small_tokenizer: Tokenizer) -> None:
+    for path in ("", "a.py"):
+        ids = build(small_tokenizer, path, "x = 1\n", "y = 2\n", Budget(heal=False)).ids
+        parts = (encode(small_tokenizer, text) for text in (path, "x = 1\n", "y = 2\n"))
+        assert list(ids) == spm(*parts)

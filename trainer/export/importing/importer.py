@@ -22,7 +22,10 @@ from lsp_server.contract.bundles.bundle import (
     sentinel_ids,
 )
 from lsp_server.contract.bundles.manifest import FORMAT, Manifest, Provenance, write_manifest
+from lsp_server.contract.bundles.prompt_layout import Layout
+from lsp_server.contract.prompt import load_tokenizer
 from lsp_server.contract.recall import SEPARATOR
+from lsp_server.engines.decoder import OnnxDecoder, open_session
 from trainer.errors import ImportModelError
 from trainer.export.bundle import check, read_needs
 from trainer.export.importing.card import write_card
@@ -30,6 +33,7 @@ from trainer.export.importing.decoder.families import make_decoder
 from trainer.export.importing.decoder.graph_file import WEIGHTS, write_graph
 from trainer.export.importing.decoder.shape import Decoder
 from trainer.export.importing.decoder.sizes import check_sizes
+from trainer.export.importing.layouts import Probe, choose_layout
 from trainer.export.importing.licences import check_licence
 from trainer.export.importing.proof import Proof, prove
 from trainer.export.importing.renumbering import Renumbered, count_used, renumber, with_rows
@@ -40,6 +44,8 @@ from trainer.export.importing.sources.source import Source
 
 if TYPE_CHECKING:
     from trainer.export.graph.builder import Precision
+
+THREADS = 2
 
 Tell = Callable[[str], None]
 """Takes what is being done, for people."""
@@ -112,10 +118,16 @@ def write_bundle(work: Work, folder: Path, tell: Tell) -> None:
     proof = prove(source, work.renumbered, folder / TOKENIZER, precision, context)
     tell(f"writing the graph in {precision}")
     write_graph(work.decoder, precision, folder)
-    facts = describe(source, proof)
+    tell("finding the order in which it reads a prompt")
+    probe = choose_layout(
+        find_roles(source.tokenizer, source.config),
+        OnnxDecoder(open_session(folder / MODEL, threads=THREADS)),
+        load_tokenizer(folder / TOKENIZER),
+    )
+    facts = describe(source, proof) | describe_probe(probe)
     card = write_card(source, work.title, work.licence, facts)
     (folder / CARD).write_text(card, encoding="utf-8")
-    write_manifest(folder, make_manifest(work, folder, facts))
+    write_manifest(folder, make_manifest(work, folder, facts, probe.layout))
     check(folder)
 
 
@@ -157,7 +169,13 @@ def describe(source: Source, proof: Proof) -> dict[str, str]:
     }
 
 
-def make_manifest(work: Work, folder: Path, facts: dict[str, str]) -> Manifest:
+def describe_probe(probe: Probe) -> dict[str, str]:
+    """What the layout of a prompt gains, for people."""
+    gain = f"{probe.nats:.3f} nats a hidden token, {probe.alone:.3f} with the prefix alone"
+    return {"prompt": f"{probe.name}: {gain}"}
+
+
+def make_manifest(work: Work, folder: Path, facts: dict[str, str], layout: Layout) -> Manifest:
     """The manifest of the files in `folder`."""
     names = (MODEL, TOKENIZER, CARD, *((WEIGHTS,) if (folder / WEIGHTS).exists() else ()))
     shape, options = work.decoder.shape, work.options
@@ -178,4 +196,5 @@ def make_manifest(work: Work, folder: Path, facts: dict[str, str]) -> Manifest:
         ),
         evaluation=(),
         engine=read_needs(folder / MODEL),
+        layout=layout,
     )

@@ -1,0 +1,64 @@
+"""Says in which order a model reads the parts of a prompt, and what stands between them.
+
+A layout is a row of parts: a field (`{path}`, `{suffix}`, `{prefix}`), a sentinel such as
+`<|suffix|>`, or text. Models of others have orders of their own; the middle follows the last part.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+PATH, SUFFIX, PREFIX = "{path}", "{suffix}", "{prefix}"
+FIELDS = (PATH, SUFFIX, PREFIX)
+
+Layout = tuple[str, ...]
+
+OWN: Layout = ("<|file|>", "<|path|>", PATH, "<|suffix|>", SUFFIX, "<|prefix|>", PREFIX)
+"""What Lory's own models are trained on; see `spm` of `contract/prompt.py`."""
+
+MOST_PARTS, LONGEST_TEXT = 16, 32
+
+
+class Reader(Protocol):
+    """What turns text into an object with its `ids`."""
+
+    def encode(self, text: str, *, add_special_tokens: bool) -> Any:
+        """The text's ids."""
+        ...
+
+
+def lay_out(
+    layout: Layout, fields: Mapping[str, Sequence[int]], sentinels: Sequence[str], reader: Reader
+) -> list[int]:
+    """The ids of a prompt in a model's own order; a sentinel's id is its place in `sentinels`.
+
+    The sentinel before an empty path, and the text after an empty field, are left out with it.
+    """
+    ids: list[int] = []
+    for at, part in enumerate(layout):
+        before, after = layout[at - 1] if at else "", layout[at + 1] if layout[at + 1 :] else ""
+        if part in FIELDS:
+            ids += fields[part]
+        elif part in sentinels:
+            if after != PATH or fields[PATH]:
+                ids.append(sentinels.index(part))
+        elif before not in FIELDS or fields[before]:
+            ids += reader.encode(part, add_special_tokens=False).ids
+    return ids
+
+
+def fault_of(layout: Sequence[str], sentinels: Sequence[str]) -> str:
+    """What is wrong with a layout, for people; "" for nothing."""
+    if layout.count(PREFIX) != 1:
+        return f"a layout with {PREFIX} {layout.count(PREFIX)} times"
+    if any(layout.count(name) > 1 for name in FIELDS):
+        return "a layout that has a field twice"
+    if len(layout) > MOST_PARTS:
+        return f"a layout of {len(layout)} parts"
+    texts = [part for part in layout if part not in FIELDS and part not in sentinels]
+    strange = next((text for text in texts if not is_plain(text)), None)
+    return "" if strange is None else f"a layout with the text {strange!r:.60}"
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text may stand between parts: short, and printable but for line ends."""
+    return 0 < len(text) <= LONGEST_TEXT and text.replace("\n", " ").isprintable()
