@@ -223,7 +223,10 @@ class Fleet:
                 log.error("an engine process does not start: %s", exc)
                 await asyncio.sleep(pause)
                 continue
-            self._install(lane, engine)
+            if lane.engine is None and not self._ended:
+                self._install(lane, engine)
+            else:  # another bundle's engine has been put there meanwhile
+                await engine.kill()
 
 
 async def start_all(start: EngineStart, engines: int) -> list[EngineProcess]:
