@@ -16,6 +16,7 @@ import typer.main
 from lsp_server.cli.main import whole_app
 from tests.docs.pages import PAGES, ROOT, Block, read_blocks
 from trainer.cli.main import parse
+from trainer.export.adapter.cli import build_parser as adapter_parser
 from trainer.export.importing.cli import build_parser
 
 BLOCKS = read_blocks()
@@ -80,6 +81,8 @@ def check_command(words: list[str]) -> None:
         words = ["lory-train", *words[words.index("-m") + 2 :]] if module == "trainer" else []
     if words[:2] == ["lory-train", "import"]:
         build_parser().parse_args(words[2:])
+    elif words[:2] == ["lory-train", "adapt"]:
+        adapter_parser().parse_args(words[2:])
     elif words[:1] == ["lory-train"] and words[1] != "report":
         parse(words[1:])
     elif words[:1] == ["lory"]:

@@ -31,7 +31,7 @@ RECIPES = Path(str(files("trainer"))) / "recipes"
 DEFAULT_RUN = "runs/default"
 KEPT = "recipe.yaml"
 REPORT = "report"
-IMPORT = "import"
+IMPORT, ADAPT = "import", "adapt"
 """The commands that are no stage."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -64,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         words = sys.argv[1:] if arguments is None else arguments
         if words[:1] == [IMPORT]:
             import_model(words[1:])
+        elif words[:1] == [ADAPT]:
+            adapt_model(words[1:])
         else:
             report(parse_report(words) if words[:1] == [REPORT] else parse(words))
     except TrainerError as error:
@@ -120,6 +122,13 @@ def import_model(words: Sequence[str]) -> None:
     from trainer.export.importing.cli import main as run_import
 
     run_import(words)
+
+
+def adapt_model(words: Sequence[str]) -> None:
+    """Learn an adapter for an imported model."""
+    from trainer.export.adapter.cli import main as run_adapt
+
+    run_adapt(words)
 
 
 def run_stages(order: Order, team: Team) -> str:
@@ -213,6 +222,8 @@ def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
     commands.add_subcommand(REPORT, sub)
     about = "A bundle of a model that others made; see: lory-train import --help"
     commands.add_subcommand(IMPORT, ArgumentParser(exit_on_error=False, description=about))
+    about = "An adapter for an imported model; see: lory-train adapt --help"
+    commands.add_subcommand(ADAPT, ArgumentParser(exit_on_error=False, description=about))
     return parser, subparsers
 
 

@@ -38,6 +38,7 @@ def build_parser() -> Parser:
         "--languages", nargs="+", default=list(Options().languages), help="that it is used for"
     )
     parser.add_argument("--licence", default="", help="of the model, accepted by its name")
+    parser.add_argument("--adapter", type=Path, help="what lory-train adapt learned for the model")
     return parser
 
 
@@ -52,6 +53,7 @@ def main(words: Sequence[str]) -> None:
         name=chosen.name,
         languages=tuple(chosen.languages),
         licence=chosen.licence,
+        adapter=chosen.adapter,
     )
     start = perf_counter()
     bundle = import_model(chosen.source, chosen.out, options, tell)

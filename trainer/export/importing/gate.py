@@ -108,7 +108,21 @@ def find_reference(config: Mapping[str, Any], tensors: Mapping[str, Any]) -> tup
 
 
 def transformers_reference(config: Mapping[str, Any], tensors: Mapping[str, Any]) -> Reference:
-    """transformers' own class of the architecture, given the checkpoint's tensors."""
+    """Logits of transformers' own class of the architecture."""
+    import torch
+
+    model = transformers_model(config, tensors)
+
+    def logits(ids: Sequence[int]) -> Logits:
+        with torch.inference_mode():
+            found: Logits = model(input_ids=torch.tensor([list(ids)])).logits[0].double().numpy()
+        return found
+
+    return logits
+
+
+def transformers_model(config: Mapping[str, Any], tensors: Mapping[str, Any]) -> Any:
+    """transformers' own class of the architecture, given the checkpoint's tensors, in float32."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -123,11 +137,4 @@ def transformers_reference(config: Mapping[str, Any], tensors: Mapping[str, Any]
         elif not name.startswith("lm_head"):
             raise ImportModelError(f"expected a tensor {name}, found none; it is incomplete")
     model.tie_weights()
-    model.float().eval()
-
-    def logits(ids: Sequence[int]) -> Logits:
-        with torch.inference_mode():
-            found: Logits = model(input_ids=torch.tensor([list(ids)])).logits[0].double().numpy()
-        return found
-
-    return logits
+    return model.float().eval()

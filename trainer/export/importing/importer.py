@@ -18,6 +18,7 @@ from lsp_server.contract.bundles.bundle import (
     TOKENIZER,
     Bundle,
     load,
+    record_file,
     record_files,
     sentinel_ids,
 )
@@ -39,6 +40,7 @@ from trainer.export.importing.proof import Proof, prove
 from trainer.export.importing.renumbering import Renumbered, count_used, renumber, with_rows
 from trainer.export.importing.roles import find_roles
 from trainer.export.importing.samples import counted_texts
+from trainer.export.importing.sources.adapter import with_adapter
 from trainer.export.importing.sources.find import find_source
 from trainer.export.importing.sources.source import Source
 
@@ -63,6 +65,8 @@ class Options:
     languages: tuple[str, ...] = ("python",)
     licence: str = ""
     """That the user accepts, where the model states none or one that forbids some uses."""
+    adapter: Path | None = None
+    """What `lory-train adapt` learned for the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,8 @@ def import_model(name: str, out: Path, options: Options, tell: Tell) -> Bundle:
 def read_model(source: Source, options: Options) -> Work:
     """Understand a model before anything is written; ImportModelError where that fails."""
     licence = check_licence(source, options.licence)
+    if options.adapter is not None:
+        source = with_adapter(source, options.adapter)
     decoder = make_decoder(source.config, source.tensors, options.context)
     parameters = check_sizes(decoder)
     renumbered = renumber_source(source)
@@ -125,6 +131,8 @@ def write_bundle(work: Work, folder: Path, tell: Tell) -> None:
         load_tokenizer(folder / TOKENIZER),
     )
     facts = describe(source, proof) | describe_probe(probe)
+    if work.options.adapter is not None:
+        facts["adapter"] = f"sha256 {record_file(work.options.adapter).sha256}"
     card = write_card(source, work.title, work.licence, facts)
     (folder / CARD).write_text(card, encoding="utf-8")
     write_manifest(folder, make_manifest(work, folder, facts, probe.layout))

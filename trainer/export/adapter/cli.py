@@ -1,0 +1,49 @@
+"""The command `lory-train adapt`: a low-rank adapter for an imported model, learned from files."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from lsp_server.contract.bundles.bundle import load
+from lsp_server.contract.prompt import load_tokenizer
+from trainer.export.importing.cli import Parser, tell
+from trainer.export.importing.gate import transformers_model
+from trainer.export.importing.importer import renumber_source
+from trainer.export.importing.sources.find import find_source
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    parser = Parser(prog="lory-train adapt", description=__doc__)
+    parser.add_argument("source", help="the model, as lory-train import takes it")
+    parser.add_argument("--bundle", type=Path, required=True, help="what was imported of it")
+    parser.add_argument("--files", type=Path, required=True, help="folder of Python files")
+    parser.add_argument("--run", type=Path, required=True, help="folder of this run")
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser
+
+
+def main(words: Sequence[str]) -> None:
+    """Learn, or go on; raises TrainerError for what can be explained in one line."""
+    import torch
+
+    from trainer.export.adapter.samples import Samples
+    from trainer.export.adapter.training import AdapterConfig, train
+
+    chosen = build_parser().parse_args(list(words))
+    torch.set_num_threads(chosen.threads)
+    bundle, source = load(chosen.bundle), find_source(chosen.source)
+    tokenizer = load_tokenizer(bundle.tokenizer_path)
+    rows = renumber_source(source).rows
+    files = sorted(chosen.files.rglob("*.py"))
+    samples = Samples(files, tokenizer, bundle.manifest.layout, rows)
+    config = AdapterConfig(
+        steps=chosen.steps, rank=chosen.rank, batch=chosen.batch, seed=chosen.seed
+    )
+    model = transformers_model(source.config, source.tensors)
+    made = train(model, samples, config, chosen.run, source.digest(), chosen.steps)
+    tell(f"{made}: {made.stat().st_size / 1e6:.1f} MB")

@@ -1,0 +1,63 @@
+"""Merges a low-rank adapter (Hu et al. 2021) into the tensors of the model it was learned for."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer.errors import ImportModelError
+from trainer.export.importing.decoder.shape import LazyWeights, Weights
+from trainer.export.importing.sources.source import Source, checked
+
+STRENGTH = 2.0
+"""What the product of an adapter's matrices is multiplied by."""
+
+
+def with_adapter(source: Source, path: Path) -> Source:
+    """The source with what the adapter adds to its matrices.
+
+    Raises ImportModelError for a file that is no adapter, or one of another model.
+    """
+    adapter, facts = read_adapter(path)
+    if facts.get("source") != source.digest():
+        raise ImportModelError(
+            f"{path}: expected the weights of the model that the adapter was learned for, found "
+            f"those of {source.origin}; import that model"
+        )
+    strange = sorted({name.rpartition(".")[0] for name in adapter} - stems(source))
+    if strange:
+        raise ImportModelError(f"{path}: expected matrices of the model, found {strange[0]}")
+    makers = {name: maker(source, adapter, name) for name in source.tensors}
+    return replace(source, tensors=LazyWeights(makers))
+
+
+def stems(source: Source) -> set[str]:
+    """Names of the source's layers."""
+    return {name.removesuffix(".weight") for name in source.tensors}
+
+
+def maker(source: Source, adapter: Mapping[str, Weights], name: str) -> Callable[[], Weights]:
+    """What makes a tensor with its adapter's part, where it has one."""
+    layer = name.removesuffix(".weight")
+    if f"{layer}.b" not in adapter:
+        return lambda: source.tensors[name]
+    a_RK, b_NR = adapter[f"{layer}.a"], adapter[f"{layer}.b"]
+    return lambda: source.tensors[name] + np.float32(STRENGTH) * (b_NR @ a_RK)
+
+
+def read_adapter(path: Path) -> tuple[dict[str, Weights], dict[str, Any]]:
+    """The matrices and what the file says of itself; ImportModelError for another kind of file."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            names = list(file.keys())
+            found = {name: np.asarray(file.get_tensor(name), np.float32) for name in names}
+            facts = dict(file.metadata() or {})
+    except (SafetensorError, OSError) as exc:
+        raise ImportModelError(
+            f"{path}: expected an adapter that lory-train adapt wrote, found: {exc}"
+        ) from exc
+    return {name: checked(name, array) for name, array in found.items()}, facts
