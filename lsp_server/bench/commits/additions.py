@@ -41,13 +41,16 @@ class Hunk:
 
 
 def additions(old: str, new: str, lines: int) -> list[Addition]:
-    """What was added, in blocks of at most so many lines that begin with code, in file order."""
-    before, after = old.split("\n"), new.split("\n")
+    """What was added, in blocks of at most so many lines that begin with code, in file order.
+
+    Both texts end in a newline, unless they are empty.
+    """
+    before, after = old.split("\n")[:-1], new.split("\n")[:-1]
     return [
         Addition(block_at(text, first, last - first), text)
         for hunk in hunks(before, after)
         for first, last in parts(after, hunk, lines)
-        for text in ("\n".join([*after[:last], *before[hunk.old_last :]]),)
+        for text in ("\n".join([*after[:last], *before[hunk.old_last :], ""]),)
     ]
 
 

@@ -99,7 +99,7 @@ class Clock:
         self._config, self._servers = config, servers
         self._began = monotonic()
         self._spent = [0.0] * len(servers)
-        self._last = 0.0
+        self._last = [0.0] * len(servers)
         self.is_over = False
         """Whether there was no time for a further commit."""
 
@@ -115,24 +115,28 @@ class Clock:
 
     def has_time(self) -> bool:
         """Whether a commit that takes as long as the last one would be done in time."""
-        self.is_over = self.seconds + self._last > self._config.seconds and self._last > 0
+        coming = sum(
+            last for number, last in enumerate(self._last) if not self._had_its_share(number)
+        )
+        self.is_over = 0 < coming > self._config.seconds - self.seconds
         return not self.is_over
 
     def type_all(self, plans: Sequence[FilePlan], cwd: Path) -> tuple[Records | None, ...]:
         """One commit by each server in turn; None for one that has had its share."""
-        began = self.seconds
-        found = [self._type(number, plans, cwd) for number in range(len(self._servers))]
-        self._last = self.seconds - began
-        return tuple(found)
+        return tuple(self._type(number, plans, cwd) for number in range(len(self._servers)))
 
     def _type(self, number: int, plans: Sequence[FilePlan], cwd: Path) -> Records | None:
         server, began = self._servers[number], self.seconds
-        limit = self._config.menu_share * self._config.seconds
-        if server.menu and self._spent[number] > limit:
+        if self._had_its_share(number):
             return None
         (records,) = replay_workspace([Lane(server, plans)], cwd, ignore)
-        self._spent[number] += self.seconds - began
+        self._last[number] = self.seconds - began
+        self._spent[number] += self._last[number]
         return records
+
+    def _had_its_share(self, number: int) -> bool:
+        limit = self._config.menu_share * self._config.seconds
+        return self._servers[number].menu and self._spent[number] > limit
 
 
 def choose_commits(

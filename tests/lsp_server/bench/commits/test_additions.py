@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lsp_server.bench.client.editor import Answer, Outcome
@@ -41,6 +41,7 @@ def test_blank_lines_comments_and_data_are_not_typed() -> None:
 lines = st.lists(st.sampled_from(["a = 1", "    b = 2", "", "def f():", "# c", "é = '𝛼'"]))
 
 
+@example([], ["", "a = 1"])
 @given(lines, lines)
 def test_what_is_typed_is_the_new_text_up_to_its_end_and_the_old_one_behind(
     old: list[str], new: list[str]
