@@ -77,6 +77,7 @@ class Job:
 def main() -> None:
     """Read the job, build the jail, run the program in it, leave with its exit status."""
     job = receive_job()
+    sys.executable = os.path.realpath(sys.executable)  # an environment may lie in what is hidden
     os.dup2(2, REPORT)
     os.dup2(1, 2)
     os.dup2(0, WORD)

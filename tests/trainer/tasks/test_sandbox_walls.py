@@ -165,8 +165,7 @@ def test_what_honest_programs_use_still_works(isolation: Isolation) -> None:
         "assert len(os.urandom(8)) == len(open('/dev/urandom', 'rb').read(8))\n"
         "open('/dev/null', 'w').write('x')\n"
     )
-    outcome = run(program, isolation)
-    assert outcome == Outcome(Verdict.PASSED, "") or "sys.executable" in outcome.detail
+    assert run(program, isolation) == Outcome(Verdict.PASSED, "")
 
 
 def test_the_filter_names_calls_that_exist() -> None:
