@@ -59,15 +59,13 @@ class TextForm:
         A tab reaches the next level. Spaces behind tabs, or in a file of tabs, align: they count as
         they are. More white space never has fewer columns.
         """
-        if "\t" in space:
-            head, _, aligned = space.rpartition("\t")
-            width = 0
-            for part in head.split("\t"):
-                width = (width + len(part)) // LEVEL * LEVEL + LEVEL
-            return width + len(aligned)
+        first, *parts = space.split("\t")
         width = LEVEL if self.tabs else len(self.unit)
-        levels, rest = divmod(len(space), width)
-        return levels * LEVEL + (rest * LEVEL // width if width > LEVEL else rest)
+        levels, rest = divmod(len(first), width)
+        columns = levels * LEVEL + (rest * LEVEL // width if width > LEVEL else rest)
+        for part in parts:
+            columns = columns // LEVEL * LEVEL + LEVEL + len(part)
+        return columns
 
     def space(self, columns: int) -> str:
         """White space of so many canonical columns; what is no whole level stays as it is."""

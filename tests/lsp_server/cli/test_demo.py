@@ -15,4 +15,4 @@ def test_a_place_of_the_demo_stands_right_behind_its_text(sight: Sight) -> None:
 
 def test_a_place_whose_text_is_gone_is_one_clear_error() -> None:
     with pytest.raises(LoryError, match="correct the demo's places"):
-        find(Sight("demo.py", "no such " + "text"))
+        find(Sight("cli/demo.py", "no such " + "text"))

@@ -1,7 +1,7 @@
 """How a file indents: found in its lines, kept while one types, turned into columns and back."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lsp_server.contract.text_form import CANONICAL, TextForm, find_form
@@ -86,6 +86,7 @@ def test_levels_are_written_back_as_they_were_read(unit: str, levels: int) -> No
 
 
 @given(UNITS, st.text(" \t", max_size=20), st.text(" \t", max_size=3))
+@example(" ", "  ", "\t")
 def test_more_white_space_never_has_fewer_columns(unit: str, space: str, more: str) -> None:
     form = TextForm(unit)
     assert form.columns(space) <= form.columns(space + more)
