@@ -222,6 +222,7 @@ def listen(config: ServeConfig) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((config.host, config.port))
+        listening.listen(BACKLOG)  # before it is announced
     except OSError as exc:
         listening.close()
         raise ServeError(

@@ -1,8 +1,10 @@
 """The replay's VS Code against the real one: the same keys leave the same text."""
 
+from itertools import takewhile
+
 from lsp_server.bench.editors import BACKSPACE, ENTER, Caret
 from lsp_server.bench.editors.vscode import VisualStudioCode
-from tests.editors.vscode.conftest import OpenWindow
+from tests.editors.vscode.conftest import OpenWindow, Window
 
 DEFAULTS = {
     "editor.autoClosingBrackets": "languageDefined",
@@ -38,6 +40,7 @@ KEYS = [
 """Keys as they are pressed; a bracket or a quote may be typed over."""
 PATIENCE = 30
 """Times that the file is saved and looked at."""
+TRIES = 3
 
 
 def model_text(keys: str) -> str:
@@ -54,23 +57,32 @@ def model_text(keys: str) -> str:
     return before + after
 
 
+def text_after(window: Window, keys: str, expected: str) -> str:
+    """What is saved once the keys are pressed in an empty document."""
+    window.press("Control+a", "Delete")
+    for key in keys:
+        if key in (ENTER, BACKSPACE):
+            window.press({ENTER: "Enter", BACKSPACE: "Backspace"}[key])
+        else:
+            window.type(key)
+    found = ""
+    for _ in range(PATIENCE):
+        window.save()
+        window.page.wait_for_timeout(100)
+        if (found := window.file.read_text(encoding="utf-8")) == expected:
+            break
+    return found
+
+
 def test_the_same_keys_leave_the_same_text_as_in_the_replay(open_window: OpenWindow) -> None:
     window = open_window("", **DEFAULTS)
     window.page.click(".monaco-editor .view-lines")
     different = []
     for keys in KEYS:
-        window.press("Control+a", "Delete")
-        for key in keys:
-            if key in (ENTER, BACKSPACE):
-                window.press({ENTER: "Enter", BACKSPACE: "Backspace"}[key])
-            else:
-                window.page.keyboard.type(key)
-        expected, found = model_text(keys), ""
-        for _ in range(PATIENCE):
-            window.save()
-            window.page.wait_for_timeout(100)
-            if (found := window.file.read_text(encoding="utf-8")) == expected:
-                break
-        else:
-            different.append((keys, found, expected))
+        expected = model_text(keys)
+        # before VS Code has read the line's language it closes nothing: such a line is typed again
+        tries = (text_after(window, keys, expected) for _ in range(TRIES))
+        found = list(takewhile(lambda text, wanted=expected: text != wanted, tries))
+        if len(found) == TRIES:
+            different.append((keys, found[-1], expected))
     assert not different, "\n".join(map(repr, different))
