@@ -51,7 +51,7 @@ class Gap:
     @property
     def splits_word(self) -> bool:
         """Whether the cursor stands inside a name or a number."""
-        return is_word(self.line[-1:]) and is_word(self.rest[:1])
+        return are_one_word(self.line[-1:], self.rest[:1])
 
     def closing(self, text: str) -> int | None:
         """Characters of a text before it closes what is closed behind the cursor; None if not."""
@@ -77,6 +77,11 @@ def rest_of_line(suffix: str) -> str:
 def is_word(character: str) -> bool:
     """Whether a character belongs to a name or a number."""
     return character.isalnum() or character == "_"
+
+
+def are_one_word(left: str, right: str) -> bool:
+    """Whether two characters, "" for none, are of one word where they stand side by side."""
+    return is_word(left) and is_word(right)
 
 
 def word_start(line: str, column: int) -> int:
@@ -204,7 +209,7 @@ def meet(left: str, right: str) -> bool:
         return not right.isspace() and right not in CLOSERS
     if left in QUOTES:
         return left != right
-    return not (is_word(left) and is_word(right))
+    return not are_one_word(left, right)
 
 
 def repeats(text: str, rest: str) -> bool:

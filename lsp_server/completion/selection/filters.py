@@ -17,7 +17,14 @@ from lsp_server.completion.selection.candidates import (
     quote,
     truncate,
 )
-from lsp_server.contract.fitting import Gap, fitting_ends, gap_at, in_string, is_word, unrepeated
+from lsp_server.contract.fitting import (
+    Gap,
+    are_one_word,
+    fitting_ends,
+    gap_at,
+    in_string,
+    unrepeated,
+)
 from lsp_server.engines import Candidate, StopReason
 
 
@@ -173,7 +180,7 @@ def fitting_parts(candidate: Candidate, context: FilterContext) -> Iterator[tupl
 
 def ends_word(text: str, at: int) -> bool:
     """Whether no word of `text` reaches over position `at`."""
-    return not (is_word(text[at - 1 : at]) and is_word(text[at : at + 1]))
+    return not are_one_word(text[at - 1 : at], text[at : at + 1])
 
 
 def tell_repeat(candidate: Candidate, context: FilterContext) -> str:
