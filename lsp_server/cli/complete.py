@@ -22,6 +22,7 @@ from lsp_server.completion.model.loading import (
 from lsp_server.completion.request_trace import Fate, Outcome, Station, Trace, probability
 from lsp_server.completion.suggestion import generate, select
 from lsp_server.completion.worker.pending import State
+from lsp_server.contract.languages.profiles import language_of
 from lsp_server.contract.stopping import last_line
 from lsp_server.contract.text_form import CANONICAL
 from lsp_server.documents.exclusions import Exclusions
@@ -30,7 +31,6 @@ from lsp_server.documents.uris import path_in_workspace, roots_of
 from lsp_server.errors import LoryError
 from lsp_server.plugins import PluginGuard
 from lsp_server.project.reading.source_file import open_real
-from lsp_server.project.walk import SUFFIXES
 from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Settings, read_settings
 
@@ -153,8 +153,7 @@ def read_document(path: Path) -> TextDocument:
             text = file.read().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise LoryError(f"expected a UTF-8 text file, found {path}: {exc}") from exc
-    language = "python" if path.suffix in SUFFIXES["python"] else path.suffix.removeprefix(".")
-    document = TextDocument(path.as_uri(), language, Encoding.UTF32)
+    document = TextDocument(path.as_uri(), language_of(path.name), Encoding.UTF32)
     document.replace(text)
     return document
 

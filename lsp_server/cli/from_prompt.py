@@ -16,9 +16,9 @@ from typing import Any
 from lsp_server.completion.context.plugin import Cursor
 from lsp_server.completion.model.loading import complain, load_quietly
 from lsp_server.completion.suggestion import recall_at
+from lsp_server.contract.languages.extents import extent_at
 from lsp_server.contract.prompt import Parts, assemble
-from lsp_server.contract.stopping import Shape, StopRule, columns, last_line, rule_for
-from lsp_server.contract.syntax import extent_at
+from lsp_server.contract.stopping import Extent, Shape, StopRule, columns, last_line, rule_for
 from lsp_server.contract.text_form import CANONICAL, find_form, with_plain_ends
 from lsp_server.engines import Limits
 from lsp_server.errors import LoryError
@@ -53,7 +53,7 @@ def complete_prompt(text: str, given: Mapping[str, Any]) -> Written:
     settings, guard = read_settings(given), PluginGuard(complain)
     model = load_quietly(settings, guard)
     plain = with_plain_ends(text)
-    form = find_form(plain) or CANONICAL
+    form = find_form(plain, LANGUAGE) or CANONICAL
     given_at = Cursor(uri="", language=LANGUAGE, path="", prefix=plain, suffix="", form=form)
     cursor, standing = model.reader.read(given_at)
     prompt = assemble(model.tokenizer, Parts(prefix=cursor.prefix), model.budget)
@@ -77,10 +77,10 @@ def end_of_answer(prompt: str, settings: Settings) -> StopRule:
     """Where the text after a prompt ends: like a block, at the indentation it is asked for at."""
     extent = extent_at(LANGUAGE, prompt, "")
     if extent.shape is Shape.BLOCK:
-        return rule_for(extent.shape, extent.indent, settings.max_lines)
+        return rule_for(extent, settings.max_lines)
     line = last_line(prompt)
     started = line if line else last_line(prompt.rstrip("\r\n"))
-    return rule_for(Shape.BLOCK, columns(started), settings.max_lines)
+    return rule_for(Extent(Shape.BLOCK, columns(started)), settings.max_lines)
 
 
 def show_written(written: Written, *, as_json: bool) -> str:

@@ -21,9 +21,9 @@ from lsp_server.completion.selection.conditioning import condition
 from lsp_server.completion.selection.filters import FilterContext, GivesReason
 from lsp_server.completion.suggestion_cache import Rest, SuggestionCache
 from lsp_server.contract.fitting import gap_at
+from lsp_server.contract.languages.extents import extent_at
 from lsp_server.contract.prompt import Parts, assemble, encode
-from lsp_server.contract.stopping import StopRule, never, next_line, rule_for
-from lsp_server.contract.syntax import ONE_LINE, extent_at
+from lsp_server.contract.stopping import ONE_LINE, StopRule, never, next_line, rule_for
 from lsp_server.engines import Candidate, Limits, Scores, TellsPrefill
 from lsp_server.plugins import ActivePlugin, PluginGuard
 from lsp_server.project.recall import Evidence, ProjectRecall
@@ -147,8 +147,7 @@ def stop_rule(settings: Settings, cursor: Cursor) -> StopRule:
     gap = gap_at(cursor.language, cursor.prefix, cursor.suffix)
     repeated = next_line(cursor.suffix)
     return rule_for(
-        extent.shape,
-        extent.indent,
+        extent,
         settings.max_lines,
         repeated,
         gap.closing if gap.is_inside else never,

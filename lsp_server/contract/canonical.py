@@ -6,26 +6,42 @@ has the form already nothing changes.
 
 from collections.abc import Iterable, Iterator
 
-from lsp_server.contract.line_state import START, Level, LineState, advance, column_of
+from lsp_server.contract.languages.profiles import has_grammar
+from lsp_server.contract.line_state import (
+    FLAT,
+    START,
+    Level,
+    LineState,
+    advance,
+    column_of,
+)
 from lsp_server.contract.text_form import CANONICAL, TextForm, find_form, with_plain_ends
 
 
-def canonical_text(text: str) -> str:
+def start_of(language: str) -> LineState:
+    """What a text of a language begins in."""
+    return START if has_grammar(language) else FLAT
+
+
+def canonical_text(text: str, language: str = "python") -> str:
     """A whole text in the canonical form, its own form found in itself."""
     plain = with_plain_ends(text)
-    return in_canonical_form(plain, find_form(plain) or CANONICAL)
+    form = find_form(plain, language) or CANONICAL
+    return in_canonical_form(plain, form, start_of(language))
 
 
-def canonical_parts(prefix: str, suffix: str, texts: Iterable[str]) -> tuple[str, str, list[str]]:
+def canonical_parts(
+    prefix: str, suffix: str, texts: Iterable[str], language: str = "python"
+) -> tuple[str, str, list[str]]:
     """Text around a place, and texts that were put there, in the canonical form.
 
     The form is found in what stands around.
     """
     plain, below = with_plain_ends(prefix), with_plain_ends(suffix)
-    form = find_form(plain + below) or CANONICAL
-    before = in_canonical_form(plain, form)
+    form, state = find_form(plain + below, language) or CANONICAL, start_of(language)
+    before = in_canonical_form(plain, form, state)
     rest, *put = (
-        in_canonical_form(plain + with_plain_ends(text), form)[len(before) :]
+        in_canonical_form(plain + with_plain_ends(text), form, state)[len(before) :]
         for text in (below, *texts)
     )
     return before, rest, put

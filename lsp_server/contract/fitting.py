@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lsp_server.contract.lexing import Stack, kept_open, open_before, read
+from lsp_server.contract.languages.extents import window
+from lsp_server.contract.languages.lexing import Stack, kept_open, open_before, read
+from lsp_server.contract.languages.profiles import profile_of
 from lsp_server.contract.prompt import CLOSERS
 from lsp_server.contract.stopping import LINE_END, last_line, next_line, split
-from lsp_server.contract.syntax import window
 
 PIECES = re.compile(r"\w+|\s+|[^\w\s]")
 WORDS = re.compile(r"\w+|[^\w\s]")
@@ -45,7 +46,8 @@ class Gap:
     @property
     def is_evidence(self) -> bool:
         """Whether code follows that a person wrote, not closing marks or a comment alone."""
-        comment = self.language == "python" and self.rest.lstrip().startswith("#")
+        row = profile_of(self.language)
+        comment = any(re.match(mark, self.rest.lstrip()) for mark in row.comments)
         return any(map(is_word, self.rest)) and not comment and not self.splits_word
 
     @property
@@ -61,7 +63,7 @@ class Gap:
 @lru_cache(maxsize=4)
 def gap_at(language: str, prefix: str, suffix: str) -> Gap:
     """The place between a prefix and a suffix."""
-    near = window(prefix)
+    near = window(language, prefix)
     line = last_line(near)
     rest = rest_of_line(suffix)[:LONGEST_LINE].rstrip()
     if len(line) > LONGEST_LINE:

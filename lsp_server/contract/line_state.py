@@ -88,6 +88,8 @@ class LineState:
     """Whether the statement that goes on is a decorator."""
     begun: bool = False
     """Whether there was a statement."""
+    flat: bool = False
+    """Whether the language's lines may stand anywhere: nothing is found, columns are levels."""
 
     @property
     def is_free(self) -> bool:
@@ -100,7 +102,7 @@ class LineState:
         return self.begun and self.last is Logical.PLAIN and not self.is_free
 
 
-START = LineState()
+START, FLAT = LineState(), LineState(flat=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ def column_of(state: LineState, space: str, form: TextForm) -> int:
     Inside a bracket it counts from the line that opens it, or from the bracket itself where the
     line is aligned with what stands behind that.
     """
-    if not space or form.tabs or "\t" in space:
+    if not space or form.tabs or "\t" in space or state.flat:
         return form.columns(space)
     width = len(space)
     if state.string or not state.brackets:
@@ -229,6 +231,8 @@ def column_by_level(state: LineState, width: int, form: TextForm) -> int:
 
 def own_space(state: LineState, column: int, form: TextForm) -> str:
     """How the file would indent a line to a canonical column: `column_of` backwards."""
+    if state.flat:
+        return form.space(column)
     for level in reversed(state.blocks):
         if level.column == column and not state.brackets:
             return level.own
@@ -246,6 +250,8 @@ def own_space(state: LineState, column: int, form: TextForm) -> str:
 
 def advance(state: LineState, content: str, level: Level) -> LineState:
     """What is open behind a line of this content at this indentation."""
+    if state.flat:
+        return state
     facts = facts_of(content, state.string)
     if facts.string and facts.string == state.string and not state.goes_on:
         return state

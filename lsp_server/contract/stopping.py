@@ -6,6 +6,7 @@ an answer, more text does not change it. Training, evaluation and serving call t
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
@@ -28,28 +29,44 @@ class Shape(StrEnum):
     """Lines up to where the indentation falls below that of the block."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much to suggest."""
+
+    shape: Shape
+    indent: int = 0
+    """Columns below which a line does not belong to a block."""
+    closer: str = ""
+    """What begins a line below that which belongs to the block and ends it: a regular expression;
+    "" where there is none, or it stands there already."""
+
+
+ONE_LINE = Extent(Shape.LINE)
+MARKS = frozenset("()[]{};,")
+"""A line of these alone repeats none: in languages with brackets, blocks within a block end so."""
+
+
 def never(text: str) -> None:
     """The rule that has no answer."""
 
 
 def rule_for(
-    shape: Shape,
-    indent: int = 0,
+    extent: Extent,
     max_lines: int = 1,
     repeated: str = "",
     closing: StopRule = never,
 ) -> StopRule:
-    """The stop rule of a shape.
+    """The stop rule of an extent.
 
-    `indent`: columns below which a line ends a block. `max_lines`: lines of a block at most.
-    `repeated`: the `next_line` after the cursor's; a block ends before it repeats that. `closing`:
-    the rule of a line that goes on behind the cursor, see `fitting.Gap`.
+    `max_lines`: lines of a block at most. `repeated`: the `next_line` after the cursor's; a block
+    ends before it repeats that. `closing`: the rule of a line that goes on behind the cursor, see
+    `fitting.Gap`.
     """
-    if shape is Shape.LINE:
+    if extent.shape is Shape.LINE:
         return end_of_line if closing is never else partial(first_of, closing)
 
     def end(text: str) -> int | None:
-        return end_of_block(text, indent, max_lines, repeated)
+        return end_of_block(text, extent, max_lines, repeated)
 
     return end
 
@@ -66,17 +83,20 @@ def first_of(closing: StopRule, text: str) -> int | None:
     return min(ends, default=None)
 
 
-def end_of_block(text: str, indent: int, max_lines: int, repeated: str = "") -> int | None:
-    """Keep whole lines until one is blank, less indented than `indent`, or equal to `repeated`.
+def end_of_block(text: str, extent: Extent, max_lines: int, repeated: str = "") -> int | None:
+    """Keep whole lines until one is blank, less indented than the block, or equal to `repeated`.
 
     The first line is the rest of the cursor's line, so its indentation says nothing. Where the text
     opens with a line end (the body of a header that the cursor stands behind), that end is no
-    blank line.
+    blank line. A line that closes the block is kept with it.
     """
     keep, lines = 0, 0
     for line, start, end in split(text):
         complete = end < len(text)
-        if start and ends_block(line, complete, indent, repeated):
+        if start and columns(line) < extent.indent and extent.closer and line.strip():
+            closes = re.match(extent.closer, line.strip()) is not None
+            return (end if closes else keep) if complete else None
+        if start and ends_block(line, complete, extent, repeated):
             return keep
         if not complete:
             return None
@@ -87,14 +107,15 @@ def end_of_block(text: str, indent: int, max_lines: int, repeated: str = "") -> 
     return None
 
 
-def ends_block(line: str, complete: bool, indent: int, repeated: str) -> bool:
+def ends_block(line: str, complete: bool, extent: Extent, repeated: str) -> bool:
     """Whether a line after the first belongs to the block no more."""
     content = line.strip()
     if not content:
         return complete
-    if columns(line) < indent:
+    if columns(line) < extent.indent:
         return True
-    return complete and content == repeated
+    inner = bool(extent.closer) and MARKS.issuperset(content)
+    return complete and content == repeated and not inner
 
 
 def last_line(prefix: str) -> str:

@@ -8,6 +8,10 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+
+from lsp_server.contract.languages.profile import Blocks
+from lsp_server.contract.languages.profiles import profile_of
 
 
 def with_plain_ends(text: str) -> str:
@@ -37,6 +41,8 @@ BODY = re.compile(
     re.MULTILINE,
 )
 """A line that ends with a colon, and the further indentation of the one below it."""
+BRACED = r"^([ \t]*)[^\s][^\n]*(?:{opener})[ \t]*\n(?:[ \t]*\n)*\1([ \t]+)(?=\S)(?![^\n]*:\n)"
+"""The same of a line that opens a block by marks; labels stand at levels of their own."""
 DEEPER = re.compile(r"^([ \t]*)[^\s#][^\n]*[^\s,(\[]\n\1([ \t]+)(?=\S)", re.MULTILINE)
 """Any line that opens no list, and the further indentation of the one below it."""
 
@@ -89,28 +95,37 @@ class FormWatch:
     unseen: int = 0
     """Lines that have changed since it was looked for."""
 
-    def look(self, lines: Sequence[str]) -> TextForm | None:
+    def look(self, lines: Sequence[str], language: str) -> TextForm | None:
         """The form of a text that has these lines now; None where no line shows one."""
         unknown = self.known is None and len(lines) <= FEW
         if self.unseen and (unknown or self.unseen * LOOK_SHARE >= len(lines)):
             start = with_plain_ends("".join(lines[:READ_LINES]))
-            self.known, self.unseen = find_form(start, self.known), 0
+            self.known, self.unseen = find_form(start, language, self.known), 0
         return self.known
 
 
-def find_form(text: str, known: TextForm | None = None) -> TextForm | None:
+def find_form(text: str, language: str, known: TextForm | None = None) -> TextForm | None:
     """The form that most lines of a text with plain line ends show; None where no line shows one.
 
     A form that was known stays unless another one shows more than twice as often.
     """
     start = text[:READ_CHARACTERS]
-    votes = count_units(BODY, start) or count_units(DEEPER, start)
+    votes = count_units(body_of(language), start) or count_units(DEEPER, start)
     if not votes:
         return known
     best = max(votes, key=lambda unit: votes[unit])
     if known is not None and votes[best] <= 2 * votes.get(known.unit, 0):
         return known
     return TextForm(best)
+
+
+@cache
+def body_of(language: str) -> re.Pattern[str]:
+    """What finds a line that opens a block, and the further indentation of the one below it."""
+    row = profile_of(language)
+    if row.blocks is Blocks.MARKS:
+        return re.compile(BRACED.replace("{opener}", row.opener), re.MULTILINE)
+    return BODY
 
 
 def count_units(pattern: re.Pattern[str], text: str) -> Mapping[str, int]:

@@ -78,7 +78,7 @@ class TextDocument:
     @property
     def form(self) -> TextForm | None:
         """How the text is indented; None where no line shows it."""
-        return self._form.look(self.lines)
+        return self._form.look(self.lines, self.language)
 
     def apply(self, edit: Edit) -> tuple[Change, Splice]:
         """Put the edit's text in place of its range; a range that leaves the text is cut to it.

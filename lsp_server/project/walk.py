@@ -11,10 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from lsp_server.contract.languages.profiles import is_named_as
 from lsp_server.documents.exclusions import Exclusions
 
-SUFFIXES = {"python": (".py", ".pyi")}
-"""Of each language's files."""
 FOREIGN = frozenset(
     ("node_modules", "__pycache__", "site-packages", "venv", "build", "dist", "__pypackages__")
 )
@@ -47,8 +46,7 @@ class Rules:
 
     def is_source(self, name: str) -> bool:
         """Whether a file's name is that of a language's source."""
-        suffixes = [end for language in self.languages for end in SUFFIXES.get(language, ())]
-        return name.endswith(tuple(suffixes))
+        return is_named_as(self.languages, name)
 
     def may_read(self, root: Root, path: str) -> bool:
         """Whether neither the real path nor the one that the editor would show is excluded."""

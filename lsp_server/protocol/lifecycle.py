@@ -9,10 +9,10 @@ from typing import Any
 
 from lsprotocol import types as lsp
 
+from lsp_server.contract.languages.profiles import glob_of_sources
 from lsp_server.documents.text_documents import Encoding
 from lsp_server.documents.uris import can_be_file
 from lsp_server.plugins import one_line
-from lsp_server.project.walk import SUFFIXES
 from lsp_server.protocol.client_process import wait_for_end
 from lsp_server.protocol.pygls_server import LoryServer
 from lsp_server.settings import SECTION
@@ -31,7 +31,7 @@ FILE_CHANGES = lsp.Registration(
     id=lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES,
     method=lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES,
     register_options=lsp.DidChangeWatchedFilesRegistrationOptions(
-        [lsp.FileSystemWatcher(f"**/*{end}") for ends in SUFFIXES.values() for end in ends]
+        [lsp.FileSystemWatcher(glob_of_sources())]
     ),
 )
 

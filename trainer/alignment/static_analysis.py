@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from lsp_server.contract.languages.syntax import parser
 from lsp_server.contract.stopping import LINE_END
-from lsp_server.contract.syntax import parser
 
 CURSORS_KEPT = 256
 TEXTS_KEPT = 1024

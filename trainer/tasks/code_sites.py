@@ -13,8 +13,17 @@ from typing import Literal
 
 import tree_sitter
 
-from lsp_server.contract.stopping import LINE_END, Shape, columns, end_of_block, next_line, rule_for
-from lsp_server.contract.syntax import extent_at, parser
+from lsp_server.contract.languages.extents import extent_at
+from lsp_server.contract.languages.syntax import parser
+from lsp_server.contract.stopping import (
+    LINE_END,
+    Extent,
+    Shape,
+    columns,
+    end_of_block,
+    next_line,
+    rule_for,
+)
 from trainer.tasks.cursors import SHORTEST_TRUTH, code_lines
 
 SampleKind = Literal["docstring", "comment", "line", "block"]
@@ -93,7 +102,7 @@ def commented_code(text: str) -> Iterator[Region]:
         below = text[start : start + 120 * MAX_LINES]
         if not is_prose(comment[0]) or not below.strip() or LINE_END.match(below.lstrip(" \t")):
             continue
-        kept = end_of_block(below, indent, MAX_LINES)
+        kept = end_of_block(below, Extent(Shape.BLOCK, indent), MAX_LINES)
         code = below[: len(below) if kept is None else kept]
         if (another := COMMENT_LINE.search(code)) is not None:
             code = code[: another.start()]
@@ -151,7 +160,7 @@ def place_at_header(text: str, region: Region, rng: random.Random) -> Place | No
     extent = extent_at("python", prefix, suffix)
     if extent.shape is not Shape.BLOCK:
         return None
-    kept = rule_for(extent.shape, extent.indent, MAX_LINES, next_line(suffix))(body + "\n\n\n")
+    kept = rule_for(extent, MAX_LINES, next_line(suffix))(body + "\n\n\n")
     truth = body if kept is None else body[:kept]
     if not truth.strip():
         return None

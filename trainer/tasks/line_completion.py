@@ -8,7 +8,7 @@ from rapidfuzz import fuzz
 from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import Budget, build
-from lsp_server.contract.stopping import Shape, rule_for
+from lsp_server.contract.stopping import ONE_LINE, rule_for
 from lsp_server.engines import Engine, Limits
 from trainer.tasks.cursors import Cursor
 
@@ -45,7 +45,7 @@ def match_line(
     """The greedy completion of the served prompt, with its suffix or left to right."""
     suffix = cursor.suffix if with_suffix else ""
     prompt = build(tokenizer, cursor.path, cursor.prefix, suffix, budget)
-    limits = Limits(max_tokens=budget.completion, stop=rule_for(Shape.LINE))
+    limits = Limits(max_tokens=budget.completion, stop=rule_for(ONE_LINE))
     candidates = engine.complete(prompt, limits, Event())
     return compare(candidates[0].text if candidates else "", cursor.truth)
 

@@ -12,7 +12,7 @@ from threading import Event
 from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import Budget, Prompt, build, left_to_right
-from lsp_server.contract.stopping import Shape, StopRule, rule_for
+from lsp_server.contract.stopping import ONE_LINE, StopRule, rule_for
 from lsp_server.engines import Engine, Limits
 from trainer.runtime.progress import watch
 from trainer.runtime.records import write_whole
@@ -80,7 +80,7 @@ def hole_writer(engine: Engine, tokenizer: Tokenizer, budget: Budget, tokens: in
 
 def end_of_hole(problem: Task) -> StopRule:
     """The end of the hole's line where it lies in one; else only the end token ends it."""
-    return rule_for(Shape.LINE) if problem.in_line else lambda _text: None
+    return rule_for(ONE_LINE) if problem.in_line else lambda _text: None
 
 
 def solution_writer(engine: Engine, tokenizer: Tokenizer, budget: Budget, tokens: int) -> Writer:

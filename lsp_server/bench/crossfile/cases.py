@@ -17,7 +17,7 @@ from lsp_server.completion.context.plugin import Snippet
 from lsp_server.completion.model.loading import Model
 from lsp_server.contract.canonical import canonical_parts, canonical_text
 from lsp_server.contract.prompt import Parts, assemble
-from lsp_server.contract.stopping import Shape, rule_for
+from lsp_server.contract.stopping import ONE_LINE, rule_for
 from lsp_server.engines import Limits
 from lsp_server.errors import BenchError
 
@@ -103,7 +103,7 @@ def score(model: Model, cases: Sequence[CrossFileCase], name: str, pieces: int) 
 
 def complete(model: Model, cases: Sequence[CrossFileCase], pieces: int) -> Iterator[str]:
     """The rest of each case's line, as the model writes it alone, greedily."""
-    limits = Limits(max_tokens=model.budget.completion, stop=rule_for(Shape.LINE))
+    limits = Limits(max_tokens=model.budget.completion, stop=rule_for(ONE_LINE))
     for case in cases:
         related = tuple(snippet.shown for snippet in case.related[len(case.related) - pieces :])
         parts = Parts(path=case.path, prefix=case.prefix, suffix=case.suffix, related=related)

@@ -14,7 +14,7 @@ from lsp_server.bench.editors import (
     to_next_stop,
 )
 from lsp_server.bench.texts.python_text import COMMENT, open_quote, pieces
-from lsp_server.contract.lexing import BRACKETS
+from lsp_server.contract.languages.lexing import BRACKETS
 
 SEEN_LINES = 50
 """The script looks no further back for an open bracket."""

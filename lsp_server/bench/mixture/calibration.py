@@ -127,7 +127,7 @@ def cursor_at(file: SourceFile, state: State) -> Cursor:
         path=file.path,
         prefix=state.before,
         suffix=state.after,
-        form=find_form(file.text) or CANONICAL,
+        form=find_form(file.text, "python") or CANONICAL,
     )
 
 

@@ -19,7 +19,7 @@ from lsp_server.bench.texts.python_text import (
     opened_before,
     pieces,
 )
-from lsp_server.contract.lexing import BRACKETS
+from lsp_server.contract.languages.lexing import BRACKETS
 
 
 class Fault(StrEnum):

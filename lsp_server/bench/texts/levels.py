@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from lsp_server.bench.editors import indentation
 from lsp_server.bench.texts.python_text import COMMENT, pieces
-from lsp_server.contract.lexing import BRACKETS
+from lsp_server.contract.languages.lexing import BRACKETS
 
 TAB_COLUMNS = 8
 """Python's tab stops."""

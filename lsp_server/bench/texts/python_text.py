@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lsp_server.contract.lexing import BRACKETS
+from lsp_server.contract.languages.lexing import BRACKETS
 
 START = re.compile(r"#|\"{3}|'{3}|\"|'|[\[\](){}]")
 TEXT_END = {

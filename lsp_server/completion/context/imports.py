@@ -12,6 +12,7 @@ from lsp_server.completion.context.outline import Definition, Import, read_modul
 from lsp_server.completion.context.plugin import Context, Cursor, Snippet
 from lsp_server.completion.context.sticky import StickyChoice
 from lsp_server.completion.context.texts import ProjectTexts
+from lsp_server.contract.languages.profiles import has_grammar
 
 KIND = "imports"
 STATEMENT = re.compile(
@@ -35,7 +36,7 @@ class ImportsContext:
 
     def __call__(self, cursor: Cursor, context: Context) -> Context:
         """The context with the definitions that the cursor's file imports."""
-        if cursor.language != "python" or not cursor.surroundings.folders:
+        if not has_grammar(cursor.language) or not cursor.surroundings.folders:
             return context
         statements = import_statements(cursor)
         rules = cursor.surroundings.unread, cursor.surroundings.folders

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
-from lsp_server.contract.syntax import parser
+from lsp_server.contract.languages.syntax import parser
 
 LONGEST_HEAD = 240
 """Characters of one definition's head; the rest of a longer one is left out."""

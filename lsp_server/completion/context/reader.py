@@ -14,6 +14,7 @@ from lsp_server.contract.canonical import (
     canonical_lines,
     has_it,
     in_canonical_form,
+    start_of,
     unchanged_lines,
 )
 from lsp_server.contract.line_state import (
@@ -39,9 +40,9 @@ TEXT_BELOW = re.compile(r"(?:[ \t]*\n)*([ \t]*)\S")
 class Mark:
     """A line's start: how many characters stand before it, in the file and in canonical form."""
 
+    state: LineState
     own: int = 0
     canonical: int = 0
-    state: LineState = START
 
 
 @dataclass(slots=True)
@@ -49,12 +50,16 @@ class Page:
     """What was read of one document."""
 
     form: TextForm
+    start: LineState = START
     own: str = ""
     canonical: str = ""
-    marks: list[Mark] = field(default_factory=lambda: [Mark()])
+    marks: list[Mark] = field(init=False)
     """From the first line above the cursor to the cursor's own."""
     below: tuple[str, LineState, str] = ("", START, "")
     """The lines below, what they begin in, and their canonical form."""
+
+    def __post_init__(self) -> None:
+        self.marks = [Mark(self.start)]
 
     def read_above(self, text: str) -> LineState:
         """Take the lines above the cursor; what is open behind them."""
@@ -72,7 +77,7 @@ class Page:
             written, states = zip(*read(chunk, self.form, mark.state), strict=True)
             pieces.append("\n".join((*written, "")))
             own = mark.own + sum(map(len, chunk)) + len(chunk)
-            mark = Mark(own, mark.canonical + len(pieces[-1]), states[-1])
+            mark = Mark(states[-1], own, mark.canonical + len(pieces[-1]))
             self.marks.append(mark)
         self.own, self.canonical = text, "".join(pieces)
         return mark.state
@@ -93,7 +98,7 @@ class Reader:
 
     def read(self, cursor: Cursor) -> tuple[Cursor, Standing]:
         """The cursor with its text in canonical form, and where it stands."""
-        page = self._page(cursor.uri, cursor.form)
+        page = self._page(cursor)
         start = cursor.prefix.rfind("\n") + 1
         own_line, form = cursor.prefix[start:], cursor.form
         state = page.read_above(cursor.prefix[:start])
@@ -107,7 +112,6 @@ class Reader:
             rest = " " * (whole - len(line)) + behind
         own = Level(len(line) - len(content), space)
         standing = Standing(
-            language=cursor.language,
             form=form,
             state=state,
             line=line,
@@ -118,10 +122,11 @@ class Reader:
         suffix = rest + end + page.read_below(below, state_below(state, content + rest, own))
         return replace(cursor, prefix=page.canonical + line, suffix=suffix), standing
 
-    def _page(self, uri: str, form: TextForm) -> Page:
+    def _page(self, cursor: Cursor) -> Page:
+        uri, kind = cursor.uri, (cursor.form, start_of(cursor.language))
         page = self._pages.get(uri)
-        if page is None or page.form != form:
-            page = self._pages[uri] = Page(form)
+        if page is None or (page.form, page.start) != kind:
+            page = self._pages[uri] = Page(*kind)
         self._pages.move_to_end(uri)
         if len(self._pages) > self._documents:
             self._pages.popitem(last=False)
@@ -134,6 +139,8 @@ def state_below(state: LineState, content: str, own: Level) -> LineState:
     A line that was cut short may leave lines below that were aligned with what is gone: they are
     told by the indentation of the cursor's line, which is taken for the only block.
     """
+    if state.flat:
+        return state
     if not content and not own.own:
         return replace(state, goes_on=False, begun=True)
     found = advance(state, content, own)

@@ -14,6 +14,7 @@ from lsp_server.completion.context.outline import read_module
 from lsp_server.completion.context.plugin import Context, Cursor, Snippet
 from lsp_server.completion.context.sticky import StickyChoice
 from lsp_server.completion.context.texts import ProjectTexts, SourceText, TextsAt
+from lsp_server.contract.languages.profiles import has_grammar
 
 KIND = "similar"
 LINES_ABOVE, LINES_BELOW = 10, 5
@@ -35,7 +36,7 @@ class SimilarContext:
 
     def __call__(self, cursor: Cursor, context: Context) -> Context:
         """The context with the pieces nearest to the lines around the cursor."""
-        if cursor.language != "python":
+        if not has_grammar(cursor.language):
             return context
         rules = cursor.surroundings.unread, cursor.surroundings.folders
         found = self._sticky.at(cursor, rules, lambda: self._choose(cursor))

@@ -13,9 +13,6 @@ from lsp_server.contract.line_state import Level, LineState, Logical, advance, o
 from lsp_server.contract.text_form import CANONICAL, LEVEL, TextForm
 from lsp_server.engines import Candidate
 
-PYTHON = "python"
-"""The language whose statements stand at levels."""
-
 
 @dataclass(frozen=True, slots=True)
 class Spacing:
@@ -31,7 +28,6 @@ class Spacing:
 class Standing:
     """Where a cursor stands."""
 
-    language: str
     form: TextForm
     """The file's."""
     state: LineState
@@ -114,7 +110,7 @@ class Standing:
 
     def _levels(self, state: LineState) -> Sequence[Level] | None:
         """Where the next statement may stand, from the margin on; None for anywhere."""
-        if self.language != PYTHON or state.is_free:
+        if state.flat or state.is_free:
             return None
         top = state.blocks[-1]
         if state.last is Logical.DECORATOR:

@@ -17,11 +17,11 @@ from lsp_server.completion.context.outline import Module, read_module
 from lsp_server.completion.context.plugin import Cursor
 from lsp_server.completion.context.snapshot import OpenText
 from lsp_server.contract.canonical import canonical_text
+from lsp_server.contract.languages.profiles import is_named_as, language_of
 from lsp_server.documents.exclusions import Exclusions
 from lsp_server.documents.uris import path_in_workspace, path_of, real_path
 from lsp_server.project.hard_links import one_name
 from lsp_server.project.reading.source_file import LARGEST, read_source
-from lsp_server.project.walk import SUFFIXES
 
 MOST_ENTRIES = 2_000
 """Of a folder that are looked at."""
@@ -84,7 +84,7 @@ class ProjectTexts:
             self._open = {
                 file: self._open[file]
                 if known.get(file) is item  # what was made of it still holds
-                else SourceText(file, item.path, canonical_text(item.text))
+                else SourceText(file, item.path, canonical_text(item.text, item.language))
                 for file, item in found.items()
             }
             self._read_from = found
@@ -140,6 +140,7 @@ class TextsAt:
         self._around = cursor.surroundings
         self._own = {path_of(cursor.uri), real_path(cursor.uri)}
         self.place = path_of(cursor.uri)
+        self._language = cursor.language
         """Of the cursor's own file."""
         self.folders = tuple(path_of(uri) for uri in self._around.folders)
         """Of the workspace."""
@@ -164,13 +165,13 @@ class TextsAt:
         return (source for source in self._texts.opened() if source.file not in self._own)
 
     def beside(self, most: int) -> list[PurePosixPath]:
-        """Paths of at most that many Python files in the folder of the cursor's own file."""
+        """Paths of at most that many files of its language in the folder of the cursor's own."""
         try:
             with os.scandir(self.place.parent) as entries:
                 found = [entry.name for entry in islice(entries, MOST_ENTRIES)]
         except OSError:
             return []
-        names = sorted(name for name in found if name.endswith(SUFFIXES["python"]))
+        names = sorted(name for name in found if is_named_as((self._language,), name))
         return [self.place.parent / name for name in names[:most]]
 
 
@@ -186,4 +187,4 @@ def exists(path: PurePosixPath) -> bool:
 def read_text(file: PurePosixPath) -> str | None:
     """The text of a file in the canonical form; None where it cannot be read or is none."""
     text = read_source(str(file), one_name)  # few files: the other names are not looked for
-    return None if text is None else canonical_text(text)
+    return None if text is None else canonical_text(text, language_of(str(file)))

@@ -16,6 +16,7 @@ from lsp_server.completion.model.loading import Model, load_model
 from lsp_server.completion.request_trace import Filtered
 from lsp_server.completion.suggestion import Wishes, generate, recall_from, select
 from lsp_server.completion.suggestion_cache import SuggestionCache
+from lsp_server.contract.languages import profiles
 from lsp_server.contract.prompt import decode, encode, load_tokenizer
 from lsp_server.contract.text_form import CANONICAL, find_form, with_plain_ends
 from lsp_server.engines import Candidate, StopReason
@@ -23,7 +24,6 @@ from lsp_server.http.completion import Completion, CompletionRequest, ModelFacts
 from lsp_server.plugins import PluginGuard, Report
 from lsp_server.project.index.open_texts import OpenTexts
 from lsp_server.project.index.view import ProjectView
-from lsp_server.project.walk import SUFFIXES
 from lsp_server.settings import Settings
 
 CRLF = "\r\n"
@@ -99,13 +99,14 @@ class Completing:
         prefix, suffix = with_plain_ends(request.prefix), with_plain_ends(request.suffix)
         wished = (request.document or request.path, request.stop, request.max_tokens)
         name = sha256(repr((*wished, request.min_probability)).encode()).hexdigest()
+        language = language_of(request, self._model)
         return Cursor(
             uri=f"{owner}/{name}",
-            language=language_of(request, self._model),
+            language=language,
             path=request.path,
             prefix=prefix,
             suffix=suffix,
-            form=find_form(prefix + suffix) or CANONICAL,
+            form=find_form(prefix + suffix, language) or CANONICAL,
             invoked=request.count > 1,
         )
 
@@ -145,10 +146,9 @@ def is_cut(candidate: Candidate) -> bool:
 
 def language_of(request: CompletionRequest, model: Model) -> str:
     """The language id of a request: by its path, else as it says, else the model's first."""
-    ending = PurePosixPath(request.path.replace("\\", "/")).suffix.lower()
-    if ending:
-        by_ending = {end: name for name, ends in SUFFIXES.items() for end in ends}
-        return by_ending.get(ending, ending.removeprefix("."))
+    path = request.path.replace("\\", "/").lower()
+    if PurePosixPath(path).suffix:
+        return profiles.language_of(path)
     return request.language.lower() or model.bundle.manifest.languages[0]
 
 

@@ -84,10 +84,10 @@ def test_a_likely_part_fits_too_wherever_its_tokens_end(title: str) -> None:
         ("foo(", ");", "'a')", "'a'"),
     ],
 )
-def test_other_languages_have_brackets_and_quotes(
+def test_languages_without_a_row_have_brackets_and_quotes(
     prefix: str, suffix: str, text: str, shown: str
 ) -> None:
-    ends = fitting_ends(gap_at("javascript", prefix, suffix), text)
+    ends = fitting_ends(gap_at("unheard-of", prefix, suffix), text)
     assert text[: ends[-1]] == shown
 
 

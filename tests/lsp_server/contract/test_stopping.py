@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.contract.stopping import Shape, columns, end_of_line, next_line, rule_for
+from lsp_server.contract.stopping import Extent, Shape, columns, end_of_line, next_line, rule_for
 
 TEXTS = st.text(alphabet="ab:) \t\n\r", max_size=40)
 
@@ -33,7 +33,7 @@ def test_a_line_ends_at_the_first_line_end(text: str, kept: int | None) -> None:
     ],
 )
 def test_a_block_ends_where_its_lines_do(text: str, expected: str | None) -> None:
-    kept = rule_for(Shape.BLOCK, indent=4, max_lines=4, repeated="seen()")(text)
+    kept = rule_for(Extent(Shape.BLOCK, 4), max_lines=4, repeated="seen()")(text)
     assert (None if kept is None else text[:kept]) == expected
 
 
@@ -41,7 +41,7 @@ def test_a_block_ends_where_its_lines_do(text: str, expected: str | None) -> Non
 def test_more_text_never_changes_where_a_completion_ended(
     text: str, more: str, indent: int, max_lines: int, repeated: str
 ) -> None:
-    for rule in (end_of_line, rule_for(Shape.BLOCK, indent, max_lines, repeated)):
+    for rule in (end_of_line, rule_for(Extent(Shape.BLOCK, indent), max_lines, repeated)):
         kept = rule(text)
         if kept is not None and not text.endswith("\r"):
             assert rule(text + more) == kept
@@ -49,7 +49,7 @@ def test_more_text_never_changes_where_a_completion_ended(
 
 @given(TEXTS, st.integers(1, 4))
 def test_a_block_never_has_more_lines_than_it_may(text: str, max_lines: int) -> None:
-    kept = rule_for(Shape.BLOCK, 0, max_lines)(text)
+    kept = rule_for(Extent(Shape.BLOCK), max_lines)(text)
     if kept is not None:
         lines = text[:kept].replace("\r\n", "\n").replace("\r", "\n").split("\n")
         assert sum(bool(line.strip()) for line in lines) <= max_lines

@@ -31,7 +31,7 @@ def test_a_file_s_own_lines_show_its_form(unit: str, end: str) -> None:
     ids=["empty", "flat", "comment", "header alone", "one odd line"],
 )
 def test_a_text_without_indented_code_shows_none(text: str) -> None:
-    assert find_form(text) is None
+    assert find_form(text, "python") is None
 
 
 def test_aligned_lines_docstrings_and_long_parameters_are_no_levels() -> None:
@@ -48,11 +48,11 @@ def f(
         return {
               "x": 1}
 '''
-    assert find_form(text) == CANONICAL
+    assert find_form(text, "python") == CANONICAL
 
 
 def test_a_language_without_colons_shows_its_form_too() -> None:
-    assert find_form("{\n  a {\n    b\n  }\n}\n") == TextForm("  ")
+    assert find_form("{\n  a {\n    b\n  }\n}\n", "go") == TextForm("  ")
 
 
 def test_what_is_typed_never_turns_a_form_and_a_rewritten_file_does() -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+from lsp_server.contract.languages.extents import extent_at
 from lsp_server.contract.prompt import Parts, budget_for, build, load_tokenizer
 from lsp_server.contract.stopping import next_line, rule_for
-from lsp_server.contract.syntax import extent_at
 from lsp_server.engines import Candidate, Limits, StopReason
 from trainer.alignment.config import PreferencesConfig
 from trainer.runtime.run_folder import Inputs
@@ -101,7 +101,7 @@ class Material:
         extent = extent_at("python", parts.prefix, parts.suffix)
         limits = Limits(
             max_tokens=min(manner.max_tokens, subject.budget.completion),
-            stop=rule_for(extent.shape, extent.indent, MAX_LINES, next_line(parts.suffix)),
+            stop=rule_for(extent, MAX_LINES, next_line(parts.suffix)),
             temperature=manner.temperature,
             top_p=manner.top_p,
             seed=draw(self.config.seed, parts.path, parts.prefix, number),

@@ -1,21 +1,16 @@
-"""Decides how much to suggest: takes the text around a cursor, gives a line or a block.
+"""Where a block of Python is missing: what tree-sitter makes of unfinished code.
 
-tree-sitter reads unfinished code: only the last lines before the cursor are parsed, so the work
-does not grow with the document.
+Only the last lines before the cursor are parsed, so the work does not grow with the document.
 """
 
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 
 import tree_sitter
 import tree_sitter_python
 
-from lsp_server.contract.stopping import LINE_END, Shape, columns, last_line
+from lsp_server.contract.stopping import ONE_LINE, Extent, Shape, columns
 
-WINDOW_LINES = 200
-TOP_LEVEL = re.compile(r"^(?:def|class|async|import|from|if|for|while|with|try|@)", re.MULTILINE)
 HEADERS = frozenset(
     ("def", "class", "if", "elif", "else", "for", "while", "with", "try", "except", "finally")
     + ("async", "match", "case")
@@ -23,29 +18,9 @@ HEADERS = frozenset(
 OPENERS = {"(": ")", "[": "]", "{": "}"}
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """How much to suggest."""
-
-    shape: Shape
-    indent: int = 0
-    """Columns below which a line does not belong to a block."""
-
-
-ONE_LINE = Extent(Shape.LINE)
-
-
-def extent_at(language: str, prefix: str, suffix: str) -> Extent:
-    """A block where a body is missing or, on an empty line, a bracket is open; else one line.
-
-    A cursor inside a string, a comment or a line gets one line, and so does a language without a
-    grammar here.
-    """
-    line = last_line(prefix)
-    rest, *below = LINE_END.split(suffix)
-    if language != "python" or rest.strip():
-        return ONE_LINE
-    tree = parser().parse(window(prefix).encode(errors="replace"))
+def block_by_grammar(near: str, line: str, below: list[str]) -> Extent:
+    """The extent at the end of the latest lines, on the cursor's line, with those below it."""
+    tree = parser().parse(near.encode(errors="replace"))
     last = last_leaf(tree.root_node, comments=bool(line.strip()))
     if last is None or in_string(last):
         return ONE_LINE
@@ -63,18 +38,6 @@ def body_extent(header: int, line: str, below: list[str]) -> Extent:
         return ONE_LINE
     indent = header + 1 if line.strip() else max(columns(line), header + 1)
     return Extent(Shape.BLOCK, indent)
-
-
-def window(prefix: str) -> str:
-    """The last lines of a text, from a statement at the left margin on where there is one."""
-    start = len(prefix)
-    for _ in range(WINDOW_LINES):
-        start = prefix.rfind("\n", 0, start)
-        if start < 0:
-            return prefix
-    text = prefix[start + 1 :]
-    top = TOP_LEVEL.search(text)
-    return text[top.start() :] if top else text
 
 
 @cache

@@ -1,30 +1,20 @@
 """What code is made of while it is being written: which strings and brackets stand open, and where.
 
-No text is refused: what does not fit is counted as a fault, and reading goes on. Python has its
-prefixes, triple quotes, f-strings and comments; other languages have brackets and quotes alone.
+No text is refused: what does not fit is counted as a fault, and reading goes on. What a language
+has of strings and comments its row of `profiles.py` says.
 """
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
-PYTHON = re.compile(
-    r"""(?P<string>(?:[bB][rR]?|[rR][bBfFtT]?|[fFtT][rR]?|[uU])?(?:\"{3}|'{3}|["']))"""
-    r"|(?P<comment>\#[^\r\n]*)|(?P<word>\w+)|(?P<opener>[(\[{])|(?P<closer>[)\]}])"
-    r"|(?P<end>\r\n?|\n)|(?P<other>\\(?:\r\n|.|)|[^\w\s\"'#()\[\]{}\\]+|[^\S\r\n]+)",
-    re.DOTALL,
-)
-NEUTRAL = re.compile(
-    r"(?P<word>\w+'?)|(?P<string>[\"'`])|(?P<opener>[(\[{])|(?P<closer>[)\]}])"
-    r"|(?P<end>\r\n?|\n)|(?P<comment>(?!))|(?P<other>\\.?|[^\w\s\"'`()\[\]{}\\]+|[^\S\r\n]+)",
-    re.DOTALL,
-)
+from lsp_server.contract.languages.profile import Quote
+from lsp_server.contract.languages.profiles import profile_of
+
 BRACKETS = {")": "(", "]": "[", "}": "{"}
 CLOSING = {opener: closer for closer, opener in BRACKETS.items()}
-INSIDE = re.compile(r"""\\(?:\r\n|.|)|\{\{|\}\}|[{}]|\"{3}|'{3}|["'`]|\r\n?|\n""", re.DOTALL)
-"""What may matter inside a string: escapes, braces, quotes, line ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +29,14 @@ class Opened:
     """A string or a comment: brackets in it are text."""
     template: bool = False
     """A string with expressions in braces."""
+    spans_lines: bool = False
+    escapes: bool = True
+    """Whether a backslash takes the next character's meaning away."""
 
     @property
     def ends_with_line(self) -> bool:
         """Whether it is a string that must not reach over the line's end."""
-        return self.quoted and len(self.closer) == 1 and self.closer != "\n"
+        return self.quoted and not self.spans_lines and self.closer != "\n"
 
 
 Stack = tuple[Opened, ...]
@@ -78,11 +71,45 @@ class Reading:
         return zip(self.ends, self.stacks, strict=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """A language's row as expressions to read by."""
+
+    pieces: re.Pattern[str]
+    """One piece of code; a string's group is named as in `quotes`."""
+    quotes: Mapping[str, Quote]
+    inside: re.Pattern[str]
+    """What may matter inside a string: escapes, braces, quotes, line ends."""
+    inside_plain: re.Pattern[str]
+    """The same where a backslash is a character like others."""
+
+
+@cache
+def marks_of(language: str) -> Marks:
+    """The expressions of a language."""
+    row = profile_of(language)
+    quotes = {f"q{number}": quote for number, quote in enumerate(row.quotes)}
+    strings = "".join(f"(?P<{name}>{quote.opener})|" for name, quote in quotes.items())
+    comments, odd = "|".join(row.comments) or r"(?!)", re.escape(row.odd)
+    pieces = (
+        rf"(?P<whole>{row.whole})|{strings}(?P<comment>(?:{comments})[^\r\n]*)|(?P<word>\w+)"
+        r"|(?P<opener>[(\[{])|(?P<closer>[)\]}])|(?P<end>\r\n?|\n)"
+        rf"|(?P<other>\\(?:\r\n|.|)|[^\w\s{odd}()\[\]{{}}\\]+|[{odd}]|[^\S\r\n]+)"
+    )
+    ends = sorted({quote.closer for quote in row.quotes}, key=len, reverse=True)
+    plain = "|".join([*map(re.escape, ends), r"\r\n?|\n"])
+    escaped = r"\\(?:\r\n|.|)|\{\{|\}\}|[{}]|" + plain
+    return Marks(
+        *(re.compile(pieces, re.DOTALL), quotes),
+        *(re.compile(inside, re.DOTALL) for inside in (escaped, plain)),
+    )
+
+
 class Reader:
     """Reads one text."""
 
     def __init__(self, language: str, before: Stack) -> None:
-        self._pieces = PYTHON if language == "python" else NEUTRAL
+        self._marks = marks_of(language)
         self._before = before
         self._stack = list(before)
         self._ends: list[int] = []
@@ -101,7 +128,7 @@ class Reader:
 
     def _code(self, text: str, at: int) -> int:
         """Read one piece of code; gives its end."""
-        piece = self._pieces.match(text, at)
+        piece = self._marks.pieces.match(text, at)
         if piece is None:
             return at + 1
         kind, found = piece.lastgroup, piece[0]
@@ -112,21 +139,21 @@ class Reader:
         elif kind == "opener":
             self._stack.append(Opened(CLOSING[found], at))
         elif kind == "comment":
-            self._stack.append(Opened("\n", at, quoted=True))
-        elif kind == "string":
-            return self._open_string(found, at, piece.end())
+            self._stack.append(Opened("\n", at, quoted=True, escapes=False))
+        elif kind is not None and kind in self._marks.quotes:
+            return self._open_string(self._marks.quotes[kind], found, at, piece.end())
         return piece.end()
 
-    def _open_string(self, found: str, at: int, end: int) -> int:
+    def _open_string(self, quote: Quote, found: str, at: int, end: int) -> int:
         """A quote in code opens a string, or closes the one whose braces it stands in."""
-        quote = found.lstrip("bBrRuUfFtT")
         outer = next((opened for opened in reversed(self._stack) if opened.quoted), None)
-        if outer is not None and outer.closer == quote == found:
+        if outer is not None and outer.closer == quote.closer == found:
             while self._stack.pop() != outer:
                 self._faults += 1
             return end
-        template = len(quote) < len(found) and bool(set("fFtT").intersection(found[: -len(quote)]))
-        self._stack.append(Opened(quote, at, quoted=True, template=template))
+        template = not quote.templates.isdisjoint(found.removesuffix(quote.closer))
+        opened = Opened(quote.closer, at, True, template, quote.spans_lines, quote.escapes)
+        self._stack.append(opened)
         return end
 
     def _close(self, closer: str, end: int) -> int:
@@ -143,7 +170,8 @@ class Reader:
 
     def _read_quoted(self, text: str, at: int, top: Opened) -> int:
         """Read up to what ends or interrupts a string or comment, or that; gives its end."""
-        for found in INSIDE.finditer(text, at):
+        inside = self._marks.inside if top.escapes else self._marks.inside_plain
+        for found in inside.finditer(text, at):
             if matters(found[0], top):
                 return found.start() if found.start() > at else self._interrupt(found[0], at, top)
         return len(text)
@@ -161,9 +189,7 @@ class Reader:
 
     def _end_line(self) -> None:
         """Close comments and strings of one line, with all that stands open in them."""
-        shallow = next(
-            (n for n, o in enumerate(self._stack) if o.quoted and len(o.closer) == 1), -1
-        )
+        shallow = next((n for n, o in enumerate(self._stack) if o.quoted and not o.spans_lines), -1)
         if shallow >= 0:
             self._faults += self._stack[shallow].closer != "\n"
             del self._stack[shallow:]
@@ -172,7 +198,7 @@ class Reader:
 def matters(mark: str, top: Opened) -> bool:
     """Whether a mark ends or interrupts the string or comment that it stands in."""
     if mark[0] in "\r\n":
-        return len(top.closer) == 1
+        return not top.spans_lines
     return mark.startswith(top.closer) or (mark == "{" and top.template)
 
 
@@ -185,10 +211,7 @@ def read(language: str, text: str, before: Stack = ()) -> Reading:
 def open_before(language: str, lines: str) -> Stack:
     """What stands open after whole lines, as the line after them sees it."""
     stack = read(language, lines).stack
-    return tuple(
-        Opened(opened.closer, opened.at - len(lines), opened.quoted, opened.template)
-        for opened in stack
-    )
+    return tuple(replace(opened, at=opened.at - len(lines)) for opened in stack)
 
 
 def kept_open(stack: Stack, other: Sequence[Opened]) -> int:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.contract.lexing import open_before, read
+from lsp_server.contract.languages.lexing import open_before, read
 
 
 @pytest.mark.parametrize(

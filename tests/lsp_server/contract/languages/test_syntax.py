@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.contract.stopping import Shape
-from lsp_server.contract.syntax import Extent, extent_at, window
+from lsp_server.contract.languages.extents import extent_at, window
+from lsp_server.contract.stopping import Extent, Shape
 
-CASES = Path(__file__).parents[2] / "cases" / "extents.txt"
+CASES = Path(__file__).parents[3] / "cases" / "extents.txt"
 
 
 def read_cases() -> list[tuple[str, str]]:
@@ -46,7 +46,7 @@ def test_any_text_has_an_extent(prefix: str, suffix: str) -> None:
 
 def test_the_work_does_not_grow_with_the_document() -> None:
     prefix = getsource(argparse) * 10 + "def f():\n    "
-    assert len(window(prefix).splitlines()) <= 201
+    assert len(window("python", prefix).splitlines()) <= 201
     times = []
     for _ in range(30):
         start = time.thread_time()
@@ -57,4 +57,4 @@ def test_the_work_does_not_grow_with_the_document() -> None:
 
 def test_the_parsed_window_starts_at_a_statement_and_not_inside_a_docstring() -> None:
     docstring = '"""\n' + "text:\n" * 300 + '"""\n'
-    assert window(docstring + "def f():\n    ") == "def f():\n    "
+    assert window("python", docstring + "def f():\n    ") == "def f():\n    "
