@@ -30,6 +30,7 @@ from trainer.errors import StageError
 from trainer.evaluation.config import EvaluateConfig
 from trainer.export.config import BundleConfig, ExportConfig
 from trainer.pretraining.config import PretrainConfig
+from trainer.runtime.old_settings import differing
 from trainer.runtime.processes import ALONE, Team
 from trainer.runtime.records import write_record
 from trainer.runtime.run_folder import Inputs, TuningStage
@@ -174,7 +175,7 @@ def check_run(checked: Sequence[Stage], recipe: Recipe, run: Path) -> None:
     stages = stages_of(recipe)
     for stage in checked:
         if (run / stage.name / "done.json").exists():
-            check_settings(stage, run / stage.name, asdict(getattr(recipe, stage.name)))
+            check_settings(stage, run / stage.name, getattr(recipe, stage.name))
     changed = {stage.name: changed_inputs(stage, stages, run) for stage in stages}
     stale = next((stage.name for stage in checked if changed[stage.name]), None)
     if stale:
@@ -230,12 +231,11 @@ def finished_before(stage: Stage, stages: Sequence[Stage], run: Path) -> Inputs:
     return folders
 
 
-def check_settings(stage: Stage, out: Path, config: dict[str, Any]) -> None:
+def check_settings(stage: Stage, out: Path, config: Any) -> None:
     """Raise StageError where a finished stage was made with settings other than `config`."""
     made_with = json.loads((out / "done.json").read_text())["config"]
-    wanted = json.loads(json.dumps(config))
-    if made_with != wanted:
-        keys = sorted(key for key in wanted | made_with if wanted.get(key) != made_with.get(key))
+    keys = differing(stage.name, made_with, config)
+    if keys:
         raise StageError(
             f"stage {stage.name} in {out.parent} was made with other settings ({', '.join(keys)}); "
             f"give a new --run, or delete {out} to make it again"

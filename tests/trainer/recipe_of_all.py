@@ -12,6 +12,7 @@ MODULES = (
     *("heapq", "textwrap", "argparse", "ast", "shlex", "string"),
     *("types", "queue", "sched", "bisect", "fnmatch", "glob"),
 )
+LOOP = {"steps": 4, "batch": 8, "micro_batch": 2, "eval_every": 2, "checkpoint_every": 2}
 
 
 def write_recipe(folder: Path, **changes: dict[str, Any]) -> Path:
@@ -41,18 +42,15 @@ def write_recipe(folder: Path, **changes: dict[str, Any]) -> Path:
         },
         "sft": {
             **{"samples": 40, "heldout_samples": 8, "context": 96, "answer_tokens": 24},
-            **{"steps": 4, "batch": 8, "micro_batch": 2, "eval_every": 2, "checkpoint_every": 2},
+            "loop": LOOP,
         },
         "preferences": {
             "sources": [{"plugin": "analysis", "options": {"cursors": 40, "max_tokens": 8}}],
             "heldout_share": 0.3,
         },
-        "reward": {
-            **{"context": 64, "steps": 4, "batch": 8, "micro_batch": 2},
-            **{"eval_every": 2, "checkpoint_every": 2},
-        },
+        "reward": {"context": 64, "loop": LOOP},
         "ppo": {
-            **{"rounds": 2, "rollouts": 8, "rollouts_per_prompt": 2, "prompt_tokens": 64},
+            **{"iterations": 2, "rollouts": 8, "rollouts_per_prompt": 2, "prompt_tokens": 64},
             **{"max_tokens": 8, "micro_batch": 2, "eval_every": 1, "eval_cursors": 6},
             **{"eval_blocks": 2, "checkpoint_every": 1, "reward_workers": 1},
             **{"longest_document": 200_000, "warmup_steps": 0},

@@ -19,6 +19,36 @@ class RewardSpec:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoopConfig:
+    """The training loop of the stages `sft` and `reward`."""
+
+    steps: int
+    batch: int = 32
+    """Rows per optimizer step, over all processes and micro-batches."""
+    micro_batch: int = 8
+    """Rows per forward pass and process."""
+    learning_rate: float
+    warmup_steps: int = 20
+    """The rate rises to its peak over these steps, then falls to 0 along a cosine."""
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    precision: Literal["bf16", "fp32"] = "fp32"
+    eval_every: int = 100
+    checkpoint_every: int = 100
+    keep_checkpoints: int = 2
+    seed: int = 0
+
+    def check(self, name: str) -> None:
+        """Raise RecipeError where a setting is out of range; `name` is that of the whole loop."""
+        require_at_least(1, name, self, "steps", "batch", "micro_batch", "eval_every")
+        require_at_least(1, name, self, "checkpoint_every", "keep_checkpoints")
+        require_at_least(0, name, self, "warmup_steps", "weight_decay")
+        for key in ("learning_rate", "clip_norm"):
+            found = getattr(self, key)
+            require(found > 0, f"{name}.{key}", "more than 0", found)
+
+
+@dataclass(frozen=True, kw_only=True)
 class SftConfig:
     """Supervised tuning on prompts and answers; the loss is on the answer alone."""
 
@@ -36,27 +66,14 @@ class SftConfig:
     """Tokens of prompt and answer; longer prompts lose their beginning."""
     answer_tokens: int = 128
     """Samples with a longer answer are left out."""
-    steps: int = 600
-    batch: int = 32
-    """Samples per optimizer step, over all processes and micro-batches."""
-    micro_batch: int = 8
-    """Samples per forward pass and process."""
-    learning_rate: float = 2e-4
-    warmup_steps: int = 20
-    """Over these the rate rises to its peak; then it falls to 0 along a cosine."""
-    weight_decay: float = 0.0
-    clip_norm: float = 1.0
-    precision: Literal["bf16", "fp32"] = "fp32"
-    eval_every: int = 100
-    checkpoint_every: int = 100
-    keep_checkpoints: int = 2
-    seed: int = 0
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=600, learning_rate=2e-4))
+    """How it is trained; a row is a sample."""
 
     def __post_init__(self) -> None:
-        counts = ("samples", "heldout_samples", "per_document", "answer_tokens", "steps")
+        counts = ("samples", "heldout_samples", "per_document", "answer_tokens")
         require_at_least(1, "sft", self, *counts)
         require(bool(self.kinds), "sft.kinds", "one kind of sample or more", self.kinds)
-        check_loop("sft", self)
+        self.loop.check("sft.loop")
         check_context("sft", self.context, self.answer_tokens)
 
 
@@ -101,36 +118,12 @@ class RewardConfig:
     """Pairs: ask for a difference of scores of at least the pair's margin."""
     context: int = 512
     """Tokens of prompt and text; longer ones lose their beginning."""
-    steps: int = 400
-    batch: int = 32
-    """Pairs or texts per optimizer step, over all processes and micro-batches."""
-    micro_batch: int = 8
-    """Pairs or texts per forward pass and process."""
-    learning_rate: float = 1e-4
-    warmup_steps: int = 20
-    """Over these the rate rises to its peak; then it falls to 0 along a cosine."""
-    weight_decay: float = 0.0
-    clip_norm: float = 1.0
-    precision: Literal["bf16", "fp32"] = "fp32"
-    eval_every: int = 100
-    checkpoint_every: int = 100
-    keep_checkpoints: int = 2
-    seed: int = 0
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=400, learning_rate=1e-4))
+    """How it is trained; a row is a pair or a labelled text."""
 
     def __post_init__(self) -> None:
-        require_at_least(1, "reward", self, "steps")
-        check_loop("reward", self)
+        self.loop.check("reward.loop")
         check_context("reward", self.context, self.context // 4)
-
-
-def check_loop(stage: str, config: SftConfig | RewardConfig) -> None:
-    """Raise RecipeError where a setting of a training loop is out of range."""
-    require_at_least(1, stage, config, "batch", "micro_batch", "eval_every")
-    require_at_least(1, stage, config, "checkpoint_every", "keep_checkpoints")
-    require_at_least(0, stage, config, "warmup_steps", "weight_decay")
-    for name in ("learning_rate", "clip_norm"):
-        found = getattr(config, name)
-        require(found > 0, f"{stage}.{name}", "more than 0", found)
 
 
 def check_context(stage: str, context: int, answer: int) -> None:
@@ -141,9 +134,9 @@ def check_context(stage: str, context: int, answer: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class PpoConfig:
-    """Policy optimization against a frozen reference. Schedules count rounds of rollouts."""
+    """Policy optimization against a frozen reference. Schedules count iterations of rollouts."""
 
-    start_at: Literal["cursors", "openings", "problems"] = "cursors"
+    prompt_source: Literal["cursors", "openings", "problems"] = "cursors"
     """Rollouts go on at cursors in lines of code, to the line's end; with the openings of texts, to
     their end; or at the holes of problems, whose tests the reward `tests` runs."""
     problems: list[str] = field(default_factory=list)
@@ -159,9 +152,9 @@ class PpoConfig:
     """Fewest and most tokens of an opening."""
     stop_strings: list[str] = field(default_factory=list)
     """A rollout ends before the first of these."""
-    rounds: int = 100
+    iterations: int = 100
     rollouts: int = 64
-    """Completions that are learned from in a round, over all processes."""
+    """Completions that are learned from in an iteration, over all processes."""
     rollouts_per_prompt: int = 4
     max_tokens: int = 32
     """Tokens of one rollout at most."""
@@ -170,21 +163,19 @@ class PpoConfig:
     temperature: float = 1.0
     """Of the rollouts; 1 samples what the policy says."""
     epochs: int = 2
-    """Passes over the rollouts of a round."""
+    """Passes over the rollouts of an iteration."""
     minibatches: int = 2
     """Optimizer steps in one pass."""
     micro_batch: int = 16
     """Rollouts per forward pass and process."""
-    optimizer: Literal["adamw", "natural"] = "adamw"
-    """`natural` steps where what the policy says changes least for what is gained, of the packed
-    corpus and at the prompts; embeddings, head and norms stay as they are."""
+    optimizer: Literal["adamw", "natural_gradient"] = "adamw"
+    """`natural_gradient` steps where what the policy says changes least for what is gained, of the
+    packed corpus and at the prompts; embeddings, head and norms stay as they are."""
     learning_rate: float = 2e-5
-    """With `natural` a length: a step of r changes what the policy says by about r * r / 2 nats of
-    KL divergence a token."""
+    """With `natural_gradient` a length: a step of r changes what the policy says by about r * r / 2
+    nats of KL divergence a token."""
     fisher_blocks: int = 32
-    """Blocks of the corpus on which `natural` measures what a step would change."""
-    fisher_rounds: int = 8
-    """Rounds of rollouts on which it measures that besides."""
+    """Blocks of the corpus on which `natural_gradient` measures what a step would change."""
     value_learning_rate: float = 1e-3
     """Of the value head; the trunk it shares learns at `learning_rate`."""
     warmup_steps: int = 10
@@ -194,26 +185,19 @@ class PpoConfig:
     """Share of the run, at its end, over which both rates fall to 0."""
     clip: float = 0.2
     """A token's probability ratio counts no further than 1 - clip to 1 + clip."""
-    baseline: Literal["none", "others"] = "others"
+    baseline: Literal["none", "leave_one_out"] = "leave_one_out"
     """What a score is compared with before the values are: with the mean score of the `others` of
-    its prompt, so that a round does not teach which prompts are easy; or with nothing."""
-    value_clip: float = 0.2
-    value_coefficient: float = 0.1
-    """Of the value loss beside the policy's."""
-    truth_coefficient: float = 0.2
+    its prompt, so that an iteration does not teach which prompts are easy; or with nothing."""
+    sft_coefficient: float = 0.2
     """Of the surprise, nats a token, at what a person wrote at the same prompts."""
-    anchor_coefficient: float = 5.0
+    corpus_kl_coefficient: float = 5.0
     """Of the KL divergence from reference to policy, nats a token, on blocks of the packed corpus:
     what keeps the policy from forgetting. 0 leaves it out. From few blocks its gradient is noise:
     where `grad_norm` rises while the policy drifts, less of it, or more blocks, gains more."""
-    anchor_blocks: int = 1
+    corpus_kl_blocks: int = 1
     """Per optimizer step, over all processes."""
-    entropy_coefficient: float = 0.0
-    discount: float = 1.0
-    trace: float = 0.95
-    """GAE's lambda."""
     whiten: bool = True
-    """Advantages of a round get mean 0 and variance 1."""
+    """Advantages of an iteration get mean 0 and variance 1."""
     clip_norm: float = 1.0
     precision: Literal["bf16", "fp32"] = "fp32"
     """Of the trunk's products while it writes and learns; evaluations are in fp32."""
@@ -228,12 +212,6 @@ class PpoConfig:
     """Parts of the reward; the model of the stage `reward` is the part `model`."""
     reward_workers: int = 2
     """Processes that rewards are asked in."""
-    reward_seconds: float = 10.0
-    """For one reward and one completion; a process that takes longer is replaced."""
-    skipped_share: float = 0.25
-    """More completions of a round without a score than this share end the run."""
-    exact_points: float = 0.5
-    """Percentage points of held-out exact match that tuning may cost before it is ended."""
     bits_share: float = 0.01
     """Share by which held-out bits per byte may rise before it is ended."""
     patience: int = 2
@@ -254,27 +232,26 @@ class PpoConfig:
     seed: int = 0
 
     @property
-    def prompts(self) -> int:
-        """Of a round, over all processes."""
+    def prompts_per_iteration(self) -> int:
+        """Of an iteration, over all processes."""
         return self.rollouts // self.rollouts_per_prompt
 
     def __post_init__(self) -> None:
-        counts = ("rounds", "rollouts", "rollouts_per_prompt", "max_tokens", "prompt_tokens")
+        counts = ("iterations", "rollouts", "rollouts_per_prompt", "max_tokens", "prompt_tokens")
         require_at_least(1, "ppo", self, *counts)
-        named = bool(self.problems) or self.start_at != "problems"
+        named = bool(self.problems) or self.prompt_source != "problems"
         require(named, "ppo.problems", "files of problems to start at", "none")
         require_at_least(1, "ppo", self, "epochs", "minibatches", "micro_batch", "kl_horizon")
         require_at_least(1, "ppo", self, "eval_every", "eval_cursors", "eval_blocks")
         require_at_least(1, "ppo", self, "reward_workers")
-        require_at_least(0, "ppo", self, "exact_points", "bits_share", "skipped_share")
+        require_at_least(0, "ppo", self, "bits_share")
         require_at_least(1, "ppo", self, "checkpoint_every", "keep_checkpoints", "documents")
-        require_at_least(0, "ppo", self, "entropy_coefficient", "value_coefficient")
-        require_at_least(0, "ppo", self, "truth_coefficient", "anchor_coefficient")
+        require_at_least(0, "ppo", self, "sft_coefficient", "corpus_kl_coefficient")
         require_at_least(0, "ppo", self, "warmup_steps")
-        require_at_least(1, "ppo", self, "anchor_blocks", "fisher_blocks")
-        require_at_least(0, "ppo", self, "fisher_rounds", "eval_samples", "test_cursors")
+        require_at_least(1, "ppo", self, "corpus_kl_blocks", "fisher_blocks")
+        require_at_least(0, "ppo", self, "eval_samples", "test_cursors")
         require_at_least(1, "ppo", self, "candidates", "patience")
-        if self.baseline == "others":
+        if self.baseline == "leave_one_out":
             expected = "2 or more: a completion is compared with the others of its prompt"
             per_prompt = self.rollouts_per_prompt
             require(per_prompt > 1, "ppo.rollouts_per_prompt", expected, per_prompt)
@@ -284,8 +261,7 @@ class PpoConfig:
             f"a multiple of rollouts_per_prompt ({self.rollouts_per_prompt})",
             self.rollouts,
         )
-        positive = ("clip", "value_clip", "kl_target", "temperature", "clip_norm", "reward_seconds")
+        positive = ("clip", "kl_target", "temperature", "clip_norm")
         for name in positive:
             require(getattr(self, name) > 0, f"ppo.{name}", "more than 0", getattr(self, name))
-        for name in ("discount", "trace", "decay_share"):
-            require(0 <= getattr(self, name) <= 1, f"ppo.{name}", "0..1", getattr(self, name))
+        require(0 <= self.decay_share <= 1, "ppo.decay_share", "0..1", self.decay_share)

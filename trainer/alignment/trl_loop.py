@@ -14,7 +14,6 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +23,12 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallback
 
 from lsp_server.contract.prompt import Sentinel
-from trainer.alignment.config import RewardConfig, SftConfig
+from trainer.alignment.config import LoopConfig, RewardConfig, SftConfig
 from trainer.errors import StageError
 from trainer.runtime.checks import require
 from trainer.runtime.interrupt import StopRequest
 from trainer.runtime.metrics import MetricsLog, TuningMetrics, read_lines
+from trainer.runtime.old_settings import differing, recorded
 from trainer.runtime.processes import process_count, process_rank
 from trainer.runtime.progress import progress_bar
 from trainer.runtime.records import write_record
@@ -47,7 +47,7 @@ HeldOut = Callable[[Any], float]
 """Takes the model, gives its loss on held-out rows."""
 
 
-def order_rows(lengths: Sequence[int], config: SftConfig | RewardConfig) -> list[int]:
+def order_rows(lengths: Sequence[int], config: LoopConfig) -> list[int]:
     """Index of each row in the order in which `steps` batches of them are trained on.
 
     All rows once, then again in another order, and so on; those of a batch are about as long as
@@ -67,7 +67,7 @@ def order_rows(lengths: Sequence[int], config: SftConfig | RewardConfig) -> list
     return order[:wanted]
 
 
-def trainer_settings(stage: str, config: SftConfig | RewardConfig, out: Path) -> dict[str, Any]:
+def trainer_settings(stage: str, config: LoopConfig, out: Path) -> dict[str, Any]:
     """Arguments that the trainers' configurations have in common.
 
     Raises RecipeError where a batch is not a whole number of micro-batches.
@@ -75,7 +75,7 @@ def trainer_settings(stage: str, config: SftConfig | RewardConfig, out: Path) ->
     on_gpu, processes = torch.cuda.is_available(), process_count()
     share = config.micro_batch * processes
     expected = f"a multiple of micro_batch times processes ({share})"
-    require(config.batch % share == 0, f"{stage}.batch", expected, config.batch)
+    require(config.batch % share == 0, f"{stage}.loop.batch", expected, config.batch)
     return {
         "output_dir": str(out / CHECKPOINTS),
         "max_steps": config.steps,
@@ -108,9 +108,7 @@ def wrap_tokenizer(tokenizer: Tokenizer) -> PreTrainedTokenizerFast:
     )
 
 
-def train(
-    stage: str, trainer: Any, config: SftConfig | RewardConfig, out: Path, heldout: HeldOut
-) -> float:
+def train(stage: str, trainer: Any, config: LoopConfig, out: Path, heldout: HeldOut) -> float:
     """Train to the last step, from the newest checkpoint where there is one; gives the seconds.
 
     Raises StageError after an orderly stop; the checkpoint is written before.
@@ -142,7 +140,7 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
     def __init__(
         self,
         stage: str,
-        config: SftConfig | RewardConfig,
+        config: LoopConfig,
         log: MetricsLog | None,
         heldout: HeldOut,
         stop: StopRequest,
@@ -152,7 +150,7 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
         self.config, self._log, self._heldout, self._stop = config, log, heldout, stop
         self._accelerator = accelerator
         self.before = 0.0
-        """Seconds of earlier sittings."""
+        """Seconds of earlier sessions."""
         self.stopped = False
         """Whether any process was asked to stop, as all of them know."""
         self._started = self._step_started = time.monotonic()
@@ -161,7 +159,7 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
 
     @property
     def seconds(self) -> float:
-        """Wall time of the run so far, over all sittings."""
+        """Wall time of the run so far, over all sessions."""
         return self.before + time.monotonic() - self._started
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_kwargs: Any) -> None:
@@ -228,23 +226,21 @@ def newest_checkpoint(folder: Path) -> Path | None:
 
 
 def seconds_so_far(out: Path) -> float:
-    """Wall time of the sittings that the run's folder knows of."""
+    """Wall time of the sessions that the run's folder knows of."""
     lines = read_lines(out / "metrics.jsonl")
     return float(json.loads(lines[-1])["seconds"]) if lines else 0.0
 
 
-def check_settings(config: SftConfig | RewardConfig, out: Path) -> None:
+def check_settings(stage: str, config: SftConfig | RewardConfig, out: Path) -> None:
     """Note what the run is made with; StageError where its checkpoints were made with other."""
-    wanted = {key: value for key, value in asdict(config).items() if key not in MAY_CHANGE}
-    wanted = json.loads(json.dumps(wanted))
     record = out / "settings.json"
-    made_with = json.loads(record.read_text()) if record.exists() else wanted
-    if made_with != wanted:
-        keys = sorted(key for key in wanted | made_with if wanted.get(key) != made_with.get(key))
+    made_with = json.loads(record.read_text()) if record.exists() else recorded(config)
+    keys = differing(stage, made_with, config, [f"{stage}.loop.{name}" for name in MAY_CHANGE])
+    if keys:
         raise StageError(
             f"{out} was begun with other settings ({', '.join(keys)}); delete it to start over, or "
             "restore the settings"
         )
     if process_rank() == 0:
         out.mkdir(parents=True, exist_ok=True)
-        write_record(record, wanted)
+        write_record(record, recorded(config))

@@ -20,6 +20,7 @@ from trainer.pipeline import (
     stages_of,
 )
 from trainer.runtime.cpu import prepare_process
+from trainer.runtime.old_settings import advice, nest, translate
 from trainer.runtime.processes import Team, join_team, leave_team, process_rank
 from trainer.runtime.records import write_whole
 from trainer.runtime.run_lock import hold_run
@@ -236,8 +237,18 @@ def resolve_recipes(arguments: Sequence[str]) -> list[str]:
     given = "--run" in resolved[:-1]
     kept = Path(resolved[resolved.index("--run") + 1] if given else DEFAULT_RUN) / KEPT
     if resolved and "--recipe" not in resolved and kept.exists():
-        return [*resolved[:1], "--recipe", str(kept), *resolved[1:]]
+        return [*resolved[:1], "--recipe", read_kept(kept), *resolved[1:]]
     return resolved
+
+
+def read_kept(kept: Path) -> str:
+    """The recipe that a run keeps: its path, or its text under the names of this version."""
+    import yaml
+
+    text = kept.read_text(encoding="utf-8")
+    recipe = yaml.safe_load(text)
+    current = nest(translate(recipe)) if isinstance(recipe, dict) else recipe
+    return str(kept) if current == recipe else yaml.safe_dump(current, sort_keys=False)
 
 
 def split_flag(argument: str) -> list[str]:
@@ -259,8 +270,10 @@ def find_recipe(name: str) -> Path:
 
 
 def explain(message: str) -> str:
-    """The parser's message on one line, with the known keys where a key is unknown."""
+    """The parser's message on one line, with the new name of an old key, or the known keys."""
     line = " ".join(message.split())
+    if told := "; ".join(advice(line)):
+        return f"{line}; {told}"
     if not any(word in line for word in ("nrecognized", "does not accept")):
         return line
     stages = get_type_hints(Recipe)

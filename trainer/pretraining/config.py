@@ -62,7 +62,7 @@ class PretrainConfig:
     clip_norm: float = 1.0
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     """Of matrix products. auto: bf16 on an accelerator; on a processor the one that it multiplies
-    faster in, as measured in the first sitting."""
+    faster in, as measured in the first session."""
     loss: Literal["whole", "chunked"] = "whole"
     """chunked: the head's gradient is made a few rows at a time; a tenth faster on a processor."""
     attention: Literal["fp32", "bf16"] = "fp32"

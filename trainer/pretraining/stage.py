@@ -2,9 +2,9 @@
 
     checkpoints/     the newest training states
     metrics.jsonl    one line an optimizer step; tensorboard/ has the same as curves
-    sittings.jsonl   one line a start: step, seconds so far, and settings, which may change between
+    sessions.jsonl   one line a start: step, seconds so far, and settings, which may change between
     model/           weights and configuration, as transformers saves them, and tokenizer.json
-    training.json    steps, tokens, those the bundle it began with had seen, seconds, sittings,
+    training.json    steps, tokens, those the bundle it began with had seen, seconds, sessions,
                      held-out bits per byte, size, hardware
 
 Runs alone, or in every process that `torchrun` or `accelerate launch` starts. OMP_NUM_THREADS sets
@@ -26,7 +26,9 @@ from trainer.runtime.processes import open_accelerator
 from trainer.runtime.records import write_record
 from trainer.runtime.run_folder import Inputs
 
-SITTINGS = "sittings.jsonl"
+SESSIONS = "sessions.jsonl"
+OLD_SESSIONS = "sittings.jsonl"
+"""What version 0.1.0 called it."""
 
 
 def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
@@ -36,9 +38,11 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
     """
     prepare_process()
     accelerator = open_accelerator()
+    if accelerator.is_main_process and (out / OLD_SESSIONS).exists():
+        (out / OLD_SESSIONS).rename(out / SESSIONS)
     loop = open_loop(config, inputs, accelerator, out)
     if accelerator.is_main_process:
-        note_sitting(loop)
+        note_session(loop)
     bits = loop.train()
     if accelerator.is_main_process:
         loop.model.save_pretrained(out / "model")
@@ -136,7 +140,7 @@ def key_token_ids(config: PretrainConfig, tokenizer_file: Path) -> list[int]:
 
 
 def settle_precision(config: PretrainConfig, accelerator: Any, out: Path) -> Precision:
-    """The precision that the settings name; for `auto`, that of the run's first sitting.
+    """The precision that the settings name; for `auto`, that of the run's first session.
 
     All processes get the first one's answer: a resumed run, or one of several processes, would be
     another run if each timed for itself.
@@ -155,20 +159,20 @@ def settle_precision(config: PretrainConfig, accelerator: Any, out: Path) -> Pre
 
 
 def first_precision(out: Path) -> Precision | None:
-    """What the first sitting of the run in `out` settled on; None before it."""
-    if not (out / SITTINGS).exists():
+    """What the first session of the run in `out` settled on; None before it."""
+    if not (out / SESSIONS).exists():
         return None
-    first = (out / SITTINGS).read_text(encoding="utf-8").splitlines()[0]
+    first = (out / SESSIONS).read_text(encoding="utf-8").splitlines()[0]
     settings: dict[str, Any] = json.loads(first)["settings"]
     precision: Precision = settings["precision"]
     return precision
 
 
-def note_sitting(loop: Any) -> None:
-    """Add a line to `sittings.jsonl`: where this sitting starts, and with which settings."""
+def note_session(loop: Any) -> None:
+    """Add a line to `sessions.jsonl`: where this session starts, and with which settings."""
     line = {"step": loop.step, "elapsed": loop.elapsed, "settings": asdict(loop.config)}
     loop.out.mkdir(parents=True, exist_ok=True)
-    with (loop.out / SITTINGS).open("a", encoding="utf-8") as file:
+    with (loop.out / SESSIONS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(line) + "\n")
 
 
@@ -195,7 +199,7 @@ def write_summary(loop: Any, bits: float) -> None:
         "tokens": tokens,
         "seen_tokens": loop.config.seen_tokens,
         "seconds": round(loop.elapsed, 1),
-        "sittings": (loop.out / SITTINGS).read_text(encoding="utf-8").count("\n"),
+        "sessions": (loop.out / SESSIONS).read_text(encoding="utf-8").count("\n"),
         "bits_per_byte": bits,
         "parameters": parameters,
         "flops": work,

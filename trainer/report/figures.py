@@ -13,7 +13,7 @@ COLOURS = ("#3f7fbf", "#d9730d", "#2f9e6e", "#a45ee5", "#c94f6d", "#8c7a3d", "#4
 DASHES = ("-", "--", "-.", ":")
 """Lines differ by dash as well as by colour."""
 
-WHOLE = ("step", "round")
+WHOLE = ("step", "iteration")
 """What is counted in whole numbers."""
 
 

@@ -1,7 +1,6 @@
 """Reading a run: takes files of its stages, gives curves and settings; none where a file is not."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +41,3 @@ def read_settings(run: Path, stage: str) -> dict[str, Any]:
 def number(value: float | None) -> str:
     """A number for people; "-" for none."""
     return "-" if value is None else f"{value:.4g}"
-
-
-def flat(settings: Mapping[str, Any], before: str = "") -> dict[str, Any]:
-    """Nested settings by dotted name."""
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, dict) and value:
-            found |= flat(value, f"{before}{name}.")
-        else:
-            found[before + name] = value
-    return found

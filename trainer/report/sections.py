@@ -2,18 +2,19 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from trainer.pipeline import STAGES, Recipe
 from trainer.report.figures import Figure, Panel, Series, panel_of
-from trainer.report.run_files import flat, number, read_curves, read_json, read_settings
+from trainer.report.run_files import number, read_curves, read_json, read_settings
 from trainer.runtime.metrics import read_lines
+from trainer.runtime.old_settings import recorded, translate
 
 SAMPLES = 20
 """Of the completions before and after that are shown, those that changed first."""
-MARKED_ROUNDS = 6
+MARKED_ITERATIONS = 6
 
 TRAINING = (
     ("loss", "nats", ("loss",)),
@@ -90,9 +91,10 @@ def stage_table(run: Path) -> Table:
 
 def changed_settings(stage: str, config: Mapping[str, Any]) -> Iterator[str]:
     """Settings of a stage whose value is not the default's."""
-    defaults = json.loads(json.dumps(asdict(getattr(Recipe(), stage))))
-    for name, value in flat(config).items():
-        if flat(defaults).get(name) != value:
+    defaults = recorded(getattr(Recipe(), stage))
+    for full, value in translate(config, f"{stage}.").items():
+        name = full.removeprefix(f"{stage}.")
+        if defaults.get(name) != value:
             yield f"{name}={json.dumps(value, ensure_ascii=False)}"
 
 
@@ -158,13 +160,13 @@ def accuracy_rows(report: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
 
 
 def ppo_section(run: Path) -> Section:
-    """Curves of every round, reward against KL, and held-out figures before and after."""
+    """Curves of every iteration, reward against KL, and held-out figures before and after."""
     folder = run / "ppo"
     curves = read_curves(folder / "metrics.jsonl")
     target = read_settings(run, "ppo").get("kl_target")
     panels = tuple(
         replace(panel, level=target) if panel.title.startswith("KL to") else panel
-        for panel in make_panels(PPO, curves, "round")
+        for panel in make_panels(PPO, curves, "iteration")
     )
     figures = (Figure("ppo", panels),) if panels else ()
     if frontier := frontier_panel(curves):
@@ -200,12 +202,12 @@ def interval_of(change: Mapping[str, float] | None) -> str:
 
 
 def frontier_panel(curves: Mapping[str, list[tuple[float, float]]]) -> Panel | None:
-    """Reward against KL, a point a round, some marked with their number."""
+    """Reward against KL, a point an iteration, some marked with their number."""
     kl = dict(curves.get("kl", []))
     points = [(kl[step], reward, step) for step, reward in curves.get("reward", []) if step in kl]
     if len(points) < 2:
         return None
-    every = max(1, (len(points) - 1) // (MARKED_ROUNDS - 1))
+    every = max(1, (len(points) - 1) // (MARKED_ITERATIONS - 1))
     last = len(points) - 1
     marks = tuple(
         f"{step:g}" if at % every == 0 or at == last else ""
@@ -213,7 +215,7 @@ def frontier_panel(curves: Mapping[str, list[tuple[float, float]]]) -> Panel | N
     )
     xs, ys = tuple(point[0] for point in points), tuple(point[1] for point in points)
     return Panel(
-        title="reward against KL, marked by round",
+        title="reward against KL, marked by iteration",
         x="KL, nats a completion",
         series=(Series("", xs, ys),),
         numbered=True,

@@ -22,7 +22,7 @@ class TrainingState:
     step: int
     """Optimizer steps taken."""
     elapsed: float
-    """Seconds of wall time spent in them, over all sittings."""
+    """Seconds of wall time spent in them, over all sessions."""
     fingerprint: str
     """What data and settings the state belongs to."""
     model: dict[str, Any]

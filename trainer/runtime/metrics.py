@@ -28,29 +28,29 @@ class StepMetrics:
     """Before clipping."""
     tokens_per_second: float
     seconds: float
-    """Wall time of the run so far, over all sittings."""
+    """Wall time of the run so far, over all sessions."""
     bits_per_byte: float | None = None
     """On held-out text; None where this step was not evaluated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RoundMetrics:
-    """One round of PPO, over the rollouts of all processes."""
+class IterationMetrics:
+    """One iteration of PPO, over the rollouts of all processes."""
 
     step: int
-    """Rounds done, this one included."""
+    """Iterations done, this one included."""
     rollouts: int
-    """Written in all rounds so far."""
+    """Written in all iterations so far."""
     reward: float
-    """Mean score of the round's completions."""
+    """Mean score of the iteration's completions."""
     parts: dict[str, float]
     """Mean of each part of the reward, before its weight."""
     skipped: int
-    """Completions of the round that have no score."""
+    """Completions of the iteration that have no score."""
     kl: float
-    """Nats from policy to reference in a whole completion, by k3; before this round's steps."""
+    """Nats from policy to reference in a whole completion, by k3; before this iteration's steps."""
     coefficient: float
-    """Price of a nat of log ratio in this round."""
+    """Price of a nat of log ratio in this iteration."""
     entropy: float
     """Nats at a token."""
     explained_variance: float
@@ -60,9 +60,9 @@ class RoundMetrics:
     learning: dict[str, float]
     """Losses, clip shares and gradient norm: the fields of `ppo_learning.LearningFigures`."""
     seconds: float
-    """Wall time of the run so far, over all sittings."""
+    """Wall time of the run so far, over all sessions."""
     heldout: dict[str, float] | None = None
-    """Greedy completions at held-out cursors; None where this round was not evaluated."""
+    """Greedy completions at held-out cursors; None where this iteration was not evaluated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +81,14 @@ class TuningMetrics:
     """Before clipping."""
     rows_per_second: float
     seconds: float
-    """Wall time of the run so far, over all sittings."""
+    """Wall time of the run so far, over all sessions."""
     accuracy: float | None = None
     """Share of answer tokens or of pairs that come out right; None where nothing says so."""
     heldout_loss: float | None = None
     """None where this step was not evaluated."""
 
 
-Metrics = StepMetrics | RoundMetrics | TuningMetrics
+Metrics = StepMetrics | IterationMetrics | TuningMetrics
 
 
 class MetricsLog:
@@ -108,7 +108,7 @@ class MetricsLog:
         self._curves = SummaryWriter(str(folder / "tensorboard"), purge_step=first_step + 1)
 
     def write(self, metrics: Metrics) -> None:
-        """Add one step or round."""
+        """Add one step or iteration."""
         record = {name: value for name, value in asdict(metrics).items() if value is not None}
         self._file.write(json.dumps(record) + "\n")
         self._file.flush()

@@ -113,29 +113,29 @@ def test_a_run_that_resumes_from_any_checkpoint_ends_in_the_same_bits(
     assert losses[0] == losses[1]
 
 
-def test_every_sitting_leaves_the_settings_it_went_on_with(
+def test_every_session_leaves_the_settings_it_went_on_with(
     finished: Path, packed_inputs: Inputs, tmp_path: Path
 ) -> None:
     saved = finished / "checkpoints" / "step-00000006"
     shutil.copytree(saved, tmp_path / "checkpoints" / saved.name)
-    shutil.copyfile(finished / "sittings.jsonl", tmp_path / "sittings.jsonl")
+    shutil.copyfile(finished / "sessions.jsonl", tmp_path / "sittings.jsonl")  # as 0.1.0 has it
     run(settings(decay_share=0.2), packed_inputs, tmp_path)
-    lines = (tmp_path / "sittings.jsonl").read_text().splitlines()
-    sittings = [json.loads(line) for line in lines]
-    assert [sitting["step"] for sitting in sittings] == [0, 6]
-    assert [sitting["settings"]["decay_share"] for sitting in sittings] == [0.4, 0.2]
-    assert sittings[1]["elapsed"] > sittings[0]["elapsed"] == 0
-    assert json.loads((tmp_path / "training.json").read_text())["sittings"] == 2
+    lines = (tmp_path / "sessions.jsonl").read_text().splitlines()
+    sessions = [json.loads(line) for line in lines]
+    assert [session["step"] for session in sessions] == [0, 6]
+    assert [session["settings"]["decay_share"] for session in sessions] == [0.4, 0.2]
+    assert sessions[1]["elapsed"] > sessions[0]["elapsed"] == 0
+    assert json.loads((tmp_path / "training.json").read_text())["sessions"] == 2
 
 
-def test_the_first_sitting_settles_the_precision_of_all(
+def test_the_first_session_settles_the_precision_of_all(
     packed_inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for steps, faster in ((2, "fp32"), (4, "bf16")):
         monkeypatch.setattr(pretrain, "fastest_precision", lambda faster=faster: faster)
         run(settings(precision="auto", steps=steps), packed_inputs, tmp_path)
         assert json.loads((tmp_path / "training.json").read_text())["precision"] == "fp32"
-    lines = (tmp_path / "sittings.jsonl").read_text().splitlines()
+    lines = (tmp_path / "sessions.jsonl").read_text().splitlines()
     assert [json.loads(line)["settings"]["precision"] for line in lines] == ["fp32", "fp32"]
 
 

@@ -17,7 +17,7 @@ from trainer.errors import RecipeError, StageError
 from trainer.pretraining.config import PretrainConfig
 from trainer.report.page import write_report
 from trainer.report.sections import read_sections
-from trainer.runtime.metrics import MetricsLog, RoundMetrics, StepMetrics
+from trainer.runtime.metrics import IterationMetrics, MetricsLog, StepMetrics
 from trainer.runtime.records import write_record
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -72,19 +72,19 @@ def pretrained(run: Path) -> Path:
                     bits_per_byte=None if step % 2 else 2.0 / step,
                 )
             )
-    write_record(folder / "training.json", {"steps": 4, "hardware": "a | test", "sittings": []})
+    write_record(folder / "training.json", {"steps": 4, "hardware": "a | test", "sessions": []})
     finish(folder, PretrainConfig(steps=4), 12.34)
     return run
 
 
 def tuned(run: Path) -> Path:
-    """The same with a reward model, rounds of PPO that are not finished, and an evaluation."""
+    """The same with a reward model, iterations of PPO that are not finished, and an evaluation."""
     pretrained(run)
     with MetricsLog(run / "ppo", 0) as log:
         for number in range(1, 9):
             log.write(round_metrics(number))
     summary = {
-        "figures": {"rounds": 8, "ended early": "exact match fell by 0.7 points"},
+        "figures": {"iterations": 8, "ended early": "exact match fell by 0.7 points"},
         "before": {"valid": 0.5, "exact": 0.25},
         "after": {"valid": 0.75, "exact": 0.243},
         "changes": {"valid": {"value": 0.25, "low": 0.125, "high": 0.375, "n": 8}},
@@ -124,8 +124,8 @@ def tuned(run: Path) -> Path:
     return run
 
 
-def round_metrics(number: int) -> RoundMetrics:
-    return RoundMetrics(
+def round_metrics(number: int) -> IterationMetrics:
+    return IterationMetrics(
         step=number,
         rollouts=64 * number,
         reward=0.1 * number,
@@ -179,7 +179,7 @@ def test_the_page_needs_nothing_from_outside_and_says_in_words_what_figures_show
         source, alt = image["src"] or "", image["alt"] or ""
         assert base64.b64decode(source.removeprefix("data:image/png;base64,")).startswith(PNG)
         assert re.search(r"from [\d.]+ to [\d.]+", alt)
-    assert "KL to the reference, nats a completion by round: from 0.05 to 0.4" in text
+    assert "KL to the reference, nats a completion by iteration: from 0.05 to 0.4" in text
 
 
 def test_the_twin_in_markdown_has_the_same_sections_and_files_that_are_there(

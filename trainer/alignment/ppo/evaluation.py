@@ -1,8 +1,9 @@
 """Held-out evaluation of a policy: takes weights, gives what its completions are worth, and harm.
 
-Completions are greedy, at the same starts each time, so that two evaluations are paired. Before and
-after tuning it also samples some at every start, at the temperature of the rollouts: what PPO makes
-better is what the policy writes of itself, and the likeliest completion is one sample of that.
+Completions are greedy, at the same prompts each time, so that two evaluations are paired. Before
+and after tuning it also samples some at every prompt, at the temperature of the rollouts: what PPO
+makes better is what the policy writes of itself, and the likeliest completion is one sample of
+that.
 """
 
 import json
@@ -18,7 +19,7 @@ from tokenizers import Tokenizer
 
 from lsp_server.contract.stopping import StopRule
 from lsp_server.engines import StopReason
-from trainer.alignment.ppo.prompts import Start, in_place, repeat
+from trainer.alignment.ppo.prompts import RolloutPrompt, in_place, repeat
 from trainer.alignment.ppo.reward_hacking import (
     Lines,
     find_harm,
@@ -37,7 +38,7 @@ SAMPLED = "sampled/"
 """Before the names of figures of sampled completions."""
 
 BATCH = 64
-"""Starts that are completed side by side."""
+"""Prompts that are completed side by side."""
 
 SHOWN_BEFORE, SHOWN_AFTER = 400, 200
 """Characters around a cursor that the samples show."""
@@ -48,8 +49,8 @@ class HeldOutTask:
     """What is completed and measured."""
 
     tokenizer: Tokenizer
-    starts: Sequence[Start]
-    stop: Callable[[Start], StopRule]
+    prompts: Sequence[RolloutPrompt]
+    stop: Callable[[RolloutPrompt], StopRule]
     max_tokens: int
     scorer: Callable[[Sequence[Completion]], Scores]
     blocks: HeldOut
@@ -62,7 +63,7 @@ class HeldOutTask:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What weights wrote at the held-out starts, and figures by name."""
+    """What weights wrote at the held-out prompts, and figures by name."""
 
     completions: tuple[Completion, ...]
     scores: Scores
@@ -105,7 +106,7 @@ class HeldOutEvaluator:
 
     def harm(self, figures: Mapping[str, float]) -> str:
         """Which line was crossed since before tuning, as a sentence; "" for none."""
-        return find_harm(self.before, figures, len(self._task.starts), self._task.lines)
+        return find_harm(self.before, figures, len(self._task.prompts), self._task.lines)
 
     def compare(self, model: Any, samples: Path) -> Comparison:
         """Write what weights complete beside what was completed before; gives what is new."""
@@ -126,7 +127,7 @@ class HeldOutEvaluator:
         ]
         write_whole(samples, "".join(json.dumps(row) + "\n" for row in rows))
         known = [total for total in before.totals if total is not None]
-        repositories = [start.repo for start in self._task.starts]
+        repositories = [prompt.repo for prompt in self._task.prompts]
         changes = measure_changes(first, after.completions, repositories)
         sampled = complete_by_chance(self._task, model)
         return Comparison(
@@ -142,14 +143,14 @@ class HeldOutEvaluator:
         """The `completions` or `samples` of the weights that tuning began with."""
         texts = [text for text, _ in self._record[kind]]
         stops = [StopReason(stop) for _, stop in self._record[kind]]
-        return in_place(self._task.starts, texts, stops)
+        return in_place(self._task.prompts, texts, stops)
 
     def _changes_of_samples(self, after: Sequence[Completion]) -> dict[str, Figure]:
         """What the figures of sampled completions have changed by; none without samples."""
         if not after:
             return {}
-        starts = repeat(self._task.starts, self._task.samples.copies)
-        repositories = [start.repo for start in starts]
+        prompts = repeat(self._task.prompts, self._task.samples.copies)
+        repositories = [prompt.repo for prompt in prompts]
         changes = measure_changes(self._written_before("samples"), after, repositories)
         return {SAMPLED + name: change for name, change in changes.items()}
 
@@ -168,7 +169,7 @@ def change_of_reward(before: Scores, after: Scores, groups: Sequence[str]) -> di
 
 
 def evaluate(task: HeldOutTask, model: Any) -> Evaluation:
-    """Complete every start greedily, score that, and measure bits per byte."""
+    """Complete every prompt greedily, score that, and measure bits per byte."""
     completions, tokens = complete(task, model, Sampling(task.max_tokens))
     scores = task.scorer(completions)
     figures = {
@@ -182,21 +183,21 @@ def evaluate(task: HeldOutTask, model: Any) -> Evaluation:
 
 
 def complete(task: HeldOutTask, model: Any, sampling: Sampling) -> tuple[list[Completion], int]:
-    """Completions of every start, those of a start next to each other, and their tokens."""
+    """Completions of every prompt, those of a prompt next to each other, and their tokens."""
     completions: list[Completion] = []
     tokens = 0
-    for first in range(0, len(task.starts), BATCH):
-        starts = task.starts[first : first + BATCH]
-        prompts = [start.ids for start in starts]
-        stops = [task.stop(start) for start in starts]
-        rollouts = write_rollouts(model, task.tokenizer, prompts, stops, sampling)
+    for first in range(0, len(task.prompts), BATCH):
+        prompts = task.prompts[first : first + BATCH]
+        ids = [prompt.ids for prompt in prompts]
+        stops = [task.stop(prompt) for prompt in prompts]
+        rollouts = write_rollouts(model, task.tokenizer, ids, stops, sampling)
         tokens += int(rollouts.written.mask_BT.sum())
-        completions += in_place(starts, rollouts.texts, rollouts.stops)
+        completions += in_place(prompts, rollouts.texts, rollouts.stops)
     return completions, tokens
 
 
 def complete_by_chance(task: HeldOutTask, model: Any) -> list[Completion]:
-    """Sampled completions of every start, drawn from the same numbers each time."""
+    """Sampled completions of every prompt, drawn from the same numbers each time."""
     if not task.samples.copies:
         return []
     randomness = torch.Generator(model.device).manual_seed(0)

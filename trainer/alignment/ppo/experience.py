@@ -1,4 +1,4 @@
-"""One round of PPO: takes rollouts and their scores, gives what is learned from them and how.
+"""One iteration of PPO: takes rollouts and their scores, gives what is learned from them and how.
 
 Shapes: G prompts, B texts of this process, T tokens of a text at most.
 """
@@ -16,10 +16,16 @@ from trainer.alignment.ppo.policy import Judged, Policy, judge
 from trainer.alignment.ppo.rollouts import Rollouts, Written
 from trainer.alignment.ppo.tree_reader import Ids
 
+GAMMA, GAE_LAMBDA = 1.0, 0.95
+"""A reward counts as much at the first token as at the last; lambda of the advantage estimates."""
+
+VALUE_CLIP, VALUE_COEFFICIENT = 0.2, 0.1
+"""How far values may move in an iteration, and the weight of their loss beside the policy's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Experience:
-    """What a round learns from, fixed before its first step."""
+    """What an iteration learns from, fixed before its first step."""
 
     written: Written
     scored_BT: Tensor
@@ -51,7 +57,7 @@ class Experience:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How the policy that wrote a round's rollouts differs from its reference."""
+    """How the policy that wrote an iteration's rollouts differs from its reference."""
 
     kl: Tensor
     """Nats in a whole completion, by k3; scalar."""
@@ -61,7 +67,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hindsight:
-    """What looking back on a round takes."""
+    """What looking back on an iteration takes."""
 
     policy: Policy
     reference: Policy
@@ -74,7 +80,7 @@ class Hindsight:
 def look_back(
     config: PpoConfig, rollouts: Rollouts, earned_B: Tensor, hindsight: Hindsight
 ) -> tuple[Experience, Drift]:
-    """What a round's rollouts teach; one without a score teaches nothing.
+    """What an iteration's rollouts teach; one without a score teaches nothing.
 
     `earned_B`: their scores, NaN for none.
     Advantages are not whitened yet: that takes those of all processes.
@@ -84,16 +90,14 @@ def look_back(
     reference_BT = judge(hindsight.reference, written, config.micro_batch).logprobs_BT
     own_BT = written.mask_BT & own_B[:, None]
     given_B = torch.full(own_B.shape, torch.nan, device=own_B.device)
-    if config.baseline == "others":
-        earned_B = ppo_math.beside_others(earned_B, rollouts.written.copies)
+    if config.baseline == "leave_one_out":
+        earned_B = ppo_math.leave_one_out(earned_B, rollouts.written.copies)
     given_B[own_B] = earned_B.to(given_B)
     scored_BT = own_BT & ~given_B.isnan()[:, None]
     ratio_BT = ppo_math.log_ratio(then.logprobs_BT, reference_BT, scored_BT)
     scores_BT = ppo_math.at_last_token(given_B.nan_to_num(), scored_BT)
     rewards_BT = ppo_math.token_rewards(scores_BT, ratio_BT, hindsight.coefficient, scored_BT)
-    advantages_BT = ppo_math.gae(
-        rewards_BT, then.values_BT, scored_BT, config.discount, config.trace
-    )
+    advantages_BT = ppo_math.gae(rewards_BT, then.values_BT, scored_BT, GAMMA, GAE_LAMBDA)
     kl_BT = ppo_math.kl_estimate(then.logprobs_BT, reference_BT, own_BT)
     experience = Experience(
         written=written,
@@ -115,7 +119,7 @@ def most_telling(earned_B: Tensor, copies: int, kept: int) -> Tensor:
     Where all of them are worth the same there is nothing to learn (DAPO's dynamic sampling, Yu et
     al. 2025). `earned_B`: scores of `copies` rollouts for each prompt, NaN for none.
     """
-    off_GC = ppo_math.beside_others(earned_B, copies).nan_to_num().view(-1, copies)
+    off_GC = ppo_math.leave_one_out(earned_B, copies).nan_to_num().view(-1, copies)
     order = off_GC.square().sum(1).argsort(descending=True, stable=True)
     return order[:kept].sort().values
 
@@ -149,19 +153,17 @@ def losses_of(config: PpoConfig, policy: Any, part: Experience, whole: tuple[int
         now.logprobs_BT, then.logprobs_BT, part.advantages_BT, scored_BT, config.clip
     )
     critic = ppo_math.value_loss(
-        now.values_BT, then.values_BT, part.returns_BT, scored_BT, config.value_clip
+        now.values_BT, then.values_BT, part.returns_BT, scored_BT, VALUE_CLIP
     )
-    entropy = ppo_math.masked_mean(now.entropy_BT, scored_BT)
     surprise = -ppo_math.masked_mean(now.logprobs_BT, part.truth_BT)
     of_scored = scored_BT.sum() / max(whole[0], 1)
     of_truth = part.truth_BT.sum() / max(whole[1], 1)
-    by_reward = actor.loss + config.value_coefficient * critic.loss
-    by_reward = by_reward - config.entropy_coefficient * entropy
-    total = by_reward * of_scored + config.truth_coefficient * surprise * of_truth
+    by_reward = actor.loss + VALUE_COEFFICIENT * critic.loss
+    total = by_reward * of_scored + config.sft_coefficient * surprise * of_truth
     figures = {
         "policy_loss": actor.loss * of_scored,
         "value_loss": critic.loss * of_scored,
-        "truth_loss": surprise * of_truth,
+        "sft_loss": surprise * of_truth,
         "clipped": actor.clipped * of_scored,
         "value_clipped": critic.clipped * of_scored,
     }

@@ -57,7 +57,7 @@ def kl_estimate(policy_BT: Tensor, reference_BT: Tensor, mask_BT: Tensor) -> Ten
     return torch.expm1(-ratio_BT) + ratio_BT
 
 
-def beside_others(scores_B: Tensor, copies: int) -> Tensor:
+def leave_one_out(scores_B: Tensor, copies: int) -> Tensor:
     """Each score less the mean of the others of its prompt, `[B]`; NaN is none and stays none.
 
     That takes out how hard a prompt is, without bias: the others do not depend on this one (Kool,
@@ -92,9 +92,9 @@ def at_last_token(scores_B: Tensor, mask_BT: Tensor) -> Tensor:
 
 
 def gae(
-    rewards_BT: Tensor, values_BT: Tensor, mask_BT: Tensor, discount: float, trace: float
+    rewards_BT: Tensor, values_BT: Tensor, mask_BT: Tensor, gamma: float, gae_lambda: float
 ) -> Tensor:
-    """Generalized advantage estimates, `[B, T]` (Schulman et al. 2016); `trace` is its lambda.
+    """Generalized advantage estimates, `[B, T]` (Schulman et al. 2016).
 
     A completion's tokens are neighbours in the mask: the value after its last one is 0.
     """
@@ -102,8 +102,8 @@ def gae(
     next_value_B = torch.zeros_like(values_BT[:, 0])
     next_advantage_B = torch.zeros_like(next_value_B)
     for t in reversed(range(values_BT.shape[1])):
-        surprise_B = rewards_BT[:, t] + discount * next_value_B - values_BT[:, t]
-        here_B = surprise_B + discount * trace * next_advantage_B
+        surprise_B = rewards_BT[:, t] + gamma * next_value_B - values_BT[:, t]
+        here_B = surprise_B + gamma * gae_lambda * next_advantage_B
         next_advantage_B = torch.where(mask_BT[:, t], here_B, next_advantage_B)
         next_value_B = torch.where(mask_BT[:, t], values_BT[:, t], next_value_B)
         advantages_BT[:, t] = torch.where(mask_BT[:, t], here_B, 0.0)
@@ -157,17 +157,17 @@ class KlControl:
     gathered: float
     """The coefficient without the factor of the present error."""
     kl: float = 0.0
-    """Of the latest round, nats in a completion."""
+    """Of the latest iteration, nats in a completion."""
 
     def coefficient(self, config: PpoConfig) -> float:
-        """Price of a nat of log ratio in the next round."""
+        """Price of a nat of log ratio in the next iteration."""
         if config.kl_control == "fixed":
             return config.kl_coefficient
         error = self.kl / config.kl_target - 1
         return self.gathered * math.exp(min(max(error, LEAST_EXPONENT), MOST_EXPONENT))
 
     def after(self, kl: float, config: PpoConfig) -> "KlControl":
-        """The control once a round has had this KL."""
+        """The control once an iteration has had this KL."""
         error = min(max(kl / config.kl_target - 1, -WORST_ERROR), WORST_ERROR)
         still_rising = error < 0 and kl > self.kl
         step = 0.0 if still_rising else error * config.rollouts / config.kl_horizon
@@ -175,5 +175,5 @@ class KlControl:
 
 
 def start_control(config: PpoConfig) -> KlControl:
-    """A control whose first round has the coefficient of the settings."""
+    """A control whose first iteration has the coefficient of the settings."""
     return KlControl(config.kl_coefficient / math.exp(LEAST_EXPONENT))

@@ -1,4 +1,4 @@
-"""PPO's optimizer steps: takes what a round has gathered, gives the policy changed by it."""
+"""PPO's optimizer steps: takes what an iteration has gathered, gives the policy changed by it."""
 
 import math
 from collections import Counter
@@ -23,18 +23,18 @@ from trainer.pretraining.optimizer import set_rates
 from trainer.pretraining.schedule import rate_factor
 
 PLACES = 4
-"""The anchor asks at one place in so many: the vocabulary's logits are half of what it costs."""
+"""The KL on the corpus is measured at one place in so many: logits are half of its cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class LearningFigures:
-    """Means over the optimizer steps of a round."""
+    """Means over the optimizer steps of an iteration."""
 
     policy_loss: float
     value_loss: float
-    truth_loss: float
+    sft_loss: float
     """Nats of surprise at a token that a person wrote."""
-    anchor_loss: float
+    corpus_kl: float
     """Nats of KL divergence from the reference at a token of the packed corpus."""
     clipped: float
     """Share of tokens whose probability ratio the clipping holds."""
@@ -52,7 +52,7 @@ class Corpus(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class CorpusKl:
     """What the policy must not drift away from: a frozen policy, and text to ask both about."""
 
     reference: Policy
@@ -73,12 +73,12 @@ class Learner:
         config: PpoConfig,
         policy: Policy,
         accelerator: Any,
-        anchor: Anchor,
+        corpus_kl: CorpusKl,
         written: Iterable[Written],
     ) -> None:
         """`written`: rollouts of the policy as it is."""
         self.config, self.policy, self.accelerator = config, policy, accelerator
-        self.anchor = anchor
+        self.corpus_kl = corpus_kl
         self.optimizers = self.build_optimizers(written)
         self.parallel = accelerator.prepare_model(policy)
 
@@ -87,7 +87,7 @@ class Learner:
         config, policy = self.config, self.policy
         peaks = {policy.value: config.value_learning_rate}
         found: list[torch.optim.Optimizer] = []
-        if config.optimizer == "natural":
+        if config.optimizer == "natural_gradient":
             metrics = measure_metrics(policy.model, self.draw(written))
             policy.model.requires_grad_(False)
             for metric in metrics:
@@ -107,8 +107,8 @@ class Learner:
         """
         config, policy = self.config, self.policy
         randomness = torch.Generator(self.accelerator.device).manual_seed(config.seed)
-        for step in range(math.ceil(config.fisher_blocks / config.anchor_blocks)):
-            ids_RT = torch.from_numpy(self.anchor.corpus.at(step).astype(np.int64))
+        for step in range(math.ceil(config.fisher_blocks / config.corpus_kl_blocks)):
+            ids_RT = torch.from_numpy(self.corpus_kl.corpus.at(step).astype(np.int64))
             ids_RT = ids_RT.to(self.accelerator.device)
             logprobs_NV = policy.logits_at(ids_RT, asked_places(ids_RT, step)).log_softmax(-1)
             shares_NV = logprobs_NV.detach().exp()
@@ -119,15 +119,15 @@ class Learner:
                 part = batch.of_prompts(chosen)
                 yield Drawn(policy(part)[0].sum(), int(part.mask_BT.sum()))
 
-    def learn(self, batch: Experience, round_number: int) -> LearningFigures:
-        """All optimizer steps of a round."""
+    def learn(self, batch: Experience, iteration: int) -> LearningFigures:
+        """All optimizer steps of an iteration."""
         config = self.config
-        seed = (config.seed + 1) * 1_000_003 + round_number
+        seed = (config.seed + 1) * 1_000_003 + iteration
         shuffle = torch.Generator().manual_seed(seed)
         whitened = self.whitened(batch) if config.whiten else batch
         prompts = len(batch.written.prompts.ids_GP)
         sums: Counter[str] = Counter()  # of floats, which a Counter adds as well
-        number = round_number * config.epochs * config.minibatches
+        number = iteration * config.epochs * config.minibatches
         for _ in range(config.epochs):
             order = torch.randperm(prompts, generator=shuffle).to(batch.scored_BT.device)
             for chosen in order.tensor_split(min(config.minibatches, prompts)):
@@ -151,13 +151,13 @@ class Learner:
     def step(self, part: Experience, number: int) -> dict[str, float]:
         """One optimizer step on a minibatch, in micro-batches; gives its figures and `steps: 1`.
 
-        `number`: of optimizer steps before this one, in all rounds.
+        `number`: of optimizer steps before this one, in all iterations.
         """
         world = self.accelerator.num_processes
         counts = torch.stack([part.scored_BT.sum(), part.truth_BT.sum()])
         scored, truth = (int(n) for n in self.accelerator.reduce(counts, reduction="sum"))
         micro_batches = list(part.split(self.config.micro_batch))
-        sums: Counter[str] = Counter({"anchor_loss": self.hold(number)})
+        sums: Counter[str] = Counter({"corpus_kl": self.add_corpus_kl(number)})
         for place, micro in enumerate(micro_batches, start=1):
             last = place == len(micro_batches)
             with nullcontext() if last else self.accelerator.no_sync(self.parallel):
@@ -175,21 +175,21 @@ class Learner:
     def rate_factor(self, number: int) -> float:
         """Factor on the peak learning rates in an optimizer step."""
         config = self.config
-        steps = config.rounds * config.epochs * config.minibatches
+        steps = config.iterations * config.epochs * config.minibatches
         return rate_factor("wsd", number, number / steps, config.warmup_steps, config.decay_share)
 
-    def hold(self, number: int) -> float:
-        """Add the gradient of the anchor's loss on this process's blocks of a step; gives it.
+    def add_corpus_kl(self, number: int) -> float:
+        """Add the gradient of the KL loss on this process's blocks of a step; gives it.
 
         On the corpus the reference is what the policy should still be. Its own loss there (PPO-ptx,
         Ouyang et al. 2022) would do as well, were it not so noisy: from a few blocks its gradient
         is larger than that of the rewards while nothing has been forgotten yet.
         """
-        accelerator, coefficient = self.accelerator, self.config.anchor_coefficient
+        accelerator, coefficient = self.accelerator, self.config.corpus_kl_coefficient
         if coefficient == 0:
             return 0.0
         world, rank = accelerator.num_processes, accelerator.process_index
-        ids_RT = torch.from_numpy(self.anchor.corpus.at(number).astype(np.int64))
+        ids_RT = torch.from_numpy(self.corpus_kl.corpus.at(number).astype(np.int64))
         places_RT = asked_places(ids_RT, number)
         count = max(int(places_RT.sum()), 1)
         total = 0.0
@@ -197,13 +197,13 @@ class Learner:
             ids_1T, places_1T = (each[row : row + 1] for each in (ids_RT, places_RT))
             ids_1T, places_1T = (each.to(accelerator.device) for each in (ids_1T, places_1T))
             with accelerator.no_sync(self.parallel):
-                nats = self.anchor.divergence(self.policy, ids_1T, places_1T) * world / count
+                nats = self.corpus_kl.divergence(self.policy, ids_1T, places_1T) * world / count
                 torch.autograd.backward(coefficient * nats)
             total += float(nats.detach())
         return total
 
 
 def asked_places(ids_RT: Tensor, number: int) -> Tensor:
-    """Where the anchor holds in a step: at one in PLACES tokens that have a next one."""
+    """Where a step measures the KL on the corpus: at one in PLACES tokens that have a next one."""
     turn_T = (torch.arange(ids_RT.shape[1], device=ids_RT.device) + number) % PLACES == 0
     return (next_tokens(ids_RT) != IGNORED) & turn_T

@@ -1,7 +1,7 @@
-"""The PPO loop: takes a policy, its frozen reference, starts and rewards, gives the policy tuned.
+"""The PPO loop: takes a policy, its frozen reference, prompts and rewards, gives the policy tuned.
 
-Everything random is a function of seed, round and process. A checkpoint holds policy, value head,
-optimizer, round and KL control, and a resumed run repeats the same bits on a processor.
+Everything random is a function of seed, iteration and process. A checkpoint holds policy, value
+head, optimizer, iteration and KL control, and a resumed run repeats the same bits on a processor.
 
     best/    weights of the evaluation with the highest held-out reward among those without harm
 """
@@ -22,9 +22,9 @@ from torch import Tensor
 from trainer.alignment.config import PpoConfig
 from trainer.alignment.ppo.experience import Hindsight, explained_variance, look_back, most_telling
 from trainer.alignment.ppo.formulas import KlControl, start_control
-from trainer.alignment.ppo.learner import Anchor, Learner
+from trainer.alignment.ppo.learner import CorpusKl, Learner
 from trainer.alignment.ppo.parts import PpoParts
-from trainer.alignment.ppo.prompts import Start, deal, in_place
+from trainer.alignment.ppo.prompts import RolloutPrompt, deal, in_place
 from trainer.alignment.ppo.rollouts import Rollouts, Sampling, Written, write_rollouts
 from trainer.alignment.rewards.protocol import Scores
 from trainer.errors import RewardError, StageError
@@ -35,8 +35,11 @@ from trainer.runtime.checkpoint import (
     save_checkpoint,
 )
 from trainer.runtime.interrupt import StopRequest
-from trainer.runtime.metrics import MetricsLog, RoundMetrics
+from trainer.runtime.metrics import IterationMetrics, MetricsLog
 from trainer.runtime.progress import progress_bar
+
+FISHER_ITERATIONS = 8
+"""Iterations of rollouts on which `natural_gradient` measures, besides the corpus."""
 
 HARM_UNTOLD = "held-out figures showed harm; the checkpoint does not say which"
 
@@ -47,7 +50,7 @@ class PpoLoop:
     def __init__(self, config: PpoConfig, parts: PpoParts, accelerator: Any, out: Path) -> None:
         self.config, self.parts = config, parts
         self.accelerator, self.out = accelerator, out
-        self.round = 0
+        self.iteration = 0
         self.elapsed = 0.0
         self.control = start_control(config)
         self.best = float("-inf")
@@ -57,9 +60,9 @@ class PpoLoop:
         """What the last of them said, as a sentence."""
         parts.policy.to(accelerator.device)
         parts.reference.to(accelerator.device)
-        anchor = Anchor(parts.reference, parts.corpus)
+        corpus_kl = CorpusKl(parts.reference, parts.corpus)
         # Before weights are taken up: steps are measured at those that tuning begins with.
-        self.learner = Learner(config, parts.policy, accelerator, anchor, self.first_texts())
+        self.learner = Learner(config, parts.policy, accelerator, corpus_kl, self.first_texts())
         self.resume()
 
     def resume(self) -> None:
@@ -79,32 +82,35 @@ class PpoLoop:
         self.parts.policy.load_state_dict(state.model)
         for optimizer, kept in zip(self.learner.optimizers, state.optimizers, strict=True):
             optimizer.load_state_dict(kept)
-        self.round, self.elapsed = state.step, state.elapsed
+        self.iteration, self.elapsed = state.step, state.elapsed
         facts = {"harmed": 0, "harm": HARM_UNTOLD, **state.facts}  # older versions kept neither
         self.control = KlControl(facts["gathered"], facts["kl"])
         self.best, self.harmed, self.harm = facts["best"], int(facts["harmed"]), facts["harm"]
 
     def train(self) -> str:
-        """Run all rounds; gives the sentence that says why it ended before, or "".
+        """Run all iterations; gives the sentence that says why it ended before, or "".
 
         Raises StageError after a stop by signal; the checkpoint is written before.
         """
         main = self.accelerator.is_main_process
-        metrics_log = MetricsLog(self.out, self.round) if main else nullcontext()
-        if self.round == 0:
+        metrics_log = MetricsLog(self.out, self.iteration) if main else nullcontext()
+        if self.iteration == 0:
             self.best = self.parts.evaluator.before["reward"]
             if main:
                 self.keep_best()
         with metrics_log as log, StopRequest() as stop, progress_bar("ppo", shown=main) as bar:
-            task = bar.add_task("ppo", total=self.config.rounds, note="")
-            while self.round < self.config.rounds and not self.ended:
-                metrics = self.take_round()
-                if self.round % self.config.eval_every == 0 or self.round == self.config.rounds:
+            task = bar.add_task("ppo", total=self.config.iterations, note="")
+            while self.iteration < self.config.iterations and not self.ended:
+                metrics = self.take_iteration()
+                if (
+                    self.iteration % self.config.eval_every == 0
+                    or self.iteration == self.config.iterations
+                ):
                     metrics = replace(metrics, heldout=self.evaluate())
                 if log:
                     log.write(metrics)
-                bar.update(task, completed=self.round, note=describe(metrics))
-                if self.round % self.config.checkpoint_every == 0 or self.ended:
+                bar.update(task, completed=self.iteration, note=describe(metrics))
+                if self.iteration % self.config.checkpoint_every == 0 or self.ended:
                     self.save()
                 if self.share(float(stop.asked)):
                     self.stop()
@@ -113,7 +119,7 @@ class PpoLoop:
 
     @property
     def ended(self) -> str:
-        """Why the run ends before its last round, as a sentence; "" where it does not.
+        """Why the run ends before its last iteration, as a sentence; "" where it does not.
 
         Also a run that is taken up has ended, unless it is to be more patient than it was.
         """
@@ -121,36 +127,36 @@ class PpoLoop:
 
     @property
     def rollouts(self) -> int:
-        """Written in all rounds so far, by all processes."""
-        return self.round * self.config.rollouts * self.config.candidates
+        """Written in all iterations so far, by all processes."""
+        return self.iteration * self.config.rollouts * self.config.candidates
 
-    def take_round(self) -> RoundMetrics:
+    def take_iteration(self) -> IterationMetrics:
         """Write rollouts, score them, and learn from them in a few optimizer steps."""
         config, started = self.config, time.monotonic()
         coefficient = self.control.coefficient(config)
-        starts, kept = self.my_starts()
+        prompts, kept = self.my_prompts()
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        drawn = self.explore(starts, (config.seed * 1_000_003 + self.round) * world + rank)
-        scores = self.score(starts, drawn)
+        drawn = self.explore(prompts, (config.seed * 1_000_003 + self.iteration) * world + rank)
+        scores = self.score(prompts, drawn)
         earned_B = torch.tensor([nan if total is None else total for total in scores.totals])
         chosen = most_telling(earned_B, config.rollouts_per_prompt, kept)
         rollouts = drawn.of_prompts(chosen.to(self.accelerator.device))
-        told = chosen.tolist() if config.truth_coefficient else []
+        told = chosen.tolist() if config.sft_coefficient else []
         hindsight = Hindsight(
             policy=self.parts.policy,
             reference=self.parts.reference,
             coefficient=coefficient,
-            truths=[starts[number].truth_ids for number in told],
+            truths=[prompts[number].truth_ids for number in told],
         )
         earned_B = earned_B[drawn.written.rows_of(chosen)]
         batch, drift = look_back(config, rollouts, earned_B, hindsight)
         kl = self.share(drift.kl)
-        figures = self.learner.learn(batch, self.round)
+        figures = self.learner.learn(batch, self.iteration)
         self.control = self.control.after(kl, config)
-        self.round += 1
+        self.iteration += 1
         self.elapsed += time.monotonic() - started
-        return RoundMetrics(
-            step=self.round,
+        return IterationMetrics(
+            step=self.iteration,
             rollouts=self.rollouts,
             reward=self.mean_of(scores.totals) or 0.0,
             parts={
@@ -169,36 +175,37 @@ class PpoLoop:
         )
 
     def first_texts(self) -> Iterator[Written]:
-        """What the policy writes before it learns, for `natural`: the same in every process."""
+        """What the policy writes before it learns, equal in all processes, for
+        `natural_gradient`."""
         config = self.config
-        for number in range(config.fisher_rounds):
-            starts = deal(self.parts.starts, number, config.prompts)
-            yield self.explore(starts, -1 - config.seed * 1_000_003 - number).written
+        for number in range(FISHER_ITERATIONS):
+            prompts = deal(self.parts.prompts, number, config.prompts_per_iteration)
+            yield self.explore(prompts, -1 - config.seed * 1_000_003 - number).written
 
-    def my_starts(self) -> tuple[list[Start], int]:
-        """This process's share of the round's prompts, and of how many of them it learns."""
+    def my_prompts(self) -> tuple[list[RolloutPrompt], int]:
+        """This process's share of the iteration's prompts, and of how many of them it learns."""
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        count = self.config.prompts
-        every = deal(self.parts.starts, self.round, count * self.config.candidates)
+        count = self.config.prompts_per_iteration
+        every = deal(self.parts.prompts, self.iteration, count * self.config.candidates)
         return every[rank::world], len(range(rank, count, world))
 
-    def explore(self, starts: Sequence[Start], seed: int) -> Rollouts:
-        """What the policy writes at each start."""
+    def explore(self, prompts: Sequence[RolloutPrompt], seed: int) -> Rollouts:
+        """What the policy writes at each prompt."""
         config, parts = self.config, self.parts
         randomness = torch.Generator(self.accelerator.device).manual_seed(seed)
         copies = config.rollouts_per_prompt
         sampling = Sampling(config.max_tokens, config.temperature, randomness, copies)
-        prompts = [start.ids for start in starts]
-        stops = [parts.stop(start) for start in starts]
+        ids = [prompt.ids for prompt in prompts]
+        stops = [parts.stop(prompt) for prompt in prompts]
         with parts.policy.autocast():
-            return write_rollouts(parts.policy.model, parts.tokenizer, prompts, stops, sampling)
+            return write_rollouts(parts.policy.model, parts.tokenizer, ids, stops, sampling)
 
-    def score(self, starts: Sequence[Start], rollouts: Rollouts) -> Scores:
+    def score(self, prompts: Sequence[RolloutPrompt], rollouts: Rollouts) -> Scores:
         """What the rollouts are worth, seen in their files.
 
         Raises RewardError in every process where one cannot score its own: none waits for another.
         """
-        completions = in_place(starts, rollouts.texts, rollouts.stops)
+        completions = in_place(prompts, rollouts.texts, rollouts.stops)
         scores: Scores | None = None
         fault: RewardError | None = None
         try:
@@ -255,7 +262,7 @@ class PpoLoop:
         """Write a checkpoint, once for all processes."""
         if self.accelerator.is_main_process:
             state = TrainingState(
-                step=self.round,
+                step=self.iteration,
                 elapsed=self.elapsed,
                 fingerprint=self.parts.fingerprint,
                 model=self.parts.policy.state_dict(),
@@ -274,11 +281,11 @@ class PpoLoop:
         """Write a checkpoint and raise the StageError that says how to go on."""
         self.save()
         raise StageError(
-            f"ppo stopped after round {self.round} as asked; checkpoint written to "
+            f"ppo stopped after iteration {self.iteration} as asked; checkpoint written to "
             f"{self.out / 'checkpoints'}; give the same command again to go on from there"
         )
 
 
-def describe(metrics: RoundMetrics) -> str:
-    """A round's figures for the progress bar."""
-    return f"round {metrics.step} reward {metrics.reward:.3f} KL {metrics.kl:.2f}"
+def describe(metrics: IterationMetrics) -> str:
+    """An iteration's figures for the progress bar."""
+    return f"iteration {metrics.step} reward {metrics.reward:.3f} KL {metrics.kl:.2f}"

@@ -33,7 +33,7 @@ class Metric:
     into_II: Tensor
     out_of_OO: Tensor
 
-    def natural(self, gradient: Tensor) -> Tensor:
+    def natural_gradient(self, gradient: Tensor) -> Tensor:
         """The inverse Fisher matrix times a gradient of the weight."""
         left, right = self.out_of_OO, self.into_II
         if self.transposed:
@@ -141,7 +141,7 @@ class NaturalGradient(torch.optim.Optimizer):
         for metric in self._metrics:
             gradient = metric.weight.grad
             if gradient is not None:
-                steps.append((metric.weight, metric.natural(gradient)))
+                steps.append((metric.weight, metric.natural_gradient(gradient)))
                 square += float((gradient * steps[-1][1]).sum())
         scale = square**-0.5 if square > 0 else 0.0
         for weight, step in steps:

@@ -1,4 +1,4 @@
-"""What PPO's loop works with: policy, reference, starts, rewards, and who measures the outcome."""
+"""What PPO's loop works with: policy, reference, prompts, rewards, and who measures the outcome."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from lsp_server.contract.stopping import StopRule
 from trainer.alignment.ppo.learner import Corpus
 from trainer.alignment.ppo.policy import Policy
-from trainer.alignment.ppo.prompts import Start
+from trainer.alignment.ppo.prompts import RolloutPrompt
 from trainer.alignment.rewards.protocol import Completion, Scores
 
 Scorer = Callable[[Sequence[Completion]], Scores]
@@ -38,8 +38,8 @@ class PpoParts:
     reference: Policy
     """Frozen; its value head is not asked."""
     tokenizer: Tokenizer
-    starts: Sequence[Start]
-    stop: Callable[[Start], StopRule]
+    prompts: Sequence[RolloutPrompt]
+    stop: Callable[[RolloutPrompt], StopRule]
     scorer: Scorer
     evaluator: Evaluator
     corpus: Corpus

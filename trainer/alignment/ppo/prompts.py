@@ -30,7 +30,7 @@ LINE_END_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class RolloutPrompt:
     """A prompt, and the file that its completion is to be seen in."""
 
     ids: tuple[int, ...]
@@ -62,8 +62,8 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartsWanted:
-    """Which starts to draw."""
+class PromptsWanted:
+    """Which prompts to draw."""
 
     count: int
     longest_document: int
@@ -73,10 +73,10 @@ class StartsWanted:
     seed: int
 
 
-def cursor_starts(
-    folder: Path, tokenizer: Tokenizer, budget: Budget, wanted: StartsWanted
-) -> list[Start]:
-    """Starts at cursors in lines of code, `wanted.count` or as many as the documents have.
+def cursor_prompts(
+    folder: Path, tokenizer: Tokenizer, budget: Budget, wanted: PromptsWanted
+) -> list[RolloutPrompt]:
+    """Prompts at cursors in lines of code, `wanted.count` or as many as the documents have.
 
     Raises CorpusError where there are none.
     """
@@ -86,16 +86,16 @@ def cursor_starts(
             f"expected documents with code of at most {wanted.longest_document} characters in "
             f"{folder}, found none; widen the sources, or raise ppo.longest_document"
         )
-    return [start_at(tokenizer, cursor, budget) for cursor in cursors]
+    return [cursor_prompt(tokenizer, cursor, budget) for cursor in cursors]
 
 
-def start_at(tokenizer: Tokenizer, cursor: Cursor, budget: Budget) -> Start:
+def cursor_prompt(tokenizer: Tokenizer, cursor: Cursor, budget: Budget) -> RolloutPrompt:
     """The served prompt at a cursor."""
     prompt = build(tokenizer, cursor.path, cursor.prefix, cursor.suffix, budget)
     prefix = cursor.prefix.removesuffix(prompt.heal)
     truth = prompt.heal + cursor.truth
     truth_ids = line_ids(tokenizer, truth, cursor.suffix)
-    return Start(
+    return RolloutPrompt(
         ids=prompt.ids,
         path=cursor.path,
         prefix=prefix,
@@ -116,15 +116,15 @@ def line_ids(tokenizer: Tokenizer, line: str, after: str) -> tuple[int, ...]:
     return (*ids, *(end or [int(Sentinel.END)]))
 
 
-def problem_starts(
+def problem_prompts(
     files: Sequence[str],
     tokenizer: Tokenizer,
     budget: Budget,
-    wanted: StartsWanted,
+    wanted: PromptsWanted,
     *,
     heldout: bool,
-) -> list[Start]:
-    """Starts at the holes of problems with tests, `wanted.count` or as many as the files have.
+) -> list[RolloutPrompt]:
+    """Prompts at the holes of problems with tests, `wanted.count` or as many as the files have.
 
     A fifth of the programs, drawn by hash, is held out with all their holes. Raises SourceError for
     a file that is no set of problems, CorpusError for too few of them.
@@ -140,13 +140,13 @@ def problem_starts(
     kept_out = set(order[: max(1, len(order) // HELD_OUT_EVERY)])
     chosen = [problem for problem in problems if (problem.origin in kept_out) is heldout]
     random.Random(wanted.seed).shuffle(chosen)
-    return [start_problem(tokenizer, problem, budget) for problem in chosen[: wanted.count]]
+    return [problem_prompt(tokenizer, problem, budget) for problem in chosen[: wanted.count]]
 
 
-def start_problem(tokenizer: Tokenizer, problem: Problem, budget: Budget) -> Start:
+def problem_prompt(tokenizer: Tokenizer, problem: Problem, budget: Budget) -> RolloutPrompt:
     """The served prompt at a problem's hole."""
     prompt = build(tokenizer, "", problem.prompt, problem.suffix, budget)
-    return Start(
+    return RolloutPrompt(
         ids=prompt.ids,
         path="",
         prefix=problem.prompt.removesuffix(prompt.heal),
@@ -158,51 +158,51 @@ def start_problem(tokenizer: Tokenizer, problem: Problem, budget: Budget) -> Sta
     )
 
 
-def opening_starts(
-    folder: Path, tokenizer: Tokenizer, tokens: tuple[int, int], wanted: StartsWanted
-) -> list[Start]:
-    """Starts with the first `tokens` (from, to) of each document, their number drawn by seed.
+def opening_prompts(
+    folder: Path, tokenizer: Tokenizer, tokens: tuple[int, int], wanted: PromptsWanted
+) -> list[RolloutPrompt]:
+    """Prompts with the first `tokens` (from, to) of each document, their number drawn by seed.
 
     Raises CorpusError where there are no documents.
     """
     rng = random.Random(wanted.seed)
-    starts = [
-        open_text(tokenizer, document, rng.randint(*tokens))
+    prompts = [
+        opening_prompt(tokenizer, document, rng.randint(*tokens))
         for document in short_documents(folder, wanted)
     ]
-    if not starts:
+    if not prompts:
         raise CorpusError(f"expected documents in {folder}, found none; widen the sources")
-    return starts[: wanted.count]
+    return prompts[: wanted.count]
 
 
-def open_text(tokenizer: Tokenizer, document: Document, tokens: int) -> Start:
+def opening_prompt(tokenizer: Tokenizer, document: Document, tokens: int) -> RolloutPrompt:
     """A document's first tokens as a left-to-right prompt without a path."""
     ids = encode(tokenizer, document.text)[:tokens]
     opening = decode(tokenizer, ids)
-    return Start(tuple(plain([], ids)), document.path, opening, "", "", document.repo)
+    return RolloutPrompt(tuple(plain([], ids)), document.path, opening, "", "", document.repo)
 
 
-def short_documents(folder: Path, wanted: StartsWanted) -> list[Document]:
+def short_documents(folder: Path, wanted: PromptsWanted) -> list[Document]:
     """The documents to start in, repositories taking turns, without those that are too long."""
     drawn = draw_documents(folder, wanted.documents, wanted.seed)
     return [document for document in drawn if len(document.text) <= wanted.longest_document]
 
 
-def deal(starts: Sequence[Start], round_number: int, count: int) -> list[Start]:
-    """The starts of a round (from 0); they start over at the end."""
-    first = round_number * count
-    return [starts[place % len(starts)] for place in range(first, first + count)]
+def deal(prompts: Sequence[RolloutPrompt], iteration: int, count: int) -> list[RolloutPrompt]:
+    """The prompts of an iteration (from 0); they start over at the end."""
+    first = iteration * count
+    return [prompts[place % len(prompts)] for place in range(first, first + count)]
 
 
 def in_place(
-    starts: Sequence[Start], texts: Sequence[str], stops: Sequence[StopReason]
+    prompts: Sequence[RolloutPrompt], texts: Sequence[str], stops: Sequence[StopReason]
 ) -> list[Completion]:
-    """Texts seen in their files; those of a start stand next to each other, as many for each."""
-    each_start = repeat(starts, len(texts) // len(starts))
-    written = zip(each_start, texts, stops, strict=True)
-    return [start.completed(text, stop) for start, text, stop in written]
+    """Texts seen in their files; those of a prompt stand next to each other, as many for each."""
+    each_prompt = repeat(prompts, len(texts) // len(prompts))
+    written = zip(each_prompt, texts, stops, strict=True)
+    return [prompt.completed(text, stop) for prompt, text, stop in written]
 
 
-def repeat(starts: Iterable[Start], copies: int) -> list[Start]:
-    """Each start once for each of its rollouts."""
-    return [start for start in starts for _ in range(copies)]
+def repeat(prompts: Iterable[RolloutPrompt], copies: int) -> list[RolloutPrompt]:
+    """Each prompt once for each of its rollouts."""
+    return [prompt for prompt in prompts for _ in range(copies)]

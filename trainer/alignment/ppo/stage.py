@@ -1,6 +1,6 @@
 """PPO: takes the newest weights, documents and rewards, gives weights whose text scores higher.
 
-    metrics.jsonl    one line a round; tensorboard/ has the same as curves
+    metrics.jsonl    one line an iteration; tensorboard/ has the same as curves
     checkpoints/     the newest training states
     best/            weights of the best evaluation that showed no harm
     before.json      held-out figures and completions of the weights that tuning began with
@@ -28,11 +28,11 @@ from lsp_server.contract.prompt import Budget, load_tokenizer
 from lsp_server.contract.stopping import StopRule, end_of_line
 from trainer.alignment.config import PpoConfig, RewardSpec
 from trainer.alignment.ppo.prompts import (
-    Start,
-    StartsWanted,
-    cursor_starts,
-    opening_starts,
-    problem_starts,
+    PromptsWanted,
+    RolloutPrompt,
+    cursor_prompts,
+    opening_prompts,
+    problem_prompts,
 )
 from trainer.errors import CorpusError
 from trainer.runtime.checks import require
@@ -52,7 +52,7 @@ SUFFIX_SHARE = 0.25
 """Of a prompt's tokens."""
 
 MAY_CHANGE = (
-    "rounds",
+    "iterations",
     "patience",
     "eval_every",
     "test_cursors",
@@ -63,7 +63,7 @@ MAY_CHANGE = (
 
 
 def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
-    """Tune for all rounds, from the newest checkpoint in `out` where there is one.
+    """Tune for all iterations, from the newest checkpoint in `out` where there is one.
 
     Raises RewardError for rewards that cannot be had, CorpusError without text to start in,
     RecipeError where prompts are longer than the model's context, StageError after an orderly stop.
@@ -88,7 +88,7 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
     check_shares(config, accelerator.num_processes)
     if accelerator.device.type == "cpu":
         use_chunked_attention(model)
-    starts = find_starts(config, tokenizer, inputs["dedup"] / "train", heldout=False)
+    prompts = find_prompts(config, tokenizer, inputs["dedup"] / "train", heldout=False)
     with RewardPool(own_model(config.rewards, inputs), pool_limits(config)) as scorer:
         task, test = split(heldout_task(config, inputs, tokenizer, scorer), config)
         with accelerator.main_process_first():  # the others read what it has measured
@@ -98,11 +98,11 @@ def run(config: PpoConfig, inputs: Inputs, out: Path) -> None:
             policy=Policy(model, config.temperature, config.precision),
             reference=Policy(reference, config.temperature, config.precision),
             tokenizer=tokenizer,
-            starts=starts,
+            prompts=prompts,
             stop=task.stop,
             scorer=scorer,
             evaluator=evaluator,
-            corpus=Batches(inputs["packing"], config.anchor_blocks),
+            corpus=Batches(inputs["packing"], config.corpus_kl_blocks),
             fingerprint=fingerprint(config, begun_with),
         )
         loop = PpoLoop(config, parts, accelerator, out)
@@ -121,9 +121,14 @@ def check_context(config: PpoConfig, context: int) -> None:
 
 
 def check_shares(config: PpoConfig, processes: int) -> None:
-    """Raise RecipeError where the processes cannot have equally many prompts of a round."""
+    """Raise RecipeError where the processes cannot have equally many prompts of an iteration."""
     expected = f"a multiple of {processes} prompts, one or more for each process"
-    require(config.prompts % processes == 0, "ppo.rollouts", expected, f"{config.prompts} prompts")
+    require(
+        config.prompts_per_iteration % processes == 0,
+        "ppo.rollouts",
+        expected,
+        f"{config.prompts_per_iteration} prompts",
+    )
 
 
 def own_model(specs: Sequence[RewardSpec], inputs: Inputs) -> list[RewardSpec]:
@@ -141,8 +146,6 @@ def pool_limits(config: PpoConfig) -> "PoolLimits":
 
     return PoolLimits(
         workers=config.reward_workers,
-        call_seconds=config.reward_seconds,
-        skipped_share=config.skipped_share,
     )
 
 
@@ -156,12 +159,12 @@ def heldout_task(
 
     return HeldOutTask(
         tokenizer=tokenizer,
-        starts=find_starts(config, tokenizer, inputs["dedup"] / "heldout", heldout=True),
+        prompts=find_prompts(config, tokenizer, inputs["dedup"] / "heldout", heldout=True),
         stop=partial(stop_rule, config),
         max_tokens=config.max_tokens,
         scorer=scorer,
         blocks=read_blocks(config, inputs["packing"]),
-        lines=Lines(exact_points=config.exact_points, bits_share=config.bits_share),
+        lines=Lines(bits_share=config.bits_share),
         samples=Sampling(config.max_tokens, config.temperature, copies=config.eval_samples),
     )
 
@@ -173,13 +176,13 @@ def split(task: "HeldOutTask", config: PpoConfig) -> tuple["HeldOutTask", "HeldO
     """
     if not config.test_cursors:
         return task, None
-    chosen_on, rest = task.starts[: config.eval_cursors], task.starts[config.eval_cursors :]
+    chosen_on, rest = task.prompts[: config.eval_cursors], task.prompts[config.eval_cursors :]
     if not rest:
         raise CorpusError(
             f"ppo.test_cursors: expected more than {config.eval_cursors} held-out cursors, found "
             f"{len(chosen_on)}; hold more out (dedup.heldout_share) or lower ppo.eval_cursors"
         )
-    return replace(task, starts=chosen_on), replace(task, starts=rest)
+    return replace(task, prompts=chosen_on), replace(task, prompts=rest)
 
 
 def read_blocks(config: PpoConfig, packing: Path) -> Any:
@@ -190,19 +193,21 @@ def read_blocks(config: PpoConfig, packing: Path) -> Any:
     return read_heldout(packing, read_report(packing)["block_tokens"], config.eval_blocks)
 
 
-def find_starts(
+def find_prompts(
     config: PpoConfig, tokenizer: Tokenizer, folder: Path, *, heldout: bool
-) -> list[Start]:
+) -> list[RolloutPrompt]:
     """Where rollouts start: to learn from, or to be measured on."""
     measured_on = config.eval_cursors + config.test_cursors
-    wanted = StartsWanted(
-        count=measured_on if heldout else config.rounds * config.prompts * config.candidates,
+    wanted = PromptsWanted(
+        count=measured_on
+        if heldout
+        else config.iterations * config.prompts_per_iteration * config.candidates,
         longest_document=config.longest_document,
         documents=config.documents,
         seed=config.seed,
     )
-    if config.start_at == "openings":
-        return opening_starts(folder, tokenizer, config.opening_tokens, wanted)
+    if config.prompt_source == "openings":
+        return opening_prompts(folder, tokenizer, config.opening_tokens, wanted)
     tokens = config.prompt_tokens
     budget = Budget(
         context=tokens + config.max_tokens,
@@ -210,12 +215,12 @@ def find_starts(
         path=min(PATH_TOKENS, tokens // 8),
         suffix=int(tokens * SUFFIX_SHARE),
     )
-    if config.start_at == "problems":
-        return problem_starts(config.problems, tokenizer, budget, wanted, heldout=heldout)
-    return cursor_starts(folder, tokenizer, budget, wanted)
+    if config.prompt_source == "problems":
+        return problem_prompts(config.problems, tokenizer, budget, wanted, heldout=heldout)
+    return cursor_prompts(folder, tokenizer, budget, wanted)
 
 
-def stop_rule(config: PpoConfig, start: Start) -> StopRule:
+def stop_rule(config: PpoConfig, prompt: RolloutPrompt) -> StopRule:
     """Where a rollout ends besides its end token: at its line's end, or before a stop string.
 
     The solution of a problem without a suffix ends where the next function or class begins.
@@ -223,15 +228,15 @@ def stop_rule(config: PpoConfig, start: Start) -> StopRule:
     Where the cursor stands in the indentation of a line, the piece that is left to the completion
     begins with the line break before it: that ends nothing.
     """
-    opens_line = end_of_line(start.lead) is not None
+    opens_line = end_of_line(prompt.lead) is not None
 
     def end(text: str) -> int | None:
         ends = [at for string in config.stop_strings if (at := text.find(string)) >= 0]
-        if config.start_at == "cursors":
+        if config.prompt_source == "cursors":
             begun = len(text) - len(text.lstrip()) if opens_line else 0
             at_line = end_of_line(text[begun:])
             ends += [] if at_line is None else [begun + at_line]
-        elif config.start_at == "problems" and not start.suffix:
+        elif config.prompt_source == "problems" and not prompt.suffix:
             over = end_of_solution(text)
             ends += [] if over is None else [over]
         return min(ends, default=None)
@@ -269,7 +274,7 @@ def finish(loop: "PpoLoop", evaluator: "HeldOutEvaluator", begun_with: Path, har
     found = evaluator.compare(model, out / "samples.jsonl")
     summary = {
         "figures": {
-            "rounds": loop.round,
+            "iterations": loop.iteration,
             "rollouts": loop.rollouts,
             "seconds": round(loop.elapsed, 1),
             "ended early": harm or None,

@@ -61,14 +61,14 @@ def run(config: RewardConfig, inputs: Inputs, out: Path) -> None:
 
     open_accelerator()
     begun_with = newest_weights(inputs)
-    model = build_scorer(begun_with, config.seed)
+    model = build_scorer(begun_with, config.loop.seed)
     longest = model.config.max_position_embeddings
     require(config.context <= longest, "reward.context", f"at most {longest}", config.context)
-    check_settings(config, out)
+    check_settings("reward", config, out)
     layout = RewardLayout(load_tokenizer(begun_with / "tokenizer.json"), config.context)
     learn = learn_pairs if config.objective == "pairs" else learn_labels
     task = learn(config, model, layout, inputs["preferences"], out)
-    seconds = train("reward", task.trainer, config, out, lambda m: task.evaluate(m)["loss"])
+    seconds = train("reward", task.trainer, config.loop, out, lambda m: task.evaluate(m)["loss"])
     report = task.evaluate(model)
     if process_rank() == 0:
         model.save_pretrained(out / "model")
@@ -87,7 +87,7 @@ def card(
     accuracy = report["accuracy"]
     named = {
         "objective": config.objective,
-        "steps": config.steps,
+        "steps": config.loop.steps,
         "rows": task.rows,
         "held-out rows": task.heldout_rows,
         "share of rows cut": task.cut,
@@ -115,7 +115,7 @@ def learn_pairs(
 
     def evaluate(model: Any) -> dict[str, Any]:
         chosen, rejected = (
-            score_rows(model, [row.ids for row in side], config.micro_batch)
+            score_rows(model, [row.ids for row in side], config.loop.micro_batch)
             for side in (heldout_rows.chosen, heldout_rows.rejected)
         )
         margins = [good - bad for good, bad in zip(chosen, rejected, strict=True)]
@@ -151,7 +151,7 @@ def learn_labels(
 
     def evaluate(model: Any) -> dict[str, Any]:
         ids = [row.ids for row in heldout_rows]
-        return describe(heldout, score_rows(model, ids, config.micro_batch))
+        return describe(heldout, score_rows(model, ids, config.loop.micro_batch))
 
     values = [label.label for label in train]
     trainer = label_trainer(config, model, rows, values, out)

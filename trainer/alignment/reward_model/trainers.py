@@ -37,11 +37,11 @@ def pair_trainer(
     lengths = [max(len(good.ids), len(bad.ids)) for good, bad in sides]
     if config.use_margins:
         columns["margin"] = list(margins)
-    settings = TrlConfig(**trainer_settings("reward", config, out), max_length=None)
+    settings = TrlConfig(**trainer_settings("reward", config.loop, out), max_length=None)
     return RewardTrainer(
         model=model,
         args=settings,
-        train_dataset=Dataset.from_dict(columns).select(order_rows(lengths, config)),
+        train_dataset=Dataset.from_dict(columns).select(order_rows(lengths, config.loop)),
         processing_class=wrap_tokenizer(tokenizer),
     )
 
@@ -55,7 +55,7 @@ def label_trainer(
 ) -> Any:
     """transformers' Trainer on labelled texts."""
     columns = {"input_ids": [row.ids for row in rows], "labels": list(values)}
-    order = order_rows([len(row.ids) for row in rows], config)
+    order = order_rows([len(row.ids) for row in rows], config.loop)
     classes = config.objective == "classification"
 
     def loss(outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
@@ -67,7 +67,7 @@ def label_trainer(
 
     return Trainer(
         model=model,
-        args=TrainingArguments(**trainer_settings("reward", config, out)),
+        args=TrainingArguments(**trainer_settings("reward", config.loop, out)),
         data_collator=collate,
         train_dataset=Dataset.from_dict(columns).select(order),
         compute_loss_func=loss,

@@ -37,7 +37,7 @@ class PoolLimits:
     call_seconds: float = 10.0
     """For one reward and one completion; the process is then killed and replaced."""
     skipped_share: float = 0.25
-    """More completions without a score than this share of a round are a RewardError."""
+    """More completions without a score than this share of an iteration are a RewardError."""
 
 
 class RewardPool:
@@ -71,7 +71,7 @@ class RewardPool:
             try:
                 self._ask_workers(completions, answers)
             except BaseException:
-                self.close()  # workers that still work on this round would answer in the next
+                self.close()  # workers that still work on this iteration would answer in the next
                 raise
         return combine(answers, self._weights)
 

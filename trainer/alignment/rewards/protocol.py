@@ -41,7 +41,7 @@ time. What it raises, what is no finite number, and what takes too long make a c
 
 @runtime_checkable
 class BatchReward(Protocol):
-    """A reward that is asked in the trainer's own process for all completions of a round at once.
+    """A reward that the trainer's own process asks for all completions of an iteration at once.
 
     For what needs a model, an accelerator or workers of its own. A value that is no finite number
     is a counted skip; an error is one for every completion. Nothing stops it when it hangs.

@@ -59,7 +59,7 @@ class Sampler:
         documents in any order give the same samples.
         """
         config = self._config
-        turns = draw_documents(folder, count, config.seed)
+        turns = draw_documents(folder, count, config.loop.seed)
         wanted = -(-count // len(config.kinds))
         found: dict[str, list[Sample]] = defaultdict(list)
         too_long: Counter[str] = Counter()
@@ -76,7 +76,7 @@ class Sampler:
         self, document: Document, kind: SampleKind, too_long: Counter[str]
     ) -> list[Sample]:
         """The samples of one kind that a document gives."""
-        rng = random.Random(f"{self._config.seed} {kind} {document.id}")
+        rng = random.Random(f"{self._config.loop.seed} {kind} {document.id}")
         samples: list[Sample] = []
         for place in find_places(document.text, kind, rng):
             sample = self.lay_out(place, document, draw_layout(place, rng))

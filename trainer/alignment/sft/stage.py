@@ -42,25 +42,25 @@ def run(config: SftConfig, inputs: Inputs, out: Path) -> None:
     model = load(begun_with).float()
     longest = model.config.max_position_embeddings
     require(config.context <= longest, "sft.context", f"at most {longest}", config.context)
-    check_settings(config, out)
+    check_settings("sft", config, out)
     sampler = Sampler(load_tokenizer(begun_with / "tokenizer.json"), config)
     drawn = draw(sampler, inputs["dedup"] / "train", config.samples)
     heldout = draw(sampler, inputs["dedup"] / "heldout", config.heldout_samples)
     trainer = build_trainer(config, model, drawn.samples, begun_with, out)
-    before = answer_losses(model, heldout.samples, config.micro_batch)
+    before = answer_losses(model, heldout.samples, config.loop.micro_batch)
 
     def heldout_loss(model: Any) -> float:
-        return answer_losses(model, heldout.samples, config.micro_batch)["all"]
+        return answer_losses(model, heldout.samples, config.loop.micro_batch)["all"]
 
-    seconds = train("sft", trainer, config, out, heldout_loss)
-    after = answer_losses(model, heldout.samples, config.micro_batch)
+    seconds = train("sft", trainer, config.loop, out, heldout_loss)
+    after = answer_losses(model, heldout.samples, config.loop.micro_batch)
     if process_rank() == 0:
         model.save_pretrained(out / "model")
         shutil.copyfile(begun_with / "tokenizer.json", out / "model" / "tokenizer.json")
         summary = {
             "figures": {
-                "steps": config.steps,
-                "samples seen": config.steps * config.batch,
+                "steps": config.loop.steps,
+                "samples seen": config.loop.steps * config.loop.batch,
                 "seconds": round(seconds, 1),
                 "nats per held-out answer token before": before["all"],
                 "nats per held-out answer token": after["all"],
@@ -96,7 +96,7 @@ def build_trainer(
 
     from trainer.alignment.trl_loop import order_rows, trainer_settings, wrap_tokenizer
 
-    order = order_rows([len(sample.prompt) + len(sample.answer) for sample in samples], config)
+    order = order_rows([len(sample.prompt) + len(sample.answer) for sample in samples], config.loop)
     rows = Dataset.from_dict(
         {
             "input_ids": [[*sample.prompt, *sample.answer] for sample in samples],
@@ -104,7 +104,7 @@ def build_trainer(
         }
     )
     settings = TrlConfig(
-        **trainer_settings("sft", config, out),
+        **trainer_settings("sft", config.loop, out),
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
     )

@@ -57,7 +57,7 @@ def test_forward_kl_is_that_of_a_fair_coin_to_a_loaded_one() -> None:
 def test_a_score_is_compared_with_the_others_of_its_prompt() -> None:
     scores = torch.tensor([1.0, 0.0, 0.5, 3.0, 3.0, 3.0])
 
-    found = ppo_math.beside_others(scores, copies=3)
+    found = ppo_math.leave_one_out(scores, copies=3)
 
     close(found[None], [[0.75, -0.75, 0.0, 0.0, 0.0, 0.0]])
 
@@ -66,7 +66,7 @@ def test_a_missing_score_is_compared_with_nothing_and_stays_missing() -> None:
     missing = torch.nan
     scores = torch.tensor([1.0, missing, 0.0, missing, missing, 2.0])
 
-    found = ppo_math.beside_others(scores, copies=3)
+    found = ppo_math.leave_one_out(scores, copies=3)
 
     assert found.isnan().tolist() == [False, True, False, True, True, False]
     close(found[[0, 2]][None], [[1.0, -1.0]])
@@ -131,7 +131,7 @@ def test_a_reward_is_the_score_less_the_price_of_the_kl() -> None:
 def test_advantages_are_those_worked_by_hand() -> None:
     rewards, values = torch.tensor([[0.0, 0.0, 1.0]]), torch.tensor([[0.5, 0.4, 0.2]])
 
-    found = ppo_math.gae(rewards, values, ALL, discount=0.9, trace=0.5)
+    found = ppo_math.gae(rewards, values, ALL, gamma=0.9, gae_lambda=0.5)
 
     last = 1.0 - 0.2
     middle = (0.9 * 0.2 - 0.4) + 0.45 * last
@@ -139,10 +139,10 @@ def test_advantages_are_those_worked_by_hand() -> None:
     close(found, [[first, middle, last]])
 
 
-def test_without_discount_and_with_full_trace_an_advantage_is_return_less_value() -> None:
+def test_with_gamma_and_lambda_of_one_an_advantage_is_return_less_value() -> None:
     rewards, values = torch.tensor([[1.0, -2.0, 4.0]]), torch.tensor([[0.3, 0.2, 0.1]])
 
-    found = ppo_math.gae(rewards, values, ALL, discount=1.0, trace=1.0)
+    found = ppo_math.gae(rewards, values, ALL, gamma=1.0, gae_lambda=1.0)
 
     close(found, [[3.0 - 0.3, 2.0 - 0.2, 4.0 - 0.1]])
 

@@ -15,11 +15,11 @@ from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import Sentinel, decode
 from trainer.alignment.config import PpoConfig
-from trainer.alignment.ppo.learner import PLACES, Anchor, Corpus, asked_places
+from trainer.alignment.ppo.learner import PLACES, Corpus, CorpusKl, asked_places
 from trainer.alignment.ppo.loop import PpoLoop
 from trainer.alignment.ppo.parts import PpoParts, Scorer
 from trainer.alignment.ppo.policy import Policy
-from trainer.alignment.ppo.prompts import Start
+from trainer.alignment.ppo.prompts import RolloutPrompt
 from trainer.alignment.rewards.protocol import Completion, Scores
 from trainer.corpus.blocks.block_file import Rows
 from trainer.errors import RecipeError, StageError
@@ -28,7 +28,7 @@ from trainer.runtime.metrics import read_lines
 ARMS = 9
 """Seven sentinels and two tokens."""
 TOY = PpoConfig(
-    rounds=12,
+    iterations=12,
     rollouts=32,
     rollouts_per_prompt=8,
     max_tokens=1,
@@ -38,8 +38,8 @@ TOY = PpoConfig(
     decay_share=0.0,
     kl_control="fixed",
     kl_coefficient=0.0,
-    truth_coefficient=0.0,
-    anchor_coefficient=0.0,
+    sft_coefficient=0.0,
+    corpus_kl_coefficient=0.0,
     eval_every=100,
     checkpoint_every=100,
 )
@@ -122,12 +122,12 @@ class Toy:
         with torch.no_grad():
             policy.model.get_output_embeddings().weight *= head
         prompt = (Sentinel.FILE, Sentinel.PREFIX)
-        start = Start(prompt, "", "", "", "", "toy", truth_ids=(truth,))
+        toy_prompt = RolloutPrompt(prompt, "", "", "", "", "toy", truth_ids=(truth,))
         parts = PpoParts(
             policy=policy,
             reference=copy.deepcopy(policy).requires_grad_(False),
             tokenizer=self.tokenizer,
-            starts=[start] * 4,
+            prompts=[toy_prompt] * 4,
             stop=lambda _start: never,
             scorer=scorer,
             evaluator=evaluator or Watch(),
@@ -152,7 +152,7 @@ def toy(small_tokenizer: Tokenizer, tmp_path: Path) -> Toy:
     return Toy(small_tokenizer, tmp_path)
 
 
-def rounds_of(loop: PpoLoop) -> list[dict[str, Any]]:
+def iterations_of(loop: PpoLoop) -> list[dict[str, Any]]:
     return [json.loads(line) for line in read_lines(loop.out / "metrics.jsonl")]
 
 
@@ -163,7 +163,9 @@ def chance(loop: PpoLoop, token: int) -> float:
     return float(logits[0, -1].softmax(-1)[token])
 
 
-NATURAL = replace(TOY, optimizer="natural", learning_rate=0.3, fisher_blocks=2, rounds=24)
+NATURAL = replace(
+    TOY, optimizer="natural_gradient", learning_rate=0.3, fisher_blocks=2, iterations=24
+)
 
 
 @pytest.mark.parametrize("better", [7, 8])
@@ -196,7 +198,7 @@ def test_natural_steps_learn_the_better_arm_and_leave_embeddings_alone(
 def test_more_of_a_token_is_written_and_the_kl_stays_at_its_target(toy: Toy) -> None:
     config = replace(
         TOY,
-        rounds=100,
+        iterations=100,
         max_tokens=6,
         learning_rate=1e-3,
         kl_control="adaptive",
@@ -208,11 +210,11 @@ def test_more_of_a_token_is_written_and_the_kl_stays_at_its_target(toy: Toy) -> 
 
     loop.train()
 
-    rounds = rounds_of(loop)
-    late = rounds[-30:]
-    assert rounds[0]["reward"] < 0.15
-    assert min(entry["kl"] for entry in rounds) >= 0
-    assert sum(entry["reward"] for entry in late) / len(late) > 2 * rounds[0]["reward"] + 0.1
+    iterations = iterations_of(loop)
+    late = iterations[-30:]
+    assert iterations[0]["reward"] < 0.15
+    assert min(entry["kl"] for entry in iterations) >= 0
+    assert sum(entry["reward"] for entry in late) / len(late) > 2 * iterations[0]["reward"] + 0.1
     assert sum(entry["kl"] for entry in late) / len(late) == pytest.approx(1.5, rel=0.2)
 
 
@@ -223,20 +225,20 @@ def test_a_high_price_keeps_the_policy_at_its_reference(toy: Toy) -> None:
     free.train()
     held.train()
 
-    assert rounds_of(held)[-1]["kl"] < 0.1 * rounds_of(free)[-1]["kl"]
+    assert iterations_of(held)[-1]["kl"] < 0.1 * iterations_of(free)[-1]["kl"]
 
 
-@pytest.mark.parametrize("settings", [TOY, NATURAL], ids=["adamw", "natural"])
+@pytest.mark.parametrize("settings", [TOY, NATURAL], ids=["adamw", "natural_gradient"])
 def test_a_resumed_run_ends_in_the_same_bits(toy: Toy, settings: PpoConfig) -> None:
     settings = replace(settings, kl_control="adaptive", kl_coefficient=0.1)
-    config = replace(settings, rounds=6, checkpoint_every=3)
+    config = replace(settings, iterations=6, checkpoint_every=3)
     whole = toy.loop(config, toy.share_of(8), name="whole")
     whole.train()
-    half = toy.loop(replace(config, rounds=3), toy.share_of(8), name="half")
+    half = toy.loop(replace(config, iterations=3), toy.share_of(8), name="half")
     half.train()
 
     again = toy.loop(config, toy.share_of(8), name="half")
-    assert again.round == 3
+    assert again.iteration == 3
     again.train()
 
     assert again.control == whole.control
@@ -244,13 +246,13 @@ def test_a_resumed_run_ends_in_the_same_bits(toy: Toy, settings: PpoConfig) -> N
         assert torch.equal(tensor, again.parts.policy.state_dict()[name]), name
     timeless = [
         [{key: entry[key] for key in entry.keys() - {"seconds", "heldout"}} for entry in log]
-        for log in (rounds_of(again), rounds_of(whole))
+        for log in (iterations_of(again), iterations_of(whole))
     ]
     assert timeless[0] == timeless[1]
 
 
 def test_a_checkpoint_of_other_data_is_refused(toy: Toy) -> None:
-    first = toy.loop(replace(TOY, rounds=1), toy.share_of(8))
+    first = toy.loop(replace(TOY, iterations=1), toy.share_of(8))
     first.train()
     first.parts = replace(first.parts, fingerprint="other")
 
@@ -263,25 +265,25 @@ def test_completions_without_a_score_are_counted_and_teach_nothing(toy: Toy) -> 
         arm = decode(toy.tokenizer, [8])
         return Scores(tuple(None if c.text == arm else 0.0 for c in completions), {})
 
-    loop = toy.loop(replace(TOY, rounds=1, whiten=False), fails_on_arm_eight)
+    loop = toy.loop(replace(TOY, iterations=1, whiten=False), fails_on_arm_eight)
     before = copy.deepcopy(loop.parts.policy.state_dict())
 
     loop.train()
 
-    (entry,) = rounds_of(loop)
+    (entry,) = iterations_of(loop)
     assert 0 < entry["skipped"] < TOY.rollouts
     after = loop.parts.policy.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_gradients_are_clipped_to_the_norm_that_is_set(toy: Toy) -> None:
-    config = replace(TOY, rounds=1, clip_norm=1e-12)
+    config = replace(TOY, iterations=1, clip_norm=1e-12)
     loop = toy.loop(config, toy.share_of(8))
     before = copy.deepcopy(loop.parts.policy.state_dict())
 
     loop.train()
 
-    assert rounds_of(loop)[0]["learning"]["grad_norm"] > 1e-3
+    assert iterations_of(loop)[0]["learning"]["grad_norm"] > 1e-3
     moved = [
         float((before[name] - tensor).abs().max())
         for name, tensor in loop.parts.policy.state_dict().items()
@@ -294,44 +296,46 @@ def test_of_several_candidates_those_are_learned_from_whose_rollouts_differ(toy:
         cares = [completion.prefix == "cares" for completion in completions]
         return Scores(tuple(n % 2 if care else 1.0 for n, care in enumerate(cares)), {})
 
-    config = replace(TOY, candidates=2, truth_coefficient=1.0)
+    config = replace(TOY, candidates=2, sft_coefficient=1.0)
     loop = toy.loop(config, cares_where_asked, vocabulary=20)
-    (start, *_) = loop.parts.starts
-    careless = replace(start, prefix="", truth_ids=(13,))
-    starts = [careless, replace(start, prefix="cares", truth_ids=(12,))]
-    loop.parts = replace(loop.parts, starts=starts)
+    (prompt, *_) = loop.parts.prompts
+    careless = replace(prompt, prefix="", truth_ids=(13,))
+    prompts = [careless, replace(prompt, prefix="cares", truth_ids=(12,))]
+    loop.parts = replace(loop.parts, prompts=prompts)
     before = chance(loop, 12), chance(loop, 13)
 
     loop.train()
 
     assert chance(loop, 12) > 4 * before[0]
     assert chance(loop, 13) < before[1]
-    assert rounds_of(loop)[-1]["rollouts"] == TOY.rounds * TOY.rollouts * 2
+    assert iterations_of(loop)[-1]["rollouts"] == TOY.iterations * TOY.rollouts * 2
 
 
 def test_what_a_person_wrote_is_learned_beside_the_reward(toy: Toy) -> None:
-    config = replace(TOY, truth_coefficient=1.0)
+    config = replace(TOY, sft_coefficient=1.0)
     loop = toy.loop(config, toy.share_of(11), vocabulary=20, truth=12)
     before = chance(loop, 12)
 
     loop.train()
 
-    rounds = rounds_of(loop)
-    assert rounds[-1]["learning"]["truth_loss"] < rounds[0]["learning"]["truth_loss"]
+    iterations = iterations_of(loop)
+    assert iterations[-1]["learning"]["sft_loss"] < iterations[0]["learning"]["sft_loss"]
     assert chance(loop, 12) > 4 * before
-    assert {entry["tokens"] for entry in rounds} == {1.0}, "a truth is no rollout"
+    assert {entry["tokens"] for entry in iterations} == {1.0}, "a truth is no rollout"
 
 
-def test_the_anchor_holds_the_policy_to_its_reference_on_the_corpus_alone(toy: Toy) -> None:
+def test_the_kl_on_the_corpus_holds_the_policy_to_its_reference_on_the_corpus_alone(
+    toy: Toy,
+) -> None:
     def drift(coefficient: float) -> tuple[float, float]:
         corpus = OneBlock(Sentinel.FILE, 12, 13, 14)
-        config = replace(TOY, anchor_coefficient=coefficient)
-        name = f"anchored {coefficient}"
+        config = replace(TOY, corpus_kl_coefficient=coefficient)
+        name = f"held {coefficient}"
         loop = toy.loop(config, toy.share_of(11), vocabulary=20, corpus=corpus, name=name)
         loop.train()
         reference, ids = loop.parts.reference, torch.tensor(corpus.block.astype(np.int64))
         everywhere = torch.ones_like(ids, dtype=torch.bool)
-        nats = Anchor(reference, corpus).divergence(loop.parts.policy, ids, everywhere)
+        nats = CorpusKl(reference, corpus).divergence(loop.parts.policy, ids, everywhere)
         return float(nats.detach()), chance(loop, 11)
 
     (free, free_chance), (held, held_chance) = drift(0.0), drift(10.0)
@@ -343,20 +347,20 @@ def test_the_anchor_holds_the_policy_to_its_reference_on_the_corpus_alone(toy: T
 
 def test_every_optimizer_step_asks_for_its_own_blocks(toy: Toy) -> None:
     corpus = OneBlock(Sentinel.FILE, 12, 13, 14)
-    config = replace(TOY, anchor_coefficient=1.0)
+    config = replace(TOY, corpus_kl_coefficient=1.0)
     loop = toy.loop(config, toy.share_of(11), vocabulary=20, corpus=corpus)
 
     loop.train()
 
-    losses = [entry["learning"]["anchor_loss"] for entry in rounds_of(loop)]
+    losses = [entry["learning"]["corpus_kl"] for entry in iterations_of(loop)]
     assert losses[0] < losses[-1]
     assert all(loss > 0 for loss in losses)
-    assert corpus.asked == list(range(TOY.rounds * TOY.epochs * TOY.minibatches))
+    assert corpus.asked == list(range(TOY.iterations * TOY.epochs * TOY.minibatches))
 
 
 def test_a_corpus_that_counts_for_nothing_is_not_read(toy: Toy) -> None:
     corpus = OneBlock(Sentinel.FILE, 12)
-    config = replace(TOY, rounds=1)
+    config = replace(TOY, iterations=1)
 
     toy.loop(config, toy.share_of(8), corpus=corpus).train()
 
@@ -377,9 +381,9 @@ def test_harm_ends_the_run_and_the_best_weights_before_it_are_kept(toy: Toy) -> 
     keep = loop.keep_best
 
     def note() -> None:
-        best["weights"], best["round"] = (
+        best["weights"], best["iteration"] = (
             copy.deepcopy(loop.parts.policy.model.state_dict()),
-            loop.round,
+            loop.iteration,
         )
         keep()
 
@@ -387,7 +391,7 @@ def test_harm_ends_the_run_and_the_best_weights_before_it_are_kept(toy: Toy) -> 
 
     assert loop.train() == "exact match fell"
 
-    assert (loop.round, best["round"]) == (6, 2)
+    assert (loop.iteration, best["iteration"]) == (6, 2)
     from safetensors.torch import load_file
 
     kept = load_file(loop.out / "best" / "model.safetensors")
@@ -395,65 +399,67 @@ def test_harm_ends_the_run_and_the_best_weights_before_it_are_kept(toy: Toy) -> 
 
 
 @pytest.mark.parametrize(
-    ("harm_at", "ended", "rounds"),
+    ("harm_at", "ended", "iterations"),
     [({1, 3, 5}, "", 12), ({1, 3, 4}, "exact match fell", 8), ({1, 6}, "", 12)],
 )
 def test_harm_that_the_next_evaluation_does_not_show_ends_nothing(
-    toy: Toy, harm_at: set[int], ended: str, rounds: int
+    toy: Toy, harm_at: set[int], ended: str, iterations: int
 ) -> None:
     watch = Watch(rewards=[0.1, 0.9], harm_at=harm_at)
     loop = toy.loop(replace(TOY, eval_every=2, patience=2), toy.share_of(8), evaluator=watch)
 
     assert loop.train() == ended
 
-    assert (loop.round, loop.best) == (rounds, 0.9)
+    assert (loop.iteration, loop.best) == (iterations, 0.9)
 
 
 def test_a_resumed_run_remembers_the_harm_of_its_last_evaluation(toy: Toy) -> None:
-    config = replace(TOY, rounds=2, eval_every=2, patience=2)
+    config = replace(TOY, iterations=2, eval_every=2, patience=2)
     toy.loop(config, toy.share_of(8), evaluator=Watch(harm_at={1})).train()
 
-    taken_up = toy.loop(replace(config, rounds=6), toy.share_of(8), evaluator=Watch(harm_at={1}))
+    taken_up = toy.loop(
+        replace(config, iterations=6), toy.share_of(8), evaluator=Watch(harm_at={1})
+    )
 
     assert taken_up.train() == "exact match fell"
-    assert taken_up.round == 4
+    assert taken_up.iteration == 4
 
 
 def test_a_round_without_any_score_changes_nothing_and_is_finite(toy: Toy) -> None:
     def fails(completions: Sequence[Completion]) -> Scores:
         return Scores((None,) * len(completions), {})
 
-    loop = toy.loop(replace(TOY, rounds=2), fails)
+    loop = toy.loop(replace(TOY, iterations=2), fails)
     loop.train()
 
-    for entry in rounds_of(loop):
+    for entry in iterations_of(loop):
         assert entry["skipped"] == TOY.rollouts
         assert all(value == value for value in entry["learning"].values())
 
 
 def test_a_run_that_ended_for_harm_has_ended_also_when_it_is_taken_up(toy: Toy) -> None:
-    config = replace(TOY, rounds=6, eval_every=2, patience=1)
+    config = replace(TOY, iterations=6, eval_every=2, patience=1)
     toy.loop(config, toy.share_of(8), evaluator=Watch(harm_at={1})).train()
 
     taken_up = toy.loop(config, toy.share_of(8))
 
     assert taken_up.train() == "exact match fell"
-    assert taken_up.round == 2
+    assert taken_up.iteration == 2
 
     patient = toy.loop(replace(config, patience=2), toy.share_of(8))
     assert patient.train() == ""
-    assert patient.round == 6
+    assert patient.iteration == 6
 
 
 def test_a_checkpoint_from_before_patience_is_taken_up(toy: Toy) -> None:
-    loop = toy.loop(replace(TOY, rounds=1), toy.share_of(8))
+    loop = toy.loop(replace(TOY, iterations=1), toy.share_of(8))
     loop.train()
     (folder,) = (loop.out / "checkpoints").glob("step-*")
     state = torch.load(folder / "state.pt", weights_only=True)
     state["facts"] = {name: state["facts"][name] for name in ("gathered", "kl", "best")}
     torch.save(state, folder / "state.pt")
 
-    taken_up = toy.loop(replace(TOY, rounds=2), toy.share_of(8))
+    taken_up = toy.loop(replace(TOY, iterations=2), toy.share_of(8))
 
     assert taken_up.harmed == 0
     assert taken_up.train() == ""

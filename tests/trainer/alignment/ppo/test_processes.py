@@ -24,9 +24,9 @@ torch.set_num_threads(1)
 inputs = {name: Path(folder) for name, folder in json.loads(sys.argv[1]).items()}
 out, fails = Path(sys.argv[2]), sys.argv[3] == "fails"
 config = PpoConfig(
-    rounds=2, rollouts=8, rollouts_per_prompt=2, prompt_tokens=64, max_tokens=8, micro_batch=2,
-    anchor_blocks=3, eval_every=1, eval_cursors=6, eval_blocks=2, checkpoint_every=1,
-    longest_document=200_000, warmup_steps=0, reward_workers=1, truth_coefficient=0.5,
+    iterations=2, rollouts=8, rollouts_per_prompt=2, prompt_tokens=64, max_tokens=8, micro_batch=2,
+    corpus_kl_blocks=3, eval_every=1, eval_cursors=6, eval_blocks=2, checkpoint_every=1,
+    longest_document=200_000, warmup_steps=0, reward_workers=1, sft_coefficient=0.5,
     rewards=[RewardSpec(plugin="parses"), RewardSpec(plugin="match")],
 )
 train, score = PpoLoop.train, RewardPool.__call__
@@ -81,9 +81,9 @@ def test_two_processes_share_a_round_and_keep_the_same_weights(
     ended = launch(inputs, out, "works")
 
     assert ended.returncode == 0, ended.stderr[-3000:]
-    rounds = [json.loads(line) for line in read_lines(out / "metrics.jsonl")]
-    assert [entry["rollouts"] for entry in rounds] == [8, 16]
-    assert all(entry["learning"]["anchor_loss"] > 0 for entry in rounds[1:])
+    iterations = [json.loads(line) for line in read_lines(out / "metrics.jsonl")]
+    assert [entry["rollouts"] for entry in iterations] == [8, 16]
+    assert all(entry["learning"]["corpus_kl"] > 0 for entry in iterations[1:])
     assert (out / "model" / "model.safetensors").exists()
 
 

@@ -9,14 +9,14 @@ from lsp_server.contract.prompt import Budget, Sentinel, decode, encode, load_to
 from lsp_server.engines import StopReason
 from trainer.alignment.config import PpoConfig
 from trainer.alignment.ppo.prompts import (
-    Start,
-    StartsWanted,
-    cursor_starts,
+    PromptsWanted,
+    RolloutPrompt,
+    cursor_prompt,
+    cursor_prompts,
     deal,
-    opening_starts,
-    problem_starts,
+    opening_prompts,
+    problem_prompts,
     repeat,
-    start_at,
 )
 from trainer.alignment.ppo.stage import stop_rule
 from trainer.alignment.rewards.rules import PassesTests
@@ -28,9 +28,9 @@ from trainer.tasks.cursors import Cursor
 BUDGET = Budget(context=160, completion=32, path=16, suffix=32)
 
 
-def wanted(**given: int) -> StartsWanted:
+def wanted(**given: int) -> PromptsWanted:
     usual = {"count": 60, "longest_document": 200_000, "documents": 10, "seed": 0}
-    return StartsWanted(**{**usual, **given})
+    return PromptsWanted(**{**usual, **given})
 
 
 @pytest.fixture(scope="module")
@@ -46,24 +46,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory, small_corpus: list[str]) ->
 def test_a_cursors_texts_are_its_file_and_its_prompt_ends_where_the_truth_begins(
     folder: Path, small_tokenizer: Tokenizer, small_corpus: list[str]
 ) -> None:
-    starts = cursor_starts(folder, small_tokenizer, BUDGET, wanted())
+    prompts = cursor_prompts(folder, small_tokenizer, BUDGET, wanted())
 
-    assert starts
-    for start in starts:
-        assert start.prefix + start.truth + start.suffix in small_corpus
-        assert start.ids[0] == Sentinel.FILE
-        after = start.ids[start.ids.index(Sentinel.PREFIX) + 1 :]
-        assert start.prefix.endswith(decode(small_tokenizer, after))
-        assert len(start.ids) <= BUDGET.context - BUDGET.completion
+    assert prompts
+    for prompt in prompts:
+        assert prompt.prefix + prompt.truth + prompt.suffix in small_corpus
+        assert prompt.ids[0] == Sentinel.FILE
+        after = prompt.ids[prompt.ids.index(Sentinel.PREFIX) + 1 :]
+        assert prompt.prefix.endswith(decode(small_tokenizer, after))
+        assert len(prompt.ids) <= BUDGET.context - BUDGET.completion
 
 
 def test_a_truths_tokens_end_with_the_one_that_ends_its_line(
     folder: Path, small_tokenizer: Tokenizer
 ) -> None:
-    for start in cursor_starts(folder, small_tokenizer, BUDGET, wanted()):
-        assert decode(small_tokenizer, start.truth_ids[:-1]) == start.truth
-        last = decode(small_tokenizer, start.truth_ids[-1:])
-        assert start.truth_ids[-1] == Sentinel.END or last.startswith("\n")
+    for prompt in cursor_prompts(folder, small_tokenizer, BUDGET, wanted()):
+        assert decode(small_tokenizer, prompt.truth_ids[:-1]) == prompt.truth
+        last = decode(small_tokenizer, prompt.truth_ids[-1:])
+        assert prompt.truth_ids[-1] == Sentinel.END or last.startswith("\n")
 
 
 @pytest.mark.parametrize("before", ["def f(a):\n    ", "def f(a):\n    re", "x = "])
@@ -72,56 +72,58 @@ def test_a_truth_is_what_its_stop_rule_keeps_of_the_text(tmp_path: Path, before:
     tokenizer = load_tokenizer(tmp_path / "tokenizer.json")
     cursor = Cursor("a.py", before, "return a", "\nx = 1\n", "r")
 
-    start = start_at(tokenizer, cursor, BUDGET)
+    prompt = cursor_prompt(tokenizer, cursor, BUDGET)
 
-    assert start.prefix + start.lead == before
-    assert start.lead.startswith("\n") == before.endswith("\n    "), "the indentation is left to it"
-    assert stop_rule(PpoConfig(), start)(start.truth + start.suffix) == len(start.truth)
+    assert prompt.prefix + prompt.lead == before
+    assert prompt.lead.startswith("\n") == before.endswith("\n    "), (
+        "the indentation is left to it"
+    )
+    assert stop_rule(PpoConfig(), prompt)(prompt.truth + prompt.suffix) == len(prompt.truth)
 
 
 def test_long_documents_are_left_out_and_none_at_all_is_an_error(
     folder: Path, small_tokenizer: Tokenizer, small_corpus: list[str]
 ) -> None:
     shortest = min(map(len, small_corpus))
-    starts = cursor_starts(folder, small_tokenizer, BUDGET, wanted(longest_document=shortest))
-    assert {len(s.prefix + s.truth + s.suffix) for s in starts} == {shortest}
+    prompts = cursor_prompts(folder, small_tokenizer, BUDGET, wanted(longest_document=shortest))
+    assert {len(s.prefix + s.truth + s.suffix) for s in prompts} == {shortest}
 
     with pytest.raises(CorpusError, match=r"at most 10 characters .* raise ppo.longest_document"):
-        cursor_starts(folder, small_tokenizer, BUDGET, wanted(longest_document=10))
+        cursor_prompts(folder, small_tokenizer, BUDGET, wanted(longest_document=10))
 
 
 def test_an_opening_is_the_beginning_of_its_text(
     folder: Path, small_tokenizer: Tokenizer, small_corpus: list[str]
 ) -> None:
-    starts = opening_starts(folder, small_tokenizer, (3, 6), wanted())
+    prompts = opening_prompts(folder, small_tokenizer, (3, 6), wanted())
 
-    assert len(starts) == len(small_corpus)
-    for start in starts:
-        assert any(text.startswith(start.prefix) for text in small_corpus)
-        assert 3 <= len(encode(small_tokenizer, start.prefix)) <= 6
-        assert (start.truth, start.suffix) == ("", "")
+    assert len(prompts) == len(small_corpus)
+    for prompt in prompts:
+        assert any(text.startswith(prompt.prefix) for text in small_corpus)
+        assert 3 <= len(encode(small_tokenizer, prompt.prefix)) <= 6
+        assert (prompt.truth, prompt.suffix) == ("", "")
 
 
 def test_rounds_deal_out_every_start_before_one_comes_again() -> None:
-    starts = [Start((number,), "", "", "", "", "") for number in range(5)]
+    prompts = [RolloutPrompt((number,), "", "", "", "", "") for number in range(5)]
 
-    dealt = [start.ids[0] for number in range(3) for start in deal(starts, number, 2)]
+    dealt = [prompt.ids[0] for number in range(3) for prompt in deal(prompts, number, 2)]
 
     assert dealt == [0, 1, 2, 3, 4, 0]
-    assert [start.ids[0] for start in repeat(starts[:2], 2)] == [0, 0, 1, 1]
+    assert [prompt.ids[0] for prompt in repeat(prompts[:2], 2)] == [0, 0, 1, 1]
 
 
 def test_a_completion_stands_in_its_file() -> None:
-    start = Start((1,), "a.py", "x = ", "1", "\ny", "r")
+    prompt = RolloutPrompt((1,), "a.py", "x = ", "1", "\ny", "r")
 
-    found = start.completed("2", StopReason.RULE)
+    found = prompt.completed("2", StopReason.RULE)
 
     assert (found.prefix, found.text, found.suffix, found.truth) == ("x = ", "2", "\ny", "1")
 
 
 def test_a_problems_completions_carry_its_tests(problems: str, small_tokenizer: Tokenizer) -> None:
-    starts = problem_starts([problems], small_tokenizer, BUDGET, wanted(), heldout=False)
-    hole = next(start for start in starts if start.suffix)
+    prompts = problem_prompts([problems], small_tokenizer, BUDGET, wanted(), heldout=False)
+    hole = next(prompt for prompt in prompts if prompt.suffix)
     texts = ["    total = a + b\n", "    total = a - b\n"]
     completions = [
         hole.completed(hole.lead + text.removeprefix(hole.lead), StopReason.END) for text in texts
@@ -133,10 +135,10 @@ def test_held_out_problems_share_no_program_with_the_others(
     problems: str, small_tokenizer: Tokenizer
 ) -> None:
     both = [
-        problem_starts([problems], small_tokenizer, BUDGET, wanted(), heldout=heldout)
+        problem_prompts([problems], small_tokenizer, BUDGET, wanted(), heldout=heldout)
         for heldout in (False, True)
     ]
-    programs = [{start.repo for start in starts} for starts in both]
+    programs = [{prompt.repo for prompt in prompts} for prompts in both]
     assert (len(programs[0]), len(programs[1])) == (10, 2)
     assert len(programs[0] | programs[1]) == 12
     assert sum(map(len, both)) == 24
@@ -145,10 +147,10 @@ def test_held_out_problems_share_no_program_with_the_others(
 def test_a_solution_ends_before_the_next_function_and_a_hole_at_its_end_token_alone(
     problems: str, small_tokenizer: Tokenizer
 ) -> None:
-    config = PpoConfig(start_at="problems", problems=[problems])
-    starts = problem_starts([problems], small_tokenizer, BUDGET, wanted(), heldout=False)
+    config = PpoConfig(prompt_source="problems", problems=[problems])
+    prompts = problem_prompts([problems], small_tokenizer, BUDGET, wanted(), heldout=False)
     text = "    return 3\n\ndef more():\n"
-    ends = {bool(start.suffix): stop_rule(config, start)(text) for start in starts}
+    ends = {bool(prompt.suffix): stop_rule(config, prompt)(text) for prompt in prompts}
     assert ends == {True: None, False: text.index("\ndef")}
 
 
@@ -158,4 +160,4 @@ def test_too_few_problems_to_hold_any_out_are_refused(
     few = tmp_path / "few.jsonl"
     few.write_text("".join(Path(problems).read_text().splitlines(keepends=True)[:2]))
     with pytest.raises(CorpusError, match="few.*: expected problems of 2 programs or more"):
-        problem_starts([str(few)], small_tokenizer, BUDGET, wanted(), heldout=True)
+        problem_prompts([str(few)], small_tokenizer, BUDGET, wanted(), heldout=True)

@@ -14,7 +14,7 @@ from lsp_server.contract.prompt import load_tokenizer
 from lsp_server.engines import StopReason
 from trainer.alignment.config import PpoConfig, RewardSpec
 from trainer.alignment.ppo.evaluation import HeldOutEvaluator
-from trainer.alignment.ppo.prompts import Start
+from trainer.alignment.ppo.prompts import RolloutPrompt
 from trainer.alignment.ppo.stage import heldout_task, run, stop_rule
 from trainer.alignment.rewards.pool import RewardPool
 from trainer.alignment.rewards.protocol import Completion, Scores
@@ -24,7 +24,7 @@ from trainer.runtime.checkpoint import load_checkpoint
 from trainer.runtime.metrics import read_lines
 
 SMALL = PpoConfig(
-    rounds=2,
+    iterations=2,
     rollouts=8,
     rollouts_per_prompt=2,
     prompt_tokens=64,
@@ -47,10 +47,12 @@ def inputs(packed_inputs: dict[str, Path], small_run: dict[str, Path]) -> dict[s
 def test_it_leaves_weights_samples_and_figures(inputs: dict[str, Path], tmp_path: Path) -> None:
     run(replace(SMALL, eval_samples=2), inputs, tmp_path)
 
-    rounds = [json.loads(line) for line in read_lines(tmp_path / "metrics.jsonl")]
-    assert [entry["step"] for entry in rounds] == [1, 2]
-    assert all(entry["parts"].keys() == {"parses", "match"} for entry in rounds)
-    assert {"reward", "valid", "exact", "bits_per_byte", "empty"} <= rounds[-1]["heldout"].keys()
+    iterations = [json.loads(line) for line in read_lines(tmp_path / "metrics.jsonl")]
+    assert [entry["step"] for entry in iterations] == [1, 2]
+    assert all(entry["parts"].keys() == {"parses", "match"} for entry in iterations)
+    assert {"reward", "valid", "exact", "bits_per_byte", "empty"} <= iterations[-1][
+        "heldout"
+    ].keys()
     before = load_file(inputs["pretrain"] / "model" / "model.safetensors")
     after = load_file(tmp_path / "model" / "model.safetensors")
     assert before.keys() == after.keys()
@@ -71,7 +73,7 @@ def test_it_leaves_weights_samples_and_figures(inputs: dict[str, Path], tmp_path
 def test_the_end_is_measured_where_no_weights_were_chosen(
     inputs: dict[str, Path], tmp_path: Path
 ) -> None:
-    one = replace(SMALL, rounds=1, eval_cursors=1, eval_samples=2)
+    one = replace(SMALL, iterations=1, eval_cursors=1, eval_samples=2)
     with_test = replace(one, test_cursors=2)
     folders = chosen_on, tested, _ = [tmp_path / name for name in ("0", "2", "every")]
     for folder, config in zip(folders, (one, with_test, replace(one, eval_cursors=3)), strict=True):
@@ -136,9 +138,9 @@ def test_rollouts_at_problems_are_rewarded_by_their_tests(
 ) -> None:
     config = replace(
         SMALL,
-        start_at="problems",
+        prompt_source="problems",
         problems=[problems],
-        rounds=1,
+        iterations=1,
         eval_cursors=2,
         rewards=[RewardSpec(plugin="tests"), RewardSpec(plugin="parses", weight=0.1)],
     )
@@ -151,7 +153,7 @@ def test_rollouts_at_problems_are_rewarded_by_their_tests(
 
 def test_problems_have_to_be_named() -> None:
     with pytest.raises(RecipeError, match="ppo.problems: expected files of problems"):
-        replace(SMALL, start_at="problems")
+        replace(SMALL, prompt_source="problems")
 
 
 def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(
@@ -161,7 +163,7 @@ def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(
     for folder in (whole, halves):
         folder.mkdir()
     run(SMALL, inputs, whole)
-    run(replace(SMALL, rounds=1), inputs, halves)
+    run(replace(SMALL, iterations=1), inputs, halves)
     run(SMALL, inputs, halves)
 
     last = Path("checkpoints", "step-00000002")
@@ -173,7 +175,7 @@ def test_a_run_that_goes_on_ends_as_one_that_was_not_stopped(
 def test_other_settings_do_not_take_up_a_checkpoint(
     inputs: dict[str, Path], tmp_path: Path
 ) -> None:
-    run(replace(SMALL, rounds=1), inputs, tmp_path)
+    run(replace(SMALL, iterations=1), inputs, tmp_path)
 
     with pytest.raises(StageError, match="restore the settings"):
         run(replace(SMALL, clip=0.1), inputs, tmp_path)
@@ -191,7 +193,7 @@ def test_no_reward_an_unknown_one_and_a_prompt_too_long_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("start_at", "lead", "text", "kept"),
+    ("prompt_source", "lead", "text", "kept"),
     [
         ("cursors", "", "a = 1\nb", 5),
         ("cursors", "", "\nb", 0),
@@ -205,9 +207,9 @@ def test_no_reward_an_unknown_one_and_a_prompt_too_long_are_refused(
     ],
 )
 def test_a_rollout_ends_at_its_line_or_before_a_stop_string(
-    start_at: Literal["cursors", "openings"], lead: str, text: str, kept: int | None
+    prompt_source: Literal["cursors", "openings"], lead: str, text: str, kept: int | None
 ) -> None:
-    config = replace(SMALL, start_at=start_at, stop_strings=["END"])
-    start = Start((1,), "a.py", "", "", "", "r", lead=lead)
+    config = replace(SMALL, prompt_source=prompt_source, stop_strings=["END"])
+    prompt = RolloutPrompt((1,), "a.py", "", "", "", "r", lead=lead)
 
-    assert stop_rule(config, start)(text) == kept
+    assert stop_rule(config, prompt)(text) == kept

@@ -5,6 +5,7 @@ import math
 import random
 import shutil
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from lsp_server.contract.prompt import SENTINELS, Parts, Sentinel, decode
 from lsp_server.engines import StopReason
-from trainer.alignment.config import RewardConfig
+from trainer.alignment.config import LoopConfig, RewardConfig
 from trainer.alignment.preferences.pairs import Label, Preference, write_labels, write_pairs
 from trainer.alignment.reward_model.figures import (
     calibration_error,
@@ -52,7 +53,10 @@ def settings(**values: Any) -> RewardConfig:
         "checkpoint_every": 20,
         "keep_checkpoints": 9,
     }
-    return RewardConfig(**{**defaults, **values})
+    every = defaults | values
+    of_loop = [field.name for field in fields(LoopConfig) if field.name in every]
+    loop = {name: every.pop(name) for name in of_loop}
+    return RewardConfig(**every, loop=LoopConfig(**loop))
 
 
 def words(rng: random.Random, marker: str) -> str:

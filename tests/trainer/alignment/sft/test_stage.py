@@ -3,7 +3,7 @@
 import json
 import random
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import Sentinel, decode
-from trainer.alignment.config import SftConfig
+from trainer.alignment.config import LoopConfig, SftConfig
 from trainer.alignment.sft.samples import Layout, Sample, Sampler
 from trainer.alignment.sft.stage import run
 from trainer.corpus.document import Document, DocumentWriter, document_id
@@ -75,7 +75,10 @@ def settings(**values: Any) -> SftConfig:
         "checkpoint_every": 2,
         "keep_checkpoints": 9,
     }
-    return SftConfig(**{**defaults, **values})
+    every = defaults | values
+    of_loop = [field.name for field in fields(LoopConfig) if field.name in every]
+    loop = {name: every.pop(name) for name in of_loop}
+    return SftConfig(**every, loop=LoopConfig(**loop))
 
 
 def test_a_docstring_asks_for_the_rest_of_its_function() -> None:
@@ -209,7 +212,7 @@ def test_a_checkpoint_made_with_other_settings_is_refused(
     tuned: Path, tuning_inputs: Inputs, tmp_path: Path
 ) -> None:
     shutil.copyfile(tuned / "settings.json", tmp_path / "settings.json")
-    with pytest.raises(StageError, match="begun with other settings \\(learning_rate\\)"):
+    with pytest.raises(StageError, match="begun with other settings \\(loop.learning_rate\\)"):
         run(settings(learning_rate=2e-3), tuning_inputs, tmp_path)
 
 
@@ -257,10 +260,10 @@ def test_documents_without_a_place_to_ask_at_are_one_error(
     ("values", "said"),
     [
         ({"context": 512}, "sft.context: expected at most 256, found 512"),
-        ({"batch": 6}, "sft.batch: expected a multiple of micro_batch times processes"),
+        ({"batch": 6}, "sft.loop.batch: expected a multiple of micro_batch times processes"),
         ({"answer_tokens": 100}, "sft.answer_tokens: expected half the context or less"),
         ({"kinds": []}, "sft.kinds: expected one kind"),
-        ({"learning_rate": 0.0}, "sft.learning_rate: expected more than 0"),
+        ({"learning_rate": 0.0}, "sft.loop.learning_rate: expected more than 0"),
     ],
 )
 def test_a_setting_out_of_range_is_refused_by_name(
