@@ -187,9 +187,9 @@ def stats(
     """Show what suggestions were worth: acceptance, characters saved, latency."""
     rows = [row for row in read_rows(time() - days * DAY_SECONDS) if row["shown"]]
     if png is not None and rows:
-        from lsp_server.feedback.plot import draw
+        from lsp_server.feedback.plot import plot_days
 
-        draw(by_day(rows), png)
+        plot_days(by_day(rows), png)
     if as_json:
         parts = {"days": by_day(rows), "languages": by_language(rows)}
         named = {

@@ -29,7 +29,7 @@ LANGUAGE = "python"
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class PromptCompletion:
     """What the model wrote."""
 
     prompt: str
@@ -42,7 +42,7 @@ class Written:
     """Without loading the model."""
 
 
-def complete_prompt(text: str, given: Mapping[str, Any]) -> Written:
+def complete_prompt(text: str, given: Mapping[str, Any]) -> PromptCompletion:
     """The likeliest text after a prompt, with these settings; LoryError where there cannot be any.
 
     It may have `max_lines` lines, and ends before a blank line or one that is less indented than
@@ -70,7 +70,7 @@ def complete_prompt(text: str, given: Mapping[str, Any]) -> Written:
     candidate = standing.in_own_form(model.engine.complete(prompt, limits, Event())[0])
     milliseconds = (perf_counter() - begun) * 1e3
     likelihood = exp(sum(candidate.logprobs))
-    return Written(text, candidate.text, likelihood, candidate.stop, milliseconds)
+    return PromptCompletion(text, candidate.text, likelihood, candidate.stop, milliseconds)
 
 
 def end_of_answer(prompt: str, settings: Settings) -> StopRule:
@@ -83,7 +83,7 @@ def end_of_answer(prompt: str, settings: Settings) -> StopRule:
     return rule_for(Extent(Shape.BLOCK, columns(started)), settings.max_lines)
 
 
-def show_written(written: Written, *, as_json: bool) -> str:
+def show_written(written: PromptCompletion, *, as_json: bool) -> str:
     """The text alone, as it would stand in the file; or all, as one line of JSON."""
     if as_json:
         record = {

@@ -18,7 +18,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class InsertPlace:
     """Where an answer goes: its text is `lead` and a candidate, in place of start to end."""
 
     cursor: Cursor

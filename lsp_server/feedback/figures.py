@@ -14,7 +14,7 @@ from lsp_server.contract.intervals import percentiles, wilson
 ACCEPTED = frozenset(("whole", "line", "word"))
 """Outcomes by which a suggestion was accepted."""
 
-Row = Mapping[str, Any]
+DatabaseRow = Mapping[str, Any]
 """Columns of the database by name."""
 
 
@@ -38,7 +38,7 @@ class Figures:
     latency_p95: float
 
 
-def figures_of(rows: Sequence[Row]) -> Figures:
+def figures_of(rows: Sequence[DatabaseRow]) -> Figures:
     """The figures of suggestions."""
     shown = [row for row in rows if row["shown"]]
     taken = [row for row in shown if row["outcome"] in ACCEPTED]
@@ -61,25 +61,25 @@ def figures_of(rows: Sequence[Row]) -> Figures:
     )
 
 
-def by_day(rows: Iterable[Row]) -> dict[str, Figures]:
+def by_day(rows: Iterable[DatabaseRow]) -> dict[str, Figures]:
     """The figures of each day, local time, the earliest first."""
     return dict(sorted(grouped(rows, day_of).items()))
 
 
-def by_language(rows: Iterable[Row]) -> dict[str, Figures]:
+def by_language(rows: Iterable[DatabaseRow]) -> dict[str, Figures]:
     """The figures of each language, the most used first."""
     found = grouped(rows, lambda row: str(row["language"]))
     return dict(sorted(found.items(), key=lambda item: -item[1].shown))
 
 
-def grouped(rows: Iterable[Row], key: Callable[[Row], str]) -> dict[str, Figures]:
+def grouped(rows: Iterable[DatabaseRow], key: Callable[[DatabaseRow], str]) -> dict[str, Figures]:
     """Figures of the rows that a key puts together."""
-    groups: dict[str, list[Row]] = defaultdict(list)
+    groups: dict[str, list[DatabaseRow]] = defaultdict(list)
     for row in rows:
         groups[key(row)].append(row)
     return {name: figures_of(group) for name, group in groups.items()}
 
 
-def day_of(row: Row) -> str:
+def day_of(row: DatabaseRow) -> str:
     """The day on which a suggestion was offered, such as 2026-11-25."""
     return datetime.fromtimestamp(row["time"], UTC).astimezone().date().isoformat()

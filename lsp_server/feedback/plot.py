@@ -9,7 +9,7 @@ from lsp_server.feedback.figures import Figures
 BLUE, ORANGE, GREY = "#2a6f97", "#e07a1f", "#9aa5ad"
 
 
-def draw(days: Mapping[str, Figures], target: Path) -> None:
+def plot_days(days: Mapping[str, Figures], target: Path) -> None:
     """Acceptance with its interval over the characters saved, a day each.
 
     Raises FeedbackError without matplotlib or where the file cannot be written.

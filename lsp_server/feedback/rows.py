@@ -17,7 +17,7 @@ class Trigger(StrEnum):
     """The completion menu."""
 
 
-class Outcome(StrEnum):
+class Acceptance(StrEnum):
     """What the user did with a suggestion."""
 
     WHOLE = "whole"
@@ -147,7 +147,7 @@ class Row:
     """Calibrated, that all of the text is right: what it was shown by. The propensity."""
     latency_ms: float
     trigger: Trigger
-    outcome: Outcome
+    outcome: Acceptance
     ending: Ending
     accepted_characters: int
     typed_characters: int

@@ -12,7 +12,7 @@ from lsp_server.documents.text_edits import Point, Span, common_prefix, follow, 
 from lsp_server.engines import Candidate
 from lsp_server.feedback.insertion import TAIL, Course, Edits, Progress
 from lsp_server.feedback.retention import READ, kept_characters
-from lsp_server.feedback.rows import Ending, Fate, Offer, Outcome, Row, Settled
+from lsp_server.feedback.rows import Acceptance, Ending, Fate, Offer, Row, Settled
 
 TYPED_SHARE = 0.5
 """Of a suggestion, typed by the user: from here on it is no longer one that he ignored."""
@@ -31,7 +31,7 @@ class Mark(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class OfferPlace:
     """Where the text of an offer goes, without what of its lead stands there already."""
 
     start: Point
@@ -40,13 +40,13 @@ class Place:
     tail: str
 
 
-def place_of(offer: Offer, lines: Sequence[str]) -> Place:
+def offer_place(offer: Offer, lines: Sequence[str]) -> OfferPlace:
     """The place of an offer in its document."""
     present = text_of(lines, Span(offer.start, offer.end), READ)
     lead = with_plain_ends(offer.lead)
     known = common_prefix(present, lead)
     start = Course(offer.start, "", lead, "").at(known)
-    return Place(start, present[known:], lead[known:], text_at(lines, offer.end, TAIL))
+    return OfferPlace(start, present[known:], lead[known:], text_at(lines, offer.end, TAIL))
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +70,7 @@ class Offered:
     """When it was accepted last, or ended."""
     accepted_at: float | None = None
     last_step: Progress = field(default_factory=lambda: Progress(0, 0))
-    last_kind: Outcome = Outcome.WORD
+    last_kind: Acceptance = Acceptance.WORD
     span: Span | None = None
     """Where the accepted text stands."""
     undone: bool = False
@@ -88,14 +88,14 @@ class Offered:
         """Whether all of it stands in the document."""
         return self.course.covered == len(self.course.target)
 
-    def continues(self, place: Place, candidate: Candidate) -> bool:
+    def continues(self, place: OfferPlace, candidate: Candidate) -> bool:
         """Whether a candidate at a place is the rest of this suggestion, or more or less of it."""
         if place.start != self.course.end or place.present != self.course.present:
             return False
         rest, new = self.course.rest, place.lead + with_plain_ends(candidate.text)
         return bool(rest) and (new.startswith(rest) or rest.startswith(new))
 
-    def resume(self, place: Place, candidate: Candidate, *, shown: bool) -> None:
+    def resume(self, place: OfferPlace, candidate: Candidate, *, shown: bool) -> None:
         """Take a candidate as what is left of this suggestion now."""
         course = self.course
         typed = course.covered - self.lead
@@ -132,23 +132,23 @@ class Offered:
         else:
             self.mark(before, after, Mark.TYPED)
 
-    def kind_of(self, progress: Progress, before: int) -> Outcome | None:
+    def kind_of(self, progress: Progress, before: int) -> Acceptance | None:
         """How the end of what a change brought was accepted; None where it was typed."""
         target, after = self.course.target, progress.after
         if after == len(target) and (progress.jumped or self.confirmed):
-            return Outcome.WHOLE
+            return Acceptance.WHOLE
         gained = target[max(after - progress.jumped, before) : after]
         if not gained or not ends_word(target, after):
             return None
         line = gained.endswith("\n") or (target[after] == "\n" and not ONE_WORD.fullmatch(gained))
-        return Outcome.LINE if line else Outcome.WORD
+        return Acceptance.LINE if line else Acceptance.WORD
 
     def mark(self, first: int, end: int, mark: Mark) -> None:
         """Note how characters came; what was accepted once stays so."""
         for at in range(first, end):
             self.marks[at] = max(self.marks[at], mark)
 
-    def accept(self, first: int, end: int, kind: Outcome, now: float) -> None:
+    def accept(self, first: int, end: int, kind: Acceptance, now: float) -> None:
         """Note that characters were accepted."""
         first = min(first, end - 1)
         self.mark(first, end, Mark.ACCEPTED)
@@ -166,7 +166,7 @@ class Offered:
         first, end = self.last_step.before, self.last_step.after
         if self.ending is not Ending.COMPLETE or self.marks[end - 1] == Mark.ACCEPTED:
             return False
-        self.accept(first, end, Outcome.WHOLE, now)
+        self.accept(first, end, Acceptance.WHOLE, now)
         return True
 
     def end(self, ending: Ending, now: float) -> None:
@@ -187,7 +187,7 @@ class Offered:
         offer, candidate = self.offer, self.candidate
         accepted, typed = self.accepted, self.marks.count(Mark.TYPED)
         mostly_typed = typed >= TYPED_SHARE * len(candidate.text)
-        unaccepted = Outcome.TYPED if mostly_typed else Outcome.IGNORED
+        unaccepted = Acceptance.TYPED if mostly_typed else Acceptance.IGNORED
         prompt = offer.prompt
         return Row(
             id=self.id,

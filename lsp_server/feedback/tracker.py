@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from lsp_server.contract.text_form import with_plain_ends
 from lsp_server.documents.text_edits import trim
 from lsp_server.feedback.insertion import Course, Edits, Progress
-from lsp_server.feedback.rows import Ending, Offer, Outcome, Row, Settled, Trigger
-from lsp_server.feedback.shown_suggestion import STRAYS, Mark, Offered, Place, place_of
+from lsp_server.feedback.rows import Acceptance, Ending, Offer, Row, Settled, Trigger
+from lsp_server.feedback.shown_suggestion import STRAYS, Mark, Offered, OfferPlace, offer_place
 
 FOLLOWED_SECONDS = 30.0
 
@@ -55,7 +55,7 @@ class Tracker:
         if lines is None:
             return [""] * len(offer.candidates)
         self._offers += 1
-        place = place_of(offer, lines)
+        place = offer_place(offer, lines)
         watched = self._watched.setdefault(offer.uri, Watched())
         before, watched.live = watched.live, []
         for rank, candidate in enumerate(offer.candidates):
@@ -73,7 +73,7 @@ class Tracker:
                 self._end(watched, old, Ending.REPLACED if here else Ending.MOVED, now)
         return [each.id for each in watched.live[: len(offer.candidates)]]
 
-    def _begin(self, offer: Offer, place: Place, rank: int, now: float) -> Offered:
+    def _begin(self, offer: Offer, place: OfferPlace, rank: int, now: float) -> Offered:
         candidate = offer.candidates[rank]
         target = place.lead + with_plain_ends(candidate.text)
         return Offered(
@@ -193,7 +193,7 @@ def choose_accepted(steps: Iterable[tuple[Offered, Progress | None]]) -> Offered
         if progress is None or not progress.jumped:
             continue
         kind = offered.kind_of(progress, max(progress.before, offered.lead))
-        key = (kind is Outcome.WHOLE, offered.shown, -offered.rank)
+        key = (kind is Acceptance.WHOLE, offered.shown, -offered.rank)
         if kind is not None and (best is None or key > best):
             best, chosen = key, offered
     return chosen

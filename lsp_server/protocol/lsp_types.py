@@ -6,7 +6,7 @@ from typing import Any
 from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcInvalidParams
 
-from lsp_server.completion.insert_place import Answer, Place, Selection
+from lsp_server.completion.insert_place import Answer, InsertPlace, Selection
 from lsp_server.completion.selection.candidates import first_line
 from lsp_server.documents.text_documents import Edit, Position
 from lsp_server.protocol.fast_initialize import ACCEPTED_COMMAND
@@ -53,7 +53,7 @@ def selection_from(selected: lsp.SelectedCompletionInfo | None) -> Selection | N
     return Selection(start, end, selected.text)
 
 
-def range_of(place: Place) -> lsp.Range:
+def range_of(place: InsertPlace) -> lsp.Range:
     """What an answer replaces."""
     start, end = place.start, place.end
     return lsp.Range(
@@ -61,7 +61,7 @@ def range_of(place: Place) -> lsp.Range:
     )
 
 
-def inline_list(answer: Answer, place: Place) -> lsp.InlineCompletionList:
+def inline_list(answer: Answer, place: InsertPlace) -> lsp.InlineCompletionList:
     """The answer to a request for ghost text."""
     span = range_of(place)
     texts = [place.lead + candidate.text for candidate in answer.candidates]
@@ -76,14 +76,14 @@ def acceptance_of(suggestion: str) -> lsp.Command:
     return lsp.Command(title="", command=ACCEPTED_COMMAND, arguments=[suggestion])
 
 
-def menu_list(answer: Answer, place: Place) -> lsp.CompletionList:
+def menu_list(answer: Answer, place: InsertPlace) -> lsp.CompletionList:
     """The answer to a request for the menu; the next key asks again."""
     texts = [place.lead + candidate.text for candidate in answer.candidates]
     items = [menu_item(text, rank, place) for rank, text in enumerate(texts)]
     return lsp.CompletionList(is_incomplete=True, items=items)
 
 
-def menu_item(text: str, rank: int, place: Place) -> lsp.CompletionItem:
+def menu_item(text: str, rank: int, place: InsertPlace) -> lsp.CompletionItem:
     """One entry, ahead of other servers' entries, its text taken as it is."""
     return lsp.CompletionItem(
         label=first_line(text),

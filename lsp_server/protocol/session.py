@@ -19,7 +19,7 @@ from lsp_server.completion.explanation import (
     explain_refusal,
     explain_request,
 )
-from lsp_server.completion.insert_place import Answer, Place, Selection
+from lsp_server.completion.insert_place import Answer, InsertPlace, Selection
 from lsp_server.completion.request_trace import Fate, Outcome, Source, Station, Trace, Traces
 from lsp_server.completion.worker.pending import Status
 from lsp_server.contract.fitting import word_start
@@ -94,7 +94,7 @@ class Session:
         document = self.documents.get(uri)
         return None if document is None else document.text
 
-    async def complete(self, place: Place) -> Answer | None:
+    async def complete(self, place: InsertPlace) -> Answer | None:
         """What `Completer.complete` gives, once it is known what may be read; none of the rest."""
         cursor, document = place.cursor, self.documents.get(place.cursor.uri)
         revision, rules = None if document is None else document.revision, self._rules
@@ -240,7 +240,7 @@ class Session:
         selection: Selection | None = None,
         *,
         invoked: bool = False,
-    ) -> Place | None:
+    ) -> InsertPlace | None:
         """Where ghost text goes; None in a document that is not read.
 
         With an entry of the menu selected, the text goes on from that entry as if it were taken.
@@ -254,15 +254,15 @@ class Session:
             at = document.position(line, column)
             here = line, column
             cursor = self._cursor(document, here, here)
-            return Place(replace(cursor, invoked=invoked), at, at, (here, here))
+            return InsertPlace(replace(cursor, invoked=invoked), at, at, (here, here))
         start, end = sorted((document.locate(selection.start), document.locate(selection.end)))
         cursor = self._cursor(document, start, end)
         prefix = cursor.prefix + with_plain_ends(selection.text)
         cursor = replace(cursor, prefix=prefix, invoked=invoked)
         edges = document.position(*start), document.position(*end)
-        return Place(cursor, *edges, (start, end), lead=selection.text)
+        return InsertPlace(cursor, *edges, (start, end), lead=selection.text)
 
-    def menu_place(self, uri: str, position: Position) -> Place | None:
+    def menu_place(self, uri: str, position: Position) -> InsertPlace | None:
         """Where an entry of the completion menu goes: it replaces the word before the cursor.
 
         Editors keep only entries that start with that word.
@@ -276,7 +276,7 @@ class Session:
         cursor = self._cursor(document, (line, column), (line, column))
         edges = document.position(line, start), document.position(line, column)
         points = (line, start), (line, column)
-        return Place(cursor, *edges, points, lead=text[start:column], menu=True)
+        return InsertPlace(cursor, *edges, points, lead=text[start:column], menu=True)
 
     def _cursor(
         self, document: TextDocument, start: tuple[int, int], end: tuple[int, int]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lsp_server.feedback.database import COLUMNS, open_for_writing, write_rows
-from lsp_server.feedback.rows import Ending, Fate, Outcome, Row, Settled, Trigger
+from lsp_server.feedback.rows import Acceptance, Ending, Fate, Row, Settled, Trigger
 from trainer.alignment.config import PreferencesConfig
 from trainer.alignment.preferences import feedback as preference_feedback
 from trainer.alignment.preferences.feedback import FeedbackSource
@@ -31,7 +31,7 @@ KEPT = Row(
     probability=0.74,
     latency_ms=10.0,
     trigger=Trigger.TYPED,
-    outcome=Outcome.WHOLE,
+    outcome=Acceptance.WHOLE,
     ending=Ending.COMPLETE,
     accepted_characters=8,
     typed_characters=0,
@@ -47,7 +47,7 @@ REFUSED = replace(
     KEPT,
     id="2",
     text="third",
-    outcome=Outcome.IGNORED,
+    outcome=Acceptance.IGNORED,
     ending=Ending.DIVERGED,
     accepted_characters=0,
     retained_characters=None,

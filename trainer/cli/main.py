@@ -38,7 +38,7 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Command:
     """What the command line asks for."""
 
     command: str
@@ -50,7 +50,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class ReportOrder:
+class ReportCommand:
     """A report that the command line asks for."""
 
     run: Path
@@ -96,9 +96,9 @@ def is_full_disk(error: Exception) -> bool:
     return any(f"(os error {number})" in str(error) for number in DISK_FULL)
 
 
-def report(order: Order | ReportOrder) -> None:
+def report(order: Command | ReportCommand) -> None:
     """Run what was asked for and say what came of it."""
-    if isinstance(order, ReportOrder):
+    if isinstance(order, ReportCommand):
         from trainer.report.page import write_report
 
         page = write_report(order.run, order.out, order.beside)
@@ -132,7 +132,7 @@ def adapt_model(words: Sequence[str]) -> None:
     run_adapt(words)
 
 
-def run_stages(order: Order, team: Team) -> str:
+def run_stages(order: Command, team: Team) -> str:
     """Do what was ordered; gives in words what came of it."""
     if order.command == "all":
         done = run_all(order.recipe, order.run, team)
@@ -142,7 +142,7 @@ def run_stages(order: Order, team: Team) -> str:
     return f"stage {stage.name} {'done' if ran else 'was finished before'}"
 
 
-def check(order: Order) -> None:
+def check(order: Command) -> None:
     """Raise StageError where the run's folders do not fit `order`."""
     if order.command == "all":
         check_run(stages_of(order.recipe), order.recipe, order.run)
@@ -150,7 +150,7 @@ def check(order: Order) -> None:
         check_stage(find_stage(order.command), order.recipe, order.run)
 
 
-def keep_recipe(order: Order) -> None:
+def keep_recipe(order: Command) -> None:
     """Keep the recipe in the run's folder, where later commands find it."""
     kept = order.run / KEPT
     if not (kept.exists() and kept.read_text("utf-8") == order.text):
@@ -162,7 +162,7 @@ def find_stage(name: str) -> Stage:
     return next(stage for stage in STAGES if stage.name == name)
 
 
-def parse(arguments: Sequence[str]) -> Order:
+def parse(arguments: Sequence[str]) -> Command:
     """The subcommand, the resolved recipe and the run's folder.
 
     Raises RecipeError for an unknown recipe, key or value.
@@ -180,10 +180,10 @@ def parse(arguments: Sequence[str]) -> Order:
     run = Path(chosen.pop("run"))
     chosen.pop("recipe", None)
     recipe = Recipe(**vars(subparsers[command].instantiate(chosen)))
-    return Order(command, recipe, run, subparsers[command].dump(chosen, skip_unset=False))
+    return Command(command, recipe, run, subparsers[command].dump(chosen, skip_unset=False))
 
 
-def parse_report(arguments: Sequence[str]) -> ReportOrder:
+def parse_report(arguments: Sequence[str]) -> ReportCommand:
     """The run's folder and the page's; RecipeError for anything else."""
     from jsonargparse import ArgumentError
 
@@ -192,7 +192,7 @@ def parse_report(arguments: Sequence[str]) -> ReportOrder:
     except ArgumentError as exc:
         raise RecipeError(" ".join(str(exc).split())) from exc
     out = Path(chosen.out or Path(chosen.run) / REPORT)
-    return ReportOrder(Path(chosen.run), out, tuple(map(Path, chosen.beside)))
+    return ReportCommand(Path(chosen.run), out, tuple(map(Path, chosen.beside)))
 
 
 def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:

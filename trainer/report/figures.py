@@ -66,7 +66,7 @@ def describe(panel: Panel) -> str:
     return f"{panel.title} by {panel.x}: {', '.join(lines)}"
 
 
-def draw(figure: Figure, path: Path) -> bytes:
+def render(figure: Figure, path: Path) -> bytes:
     """Write the figure; gives the file's bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Canvas

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from trainer.errors import StageError
 from trainer.pipeline import STAGES
-from trainer.report.figures import draw
+from trainer.report.figures import render
 from trainer.report.scaling import scaling_section
 from trainer.report.sections import Section, Table, read_sections
 from trainer.runtime.records import write_whole
@@ -51,7 +51,7 @@ def write_report(run: Path, out: Path, beside: Sequence[Path] = ()) -> Path:
     for old in out.glob("*.png"):
         old.unlink()
     images = {
-        figure.name: draw(figure, out / f"{figure.name}.png")
+        figure.name: render(figure, out / f"{figure.name}.png")
         for section in sections
         for figure in section.figures
     }

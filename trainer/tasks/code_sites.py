@@ -49,7 +49,7 @@ NO_PROSE = re.compile(r"noqa|type:|pragma|pylint|fmt:|coding[:=]|copyright|licen
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CodeSite:
     """A cursor in a document; `prefix + truth + suffix` is all of it where the truth closes."""
 
     kind: SampleKind
@@ -71,7 +71,7 @@ class Region:
     end: int
 
 
-def find_places(text: str, kind: SampleKind, rng: random.Random) -> Iterator[Place]:
+def find_code_sites(text: str, kind: SampleKind, rng: random.Random) -> Iterator[CodeSite]:
     """The places of one kind in a text, in an order drawn from `rng`."""
     find, place = FINDERS[kind]
     regions = list(find(text))
@@ -129,7 +129,7 @@ def block_bodies(text: str) -> Iterator[Region]:
 def place_below(kind: SampleKind) -> "Placer":
     """Places the cursor on the region's first line: at its start, or after its indentation."""
 
-    def place(text: str, region: Region, rng: random.Random) -> Place | None:
+    def place(text: str, region: Region, rng: random.Random) -> CodeSite | None:
         line_end = LINE_END.match(text, region.start)
         start = line_end.end() if line_end else region.start
         if start > region.opening and text[start - 1] not in "\r\n":
@@ -143,14 +143,14 @@ def place_below(kind: SampleKind) -> "Placer":
     return place
 
 
-def place_in_line(text: str, region: Region, rng: random.Random) -> Place | None:
+def place_in_line(text: str, region: Region, rng: random.Random) -> CodeSite | None:
     """A cursor anywhere in a line that leaves enough of it."""
     line = text[region.start : region.end]
     solid = [at for at, character in enumerate(line) if not character.isspace()]
     return cut("line", text, region.start + rng.randint(solid[0], solid[-SHORTEST_TRUTH]), region)
 
 
-def place_at_header(text: str, region: Region, rng: random.Random) -> Place | None:
+def place_at_header(text: str, region: Region, rng: random.Random) -> CodeSite | None:
     """A cursor behind a header, or on the line below it, where the server suggests a block."""
     first = re.match(r"(?:\r\n?|\n)[ \t]*", text[region.start : region.end])
     if first is None:
@@ -164,16 +164,16 @@ def place_at_header(text: str, region: Region, rng: random.Random) -> Place | No
     truth = body if kept is None else body[:kept]
     if not truth.strip():
         return None
-    return Place("block", prefix, truth, suffix, region.opening, closes=truth == body)
+    return CodeSite("block", prefix, truth, suffix, region.opening, closes=truth == body)
 
 
-def cut(kind: SampleKind, text: str, at: int, region: Region) -> Place:
+def cut(kind: SampleKind, text: str, at: int, region: Region) -> CodeSite:
     """The place at a cursor whose truth is the region's rest."""
-    return Place(kind, text[:at], text[at : region.end], text[region.end :], region.opening)
+    return CodeSite(kind, text[:at], text[at : region.end], text[region.end :], region.opening)
 
 
 Finder = Callable[[str], Iterator[Region]]
-Placer = Callable[[str, Region, random.Random], Place | None]
+Placer = Callable[[str, Region, random.Random], CodeSite | None]
 
 FINDERS: dict[SampleKind, tuple[Finder, Placer]] = {
     "docstring": (documented_bodies, place_below("docstring")),

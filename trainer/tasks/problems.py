@@ -96,12 +96,12 @@ def take(name: str, problems: list[AnyTask], count: int, seed: int) -> list[AnyT
         raise SourceError(f"{name}: expected problems, found none; check the file")
     if not count:
         return problems
-    draws = {problem.task_id: draw(seed, problem.task_id) for problem in problems}
+    draws = {problem.task_id: seeded_number(seed, problem.task_id) for problem in problems}
     drawn = set(sorted(draws, key=draws.__getitem__)[:count])
     return [problem for problem in problems if problem.task_id in drawn]
 
 
-def draw(seed: int, *what: object) -> int:
+def seeded_number(seed: int, *what: object) -> int:
     """A number that depends on `seed` and `what` alone: for orders, and as a sampler's seed."""
     return int.from_bytes(hashlib.sha256(repr((seed, *what)).encode()).digest()[:6], "big")
 

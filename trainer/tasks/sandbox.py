@@ -34,7 +34,7 @@ from signal import SIGKILL
 
 from trainer.errors import SandboxError
 from trainer.tasks import sandbox_child
-from trainer.tasks.sandbox_verdict import START_SECONDS, Outcome, conclude, send
+from trainer.tasks.sandbox_verdict import START_SECONDS, ProgramResult, conclude, send
 from trainer.tasks.system_calls import compile_filter
 
 NOBODY = 65_534
@@ -118,7 +118,7 @@ def probe_isolation() -> Isolation:
 
 def run_programs(
     programs: Iterable[str], limits: SandboxLimits, isolation: Isolation, workers: int
-) -> Iterator[Outcome]:
+) -> Iterator[ProgramResult]:
     """`run_program` on each, at most `workers` at a time; outcomes in the programs' order.
 
     Fewer at a time where so many could not have their memory together.
@@ -133,7 +133,7 @@ def machine_memory() -> int:
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-def run_program(program: str, limits: SandboxLimits, isolation: Isolation) -> Outcome:
+def run_program(program: str, limits: SandboxLimits, isolation: Isolation) -> ProgramResult:
     """Run one program to its end, or to that of its limits.
 
     Raises SandboxError where the isolation asked for cannot be had.
@@ -158,7 +158,7 @@ def run_program(program: str, limits: SandboxLimits, isolation: Isolation) -> Ou
             process_count=limits.process_count,
             open_files=limits.open_files,
         )
-        with start_jail(folder) as process:
+        with start_sandbox_child(folder) as process:
             try:
                 send(process, json.dumps(asdict(job)) + "\n")
                 return conclude(process, limits.wall_seconds, limits.output_bytes)
@@ -167,8 +167,8 @@ def run_program(program: str, limits: SandboxLimits, isolation: Isolation) -> Ou
                     os.killpg(process.pid, SIGKILL)
 
 
-def start_jail(folder: str) -> "subprocess.Popen[bytes]":
-    """The jail's interpreter in a session of its own, without this process's environment."""
+def start_sandbox_child(folder: str) -> "subprocess.Popen[bytes]":
+    """The sandbox's interpreter in a session of its own, without this process's environment."""
     return subprocess.Popen(
         [sys.executable, "-I", "-S", "-B", sandbox_child.__file__],
         stdin=subprocess.PIPE,

@@ -75,7 +75,7 @@ class Job:
 
 
 def main() -> None:
-    """Read the job, build the jail, run the program in it, leave with its exit status."""
+    """Read the job, build the sandbox, run the program in it, leave with its exit status."""
     job = receive_job()
     sys.executable = os.path.realpath(sys.executable)  # an environment may lie in what is hidden
     os.dup2(2, REPORT)

@@ -16,10 +16,10 @@ from typing import Any
 from trainer.errors import SandboxError
 
 START_SECONDS = 60.0
-"""Wall time for the interpreter to start and the jail to close, on a busy machine."""
+"""Wall time for the interpreter to start and the sandbox to close, on a busy machine."""
 CHUNK_BYTES = 65_536
 LONGEST_REPORT = 65_536
-"""Bytes of one line of the jail's report; its own are far shorter."""
+"""Bytes of one line of the sandbox's report; its own are far shorter."""
 
 
 class Verdict(StrEnum):
@@ -34,7 +34,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProgramResult:
     """One program's end."""
 
     verdict: Verdict
@@ -47,7 +47,7 @@ class Outcome:
 
 
 def send(process: "subprocess.Popen[bytes]", text: str) -> None:
-    """Text into the jail; one that is gone is noticed where its report is read."""
+    """Text into the sandbox; one that is gone is noticed where its report is read."""
     assert process.stdin
     rest = memoryview(text.encode())
     with suppress(BrokenPipeError):
@@ -55,11 +55,13 @@ def send(process: "subprocess.Popen[bytes]", text: str) -> None:
             rest = rest[os.write(process.stdin.fileno(), rest) :]
 
 
-def conclude(process: "subprocess.Popen[bytes]", wall_seconds: float, output_bytes: int) -> Outcome:
-    """Follow the jail's output and report until the program's end is known.
+def conclude(
+    process: "subprocess.Popen[bytes]", wall_seconds: float, output_bytes: int
+) -> ProgramResult:
+    """Follow the sandbox's output and report until the program's end is known.
 
     At most `wall_seconds` from where it starts, whatever it writes meanwhile; nothing is kept of
-    its output. Raises SandboxError where the jail does not stand.
+    its output. Raises SandboxError where the sandbox does not stand.
     """
     word = secrets.token_hex(16)
     clock = Clock(time.monotonic() + START_SECONDS)
@@ -68,11 +70,11 @@ def conclude(process: "subprocess.Popen[bytes]", wall_seconds: float, output_byt
         if not is_report:
             printed += len(chunk)
             if printed > output_bytes:
-                return Outcome(Verdict.OUTPUT, f"more than {output_bytes} bytes of output")
+                return ProgramResult(Verdict.OUTPUT, f"more than {output_bytes} bytes of output")
             continue
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > LONGEST_REPORT:
-            return Outcome(Verdict.FAILED, "forged report")
+            return ProgramResult(Verdict.FAILED, "forged report")
         for line in lines:
             if started:
                 return read_verdict(line, word)
@@ -113,36 +115,36 @@ def read_chunks(process: "subprocess.Popen[bytes]", clock: Clock) -> Iterator[tu
 
 
 def check_started(line: bytes) -> None:
-    """Raise SandboxError unless the jail's first line says that its walls stand."""
+    """Raise SandboxError unless the sandbox's first line says that its walls stand."""
     message = parse_message(line)
     if "ready" not in message:
         reason = message.get("error", last_line(line))
         raise SandboxError(f"the isolation asked for cannot be had here: {reason}")
 
 
-def read_verdict(line: bytes, word: str) -> Outcome:
-    """The outcome that the jail reports; a pass without the word is a program that lied."""
+def read_verdict(line: bytes, word: str) -> ProgramResult:
+    """The outcome that the sandbox reports; a pass without the word is a program that lied."""
     message = parse_message(line)
     detail = str(message.get("detail", ""))
     match message.get("verdict"):
         case "passed" if secrets.compare_digest(detail.encode(), word.encode()):
-            return Outcome(Verdict.PASSED, "")
+            return ProgramResult(Verdict.PASSED, "")
         case "memory":
-            return Outcome(Verdict.MEMORY, detail)
+            return ProgramResult(Verdict.MEMORY, detail)
         case "failed":
-            return Outcome(Verdict.FAILED, detail)
-    return Outcome(Verdict.FAILED, "forged report")
+            return ProgramResult(Verdict.FAILED, detail)
+    return ProgramResult(Verdict.FAILED, "forged report")
 
 
-def read_status(process: "subprocess.Popen[bytes]", clock: Clock) -> Outcome:
+def read_status(process: "subprocess.Popen[bytes]", clock: Clock) -> ProgramResult:
     """The outcome of a program that never reported: how its process ended, if it did in time."""
     try:
         status = process.wait(clock.left)
     except subprocess.TimeoutExpired:
-        return Outcome(Verdict.TIMEOUT, "wall time")
+        return ProgramResult(Verdict.TIMEOUT, "wall time")
     if status in (128 + SIGXCPU, 128 + SIGKILL):
-        return Outcome(Verdict.TIMEOUT, "processor time")
-    return Outcome(Verdict.FAILED, f"ended before its last line, with status {status}")
+        return ProgramResult(Verdict.TIMEOUT, "processor time")
+    return ProgramResult(Verdict.FAILED, f"ended before its last line, with status {status}")
 
 
 def parse_message(line: bytes) -> dict[str, Any]:

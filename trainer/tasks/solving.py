@@ -16,7 +16,7 @@ from lsp_server.contract.stopping import ONE_LINE, StopRule, rule_for
 from lsp_server.engines import Engine, Limits
 from trainer.runtime.progress import watch
 from trainer.runtime.records import write_whole
-from trainer.tasks.problems import Task, draw, end_of_solution
+from trainer.tasks.problems import Task, end_of_solution, seeded_number
 from trainer.tasks.sandbox import Isolation, SandboxLimits, run_programs
 from trainer.tasks.sandbox_verdict import Verdict
 
@@ -118,7 +118,7 @@ def write_text(writer: Writer, problem: Task, sampling: Sampling, sample: int) -
         stop=writer.to_stop(problem),
         temperature=sampling.temperature,
         top_p=sampling.top_p,
-        seed=draw(sampling.seed, problem.task_id, sample),
+        seed=seeded_number(sampling.seed, problem.task_id, sample),
     )
     candidates = writer.engine.complete(writer.to_prompt(problem), limits, Event())
     return Text(problem.task_id, sample, candidates[0].text if candidates else "")

@@ -26,7 +26,7 @@ TRIGGER_CHARACTER = 2
 """LSP's CompletionTriggerKind.TriggerCharacter."""
 
 
-class Outcome(StrEnum):
+class ReplyStatus(StrEnum):
     """How a request ended."""
 
     ANSWERED = "answered"
@@ -35,14 +35,14 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Reply:
     """What came of asking once."""
 
     offers: tuple[Offer, ...]
     """On show; none where the server answered with an error or too late."""
     seconds: float
     """From sending the last change to the answer's last byte; the timeout where none came."""
-    outcome: Outcome
+    outcome: ReplyStatus
 
 
 class EditorSession:
@@ -93,7 +93,7 @@ class EditorSession:
         if self.text != text:
             self.replace(start, len(self.text) - kept, text[start : len(text) - kept])
 
-    def ask(self, offset: int, *, explicit: bool = False) -> Answer:
+    def ask(self, offset: int, *, explicit: bool = False) -> Reply:
         """Asks for suggestions at a cursor, as the configuration has it: inline or the menu.
 
         `explicit`: as if the user had asked, not because something was typed.
@@ -109,17 +109,15 @@ class EditorSession:
         seconds = response.received_at - self._changed_at
         if response.error is not None:
             self._check_known(response)
-            return Answer((), seconds, Outcome.ERROR)
-        return Answer(tuple(self._offers(response.result, offset)), seconds, Outcome.ANSWERED)
+            return Reply((), seconds, ReplyStatus.ERROR)
+        return Reply(tuple(self._offers(response.result, offset)), seconds, ReplyStatus.ANSWERED)
 
     def start(self, offset: int, *, explicit: bool = False) -> int:
         """Asks without waiting; gives the request's id."""
         method = MENU if self.config.menu else INLINE
         return self.client.start_request(method, self._at(offset, explicit))
 
-    def ask_without(
-        self, start: int, end: int, explicit: Sequence[bool] = (False,)
-    ) -> list[Answer]:
+    def ask_without(self, start: int, end: int, explicit: Sequence[bool] = (False,)) -> list[Reply]:
         """Asks at `start` while `text[start:end]` is cut out, and puts it back.
 
         `explicit`: how, one request each.
@@ -156,7 +154,7 @@ class EditorSession:
     def _position(self, offset: int) -> dict[str, int]:
         return position_at(self.text, offset, self.facts.encoding)
 
-    def _give_up(self, request: int) -> Answer:
+    def _give_up(self, request: int) -> Reply:
         self.client.cancel(request)
         self.client.forget(request)
         silent = perf_counter() - max(self.client.heard_at, self._waiting_since or 0.0)
@@ -165,7 +163,7 @@ class EditorSession:
                 f"expected {self.facts.name} to answer, found it silent for {silent:.0f} s while "
                 "requests wait; look into its log"
             )
-        return Answer((), self.config.timeout, Outcome.TIMEOUT)
+        return Reply((), self.config.timeout, ReplyStatus.TIMEOUT)
 
     def _check_known(self, response: Response) -> None:
         if response.error is not None and response.error.code == METHOD_NOT_FOUND:

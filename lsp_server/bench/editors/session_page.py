@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lsp_server.bench.client.editor import Answer, EditorSession
+from lsp_server.bench.client.editor import EditorSession, Reply
 from lsp_server.bench.client.offers import Offer
 
 
@@ -15,7 +15,7 @@ class Look:
     """What stood between the start and the cursor."""
     line: str
     """The cursor's line, up to the cursor."""
-    answer: Answer
+    answer: Reply
 
 
 class SessionPage:
@@ -27,7 +27,7 @@ class SessionPage:
         self._start = self._cursor = cursor
 
     @property
-    def answers(self) -> tuple[Answer, ...]:
+    def answers(self) -> tuple[Reply, ...]:
         """What came of each look."""
         return tuple(look.answer for look in self.looks)
 

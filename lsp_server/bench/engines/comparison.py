@@ -11,8 +11,8 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from lsp_server.bench.config import EnginesConfig
-from lsp_server.bench.engines.peer_link import PeerDied, PeerLink, Place, prepare
-from lsp_server.bench.engines.peer_process import Hello, Order, Written
+from lsp_server.bench.engines.peer_link import PeerDied, PeerFolders, PeerLink, prepare
+from lsp_server.bench.engines.peer_process import Hello, PeerRequest, PeerText
 from lsp_server.contract.bundles.bundle import load
 from lsp_server.contract.prompt import encode, load_tokenizer
 from lsp_server.errors import BenchError
@@ -25,19 +25,21 @@ SOURCE = Path(__file__).parents[2]
 
 
 @dataclass(slots=True)
-class Row:
+class EngineRuns:
     """One engine on one number of threads."""
 
     name: str
     threads: int
     hello: Hello
-    written: dict[int, list[Written]] = field(default_factory=dict)
+    written: dict[int, list[PeerText]] = field(default_factory=dict)
     """What it wrote after each prompt, by the prompt's number, once a round."""
     died: str = ""
     """Why it wrote nothing more."""
 
 
-def measure(config: EnginesConfig, names: Sequence[str], folder: Path, watch: Watch) -> list[Row]:
+def measure(
+    config: EnginesConfig, names: Sequence[str], folder: Path, watch: Watch
+) -> list[EngineRuns]:
     """Every engine's row, in the order of the threads, then of `names`.
 
     Raises BundleError for a bundle that cannot be loaded, BenchError where it has no room for the
@@ -50,9 +52,9 @@ def measure(config: EnginesConfig, names: Sequence[str], folder: Path, watch: Wa
             f"{config.prompt_tokens} + {config.new_tokens}; lower --tokens or --new"
         )
     prompts = read_prompts(load_tokenizer(bundle.tokenizer_path), config)
-    place = Place(bundle.folder, folder, config.timeout)
-    rows: list[Row] = []
-    links: list[tuple[Row, PeerLink]] = []
+    place = PeerFolders(bundle.folder, folder, config.timeout)
+    rows: list[EngineRuns] = []
+    links: list[tuple[EngineRuns, PeerLink]] = []
     prepared = {name: prepare(name, place) for name in names}
     try:
         for threads in config.threads:
@@ -66,10 +68,10 @@ def measure(config: EnginesConfig, names: Sequence[str], folder: Path, watch: Wa
     return rows
 
 
-def start(prepared: Hello, link: PeerLink, links: list[tuple[Row, PeerLink]]) -> Row:
+def start(prepared: Hello, link: PeerLink, links: list[tuple[EngineRuns, PeerLink]]) -> EngineRuns:
     """The row of one engine; its link joins `links` where it can write."""
     hello = prepared if prepared.missing or prepared.failed else link.greet()
-    row = Row(link.name, link.threads, hello)
+    row = EngineRuns(link.name, link.threads, hello)
     if hello.version:
         links.append((row, link))
     else:
@@ -80,7 +82,7 @@ def start(prepared: Hello, link: PeerLink, links: list[tuple[Row, PeerLink]]) ->
 def take_turns(
     config: EnginesConfig,
     prompts: Sequence[Sequence[int]],
-    links: Sequence[tuple[Row, PeerLink]],
+    links: Sequence[tuple[EngineRuns, PeerLink]],
     watch: Watch,
 ) -> None:
     """Fill the rows; the first round only warms the engines up."""
@@ -90,7 +92,7 @@ def take_turns(
                 if row.died:
                     continue
                 try:
-                    written = link.write(Order(ids, config.new_tokens))
+                    written = link.write(PeerRequest(ids, config.new_tokens))
                 except PeerDied as exc:
                     row.died = str(exc)
                 else:

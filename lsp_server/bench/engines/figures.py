@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from lsp_server.bench.engines.comparison import Row
+from lsp_server.bench.engines.comparison import EngineRuns
 from lsp_server.engines.prompt_cache import shared_tokens
 
 REFERENCES = ("lory-fp32", "lory")
@@ -41,13 +41,13 @@ class Absent:
     reason: str
 
 
-def compute(rows: Sequence[Row], prompt_tokens: int) -> list[EngineFigures | Absent]:
+def compute(rows: Sequence[EngineRuns], prompt_tokens: int) -> list[EngineFigures | Absent]:
     """Each row's figures, in order."""
     reference = find_reference(rows)
     return [figures_of(row, prompt_tokens, reference) for row in rows]
 
 
-def find_reference(rows: Sequence[Row]) -> dict[int, Sequence[int]]:
+def find_reference(rows: Sequence[EngineRuns]) -> dict[int, Sequence[int]]:
     """Tokens after each prompt; empty where no reference was measured."""
     for name in REFERENCES:
         for row in rows:
@@ -57,7 +57,7 @@ def find_reference(rows: Sequence[Row]) -> dict[int, Sequence[int]]:
 
 
 def figures_of(
-    row: Row, prompt_tokens: int, reference: dict[int, Sequence[int]]
+    row: EngineRuns, prompt_tokens: int, reference: dict[int, Sequence[int]]
 ) -> EngineFigures | Absent:
     """One row's figures."""
     runs = [run for runs in row.written.values() for run in runs]
@@ -85,7 +85,7 @@ def figures_of(
     )
 
 
-def reason(row: Row) -> str:
+def reason(row: EngineRuns) -> str:
     """Why a row has no figures."""
     if row.hello.missing:
         return f"not installed ({row.hello.missing}): pip install 'lory-lsp[bench]'"

@@ -9,14 +9,14 @@ from threading import Timer
 from typing import IO
 
 from lsp_server.bench.client.process import close_quietly, end_process
-from lsp_server.bench.engines.peer_process import Hello, Order, Written
+from lsp_server.bench.engines.peer_process import Hello, PeerRequest, PeerText
 from lsp_server.errors import BenchError
 
 MODULE = "lsp_server.bench.engines.peer_process"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PeerFolders:
     """Where an engine finds the model."""
 
     bundle: Path
@@ -33,7 +33,7 @@ class PeerDied(BenchError):
 class PeerLink:
     """One engine on one number of threads, in its own process."""
 
-    def __init__(self, name: str, threads: int, place: Place) -> None:
+    def __init__(self, name: str, threads: int, place: PeerFolders) -> None:
         self.name = name
         self.threads = threads
         self._timeout = place.timeout
@@ -52,7 +52,7 @@ class PeerLink:
         except PeerDied as exc:
             return Hello(failed=str(exc))
 
-    def write(self, order: Order) -> Written:
+    def write(self, order: PeerRequest) -> PeerText:
         """Let the engine write; raises PeerDied where it does not."""
         try:
             stream = self._stream(self._process.stdin)
@@ -60,7 +60,7 @@ class PeerLink:
             stream.flush()
         except OSError as exc:
             raise PeerDied(f"its process ended with code {self._process.wait()}") from exc
-        return Written(**json.loads(self._read()))
+        return PeerText(**json.loads(self._read()))
 
     def close(self) -> None:
         """End the process, which goes when its input ends."""
@@ -85,7 +85,7 @@ class PeerLink:
         return stream
 
 
-def prepare(name: str, place: Place) -> Hello:
+def prepare(name: str, place: PeerFolders) -> Hello:
     """Convert the bundle for a peer, in a process that ends afterwards."""
     link = PeerLink(name, 0, place)
     try:

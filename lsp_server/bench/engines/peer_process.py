@@ -29,7 +29,7 @@ class Hello:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PeerRequest:
     """What to write."""
 
     ids: Sequence[int]
@@ -37,7 +37,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class PeerText:
     """What was written."""
 
     tokens: Sequence[int]
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> None:
         return tell(answers, Hello(failed=f"{type(exc).__name__}: {one_line(exc)}"))
     tell(answers, Hello(version=version))
     for line in sys.stdin:
-        tell(answers, carry_out(peer, Order(**json.loads(line))))
+        tell(answers, carry_out(peer, PeerRequest(**json.loads(line))))
     return None
 
 
@@ -76,13 +76,13 @@ def private_output() -> IO[str]:
     return answers
 
 
-def tell(answers: IO[str], record: Hello | Written) -> None:
+def tell(answers: IO[str], record: Hello | PeerText) -> None:
     """One line."""
     answers.write(json.dumps(asdict(record)) + "\n")
     answers.flush()
 
 
-def carry_out(peer: Peer, order: Order) -> Written:
+def carry_out(peer: Peer, order: PeerRequest) -> PeerText:
     """Let the peer write, and note when each token came."""
     tokens: list[int] = []
     seconds: list[float] = []
@@ -93,7 +93,7 @@ def carry_out(peer: Peer, order: Order) -> Written:
 
     start = perf_counter()
     steps = peer.write(order.ids, order.count, told)
-    return Written(tokens, seconds, resident_bytes(), steps)
+    return PeerText(tokens, seconds, resident_bytes(), steps)
 
 
 def resident_bytes() -> int:

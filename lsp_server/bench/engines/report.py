@@ -22,10 +22,10 @@ COLUMNS = (
     "same tokens",
 )
 
-Outcome = EngineFigures | Absent
+EngineRow = EngineFigures | Absent
 
 
-def as_table(outcomes: Sequence[Outcome], config: EnginesConfig) -> Table:
+def as_table(outcomes: Sequence[EngineRow], config: EnginesConfig) -> Table:
     """The figures, for a terminal."""
     title = f"{config.prompt_tokens}-token prompts, {config.new_tokens} new tokens"
     table = Table(*COLUMNS, title=title)
@@ -34,13 +34,13 @@ def as_table(outcomes: Sequence[Outcome], config: EnginesConfig) -> Table:
     return table
 
 
-def as_markdown(outcomes: Sequence[Outcome]) -> str:
+def as_markdown(outcomes: Sequence[EngineRow]) -> str:
     """The same figures as a Markdown table."""
     lines = [COLUMNS, tuple("---" for _ in COLUMNS), *table_rows(outcomes)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def table_rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
+def table_rows(outcomes: Sequence[EngineRow]) -> list[tuple[str, ...]]:
     """The cells of each row."""
     own = {
         outcome.threads: outcome
@@ -50,7 +50,7 @@ def table_rows(outcomes: Sequence[Outcome]) -> list[tuple[str, ...]]:
     return [cells(outcome, own.get(outcome.threads)) for outcome in outcomes]
 
 
-def cells(outcome: Outcome, own: EngineFigures | None) -> tuple[str, ...]:
+def cells(outcome: EngineRow, own: EngineFigures | None) -> tuple[str, ...]:
     """One row; `own` is Lory's on as many threads."""
     if isinstance(outcome, Absent):
         return (outcome.name, str(outcome.threads), outcome.reason, "", "", "", "", "")
@@ -70,7 +70,7 @@ def cells(outcome: Outcome, own: EngineFigures | None) -> tuple[str, ...]:
 
 
 def as_json(
-    outcomes: Sequence[Outcome], config: EnginesConfig, command: Sequence[str]
+    outcomes: Sequence[EngineRow], config: EnginesConfig, command: Sequence[str]
 ) -> dict[str, Any]:
     """Everything, in plain values."""
     return {

@@ -14,7 +14,7 @@ from statistics import quantiles
 from time import perf_counter, sleep
 from typing import Any
 
-from lsp_server.bench.client.editor import EditorSession, Outcome
+from lsp_server.bench.client.editor import EditorSession, ReplyStatus
 from lsp_server.bench.client.handshake import Workspace, initialize
 from lsp_server.bench.client.lsp_client import LspClient
 from lsp_server.bench.client.process import resident_megabytes
@@ -246,7 +246,7 @@ class Writer:
             place += 1
             answer = session.ask(len(session.text))
             milliseconds.append(answer.seconds * 1e3)
-            unanswered += answer.outcome is not Outcome.ANSWERED
+            unanswered += answer.outcome is not ReplyStatus.ANSWERED
             if answer.offers and self._random.random() < TAKEN:
                 end = len(session.text)
                 session.replace(end, end, answer.offers[0].text)

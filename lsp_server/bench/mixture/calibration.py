@@ -50,7 +50,7 @@ ROUNDS = 25
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class JudgedTokens:
     """Tokens that were written after right ones only."""
 
     logprob_N: NDArray[np.float64]
@@ -82,7 +82,7 @@ class Fixed:
 
 def write_at_cursors(
     model: Model, files: Sequence[SourceFile], blocks: int, seed: int, watch: Callable[[str], None]
-) -> Written:
+) -> JudgedTokens:
     """What the model and the open project write at cursors of up to `blocks` blocks a file."""
     settings = Settings(min_probability=WRITTEN_UNTIL * 2)
     guard = PluginGuard(watch)
@@ -96,7 +96,9 @@ def write_at_cursors(
                 for candidate in found.candidates:
                     rows += judge(candidate, truth)
             watch(file.name)
-    return Written(np.array([row[0] for row in rows]), np.array([row[1] for row in rows], bool))
+    return JudgedTokens(
+        np.array([row[0] for row in rows]), np.array([row[1] for row in rows], bool)
+    )
 
 
 def cursors(file: SourceFile, blocks: int, random: Random) -> list[tuple[Cursor, str]]:
@@ -143,7 +145,7 @@ def judge(candidate: Candidate, truth: str) -> list[tuple[float, bool]]:
     return rows
 
 
-def fit_calibration(written: Written) -> Calibration:
+def fit_calibration(written: JudgedTokens) -> Calibration:
     """Bias and slope that make what was right likeliest: logistic regression by Newton's method.
 
     They are drawn to those that change nothing as if a few tokens spoke for that.

@@ -14,7 +14,7 @@ from lsp_server.bench.replay.points import Point, choose_points
 from lsp_server.bench.texts.files import SourceFile
 from lsp_server.errors import BenchError
 
-Place = TypeVar("Place", Block, Point, Gap)
+Replayed = TypeVar("Replayed", Block, Point, Gap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,13 @@ def plan_replay(config: ReplayConfig, files: Sequence[SourceFile]) -> list[FileP
     return [plan for plan in plans if plan.places]
 
 
-def spread(places: Mapping[SourceFile, list[Place]], most: int) -> dict[SourceFile, list[Place]]:
+def spread(
+    places: Mapping[SourceFile, list[Replayed]], most: int
+) -> dict[SourceFile, list[Replayed]]:
     """The first place of every file, then the second of every file, until there are `most`."""
     named = [[(file, place) for place in found] for file, found in places.items()]
     rounds = (pair for one_round in zip_longest(*named) for pair in one_round if pair is not None)
-    kept: dict[SourceFile, list[Place]] = {file: [] for file in places}
+    kept: dict[SourceFile, list[Replayed]] = {file: [] for file in places}
     for _, (file, place) in zip(range(most), rounds, strict=False):
         kept[file].append(place)
     return kept

@@ -10,7 +10,7 @@ from itertools import cycle
 from random import Random
 from time import monotonic, sleep
 
-from lsp_server.bench.client.editor import Answer, EditorSession, Outcome
+from lsp_server.bench.client.editor import EditorSession, Reply, ReplyStatus
 from lsp_server.bench.replay.points import choose_points
 from lsp_server.bench.texts.files import SourceFile
 from lsp_server.errors import BenchError
@@ -32,7 +32,7 @@ def wait_until_ready(session: EditorSession, files: Sequence[SourceFile]) -> str
     for file in cycle(files):
         wait_while_loading(session, deadline)
         answer = warm_up(session, file, random)
-        answered = answered or answer.outcome is not Outcome.TIMEOUT
+        answered = answered or answer.outcome is not ReplyStatus.TIMEOUT
         state = status_of(session)
         if state == "ready":
             return status_message(session)
@@ -60,7 +60,7 @@ def wait_while_loading(session: EditorSession, deadline: float) -> None:
         )
 
 
-def warm_up(session: EditorSession, file: SourceFile, random: Random) -> Answer:
+def warm_up(session: EditorSession, file: SourceFile, random: Random) -> Reply:
     """Asks once, somewhere in the file."""
     session.open(file)
     points = choose_points(file.text, session.config.shortest, random)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from lsp_server.bench.client.editor import Answer
+from lsp_server.bench.client.editor import Reply
 from lsp_server.bench.client.handshake import ServerFacts
 from lsp_server.bench.client.server_counters import Work
 from lsp_server.bench.commits.examples import Examples
@@ -19,7 +19,7 @@ class PointRecord:
     file: str
     line: int
     score: PointScore
-    answer: Answer
+    answer: Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class BlockRecord:
     file: str
     line: int
     tally: TypingTally
-    answers: tuple[Answer, ...]
+    answers: tuple[Reply, ...]
     """One for each time the server was asked."""
     examples: Examples = field(default_factory=Examples)
     """Of what a commit added."""

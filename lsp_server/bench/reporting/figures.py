@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lsp_server.bench.client.editor import Answer, Outcome
+from lsp_server.bench.client.editor import Reply, ReplyStatus
 from lsp_server.bench.client.server_counters import Work
 from lsp_server.bench.replay.records import BlockRecord, PointRecord, Records
 from lsp_server.bench.reporting.bootstrapping import Bootstrap, Rate
@@ -117,8 +117,8 @@ def point_figures(records: Sequence[PointRecord], bootstrap: Bootstrap) -> Point
         similarity=mean(record.score.similarity for record in records),
         shown=mean(record.score.shown for record in records),
         latency=latency_of(answers),
-        errors=outcomes[Outcome.ERROR],
-        timeouts=outcomes[Outcome.TIMEOUT],
+        errors=outcomes[ReplyStatus.ERROR],
+        timeouts=outcomes[ReplyStatus.TIMEOUT],
     )
 
 
@@ -142,8 +142,8 @@ def typing_figures(records: Sequence[BlockRecord], bootstrap: Bootstrap) -> Typi
         requests=len(answers),
         answers_shown=mean(bool(answer.offers) for answer in answers),
         latency=latency_of(answers),
-        errors=outcomes[Outcome.ERROR],
-        timeouts=outcomes[Outcome.TIMEOUT],
+        errors=outcomes[ReplyStatus.ERROR],
+        timeouts=outcomes[ReplyStatus.TIMEOUT],
     )
 
 
@@ -164,7 +164,7 @@ def share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def latency_of(answers: Sequence[Answer]) -> Latency:
+def latency_of(answers: Sequence[Reply]) -> Latency:
     """Percentiles, linear between the two nearest answers."""
     return Latency(*percentiles((answer.seconds * 1000 for answer in answers), 0.5, 0.95, 0.99))
 

@@ -19,13 +19,13 @@ from lsp_server.bench.reporting.bootstrapping import Bootstrap, Rate
 from lsp_server.bench.reporting.faults import Fault, FaultTally
 from lsp_server.errors import BenchError
 
-Outcome = TypeVar("Outcome")
-Pairs = Sequence[tuple[str, Outcome, Outcome]]
+Result = TypeVar("Result")
+Pairs = Sequence[tuple[str, Result, Result]]
 """File, and the same place's outcomes then and now."""
 
-Place = tuple[str, int]
+LineKey = tuple[str, int]
 """A file's name and the line, counted from 1, of a point or of a block's start."""
-GapPlace = tuple[str, int, GapKind]
+GapKey = tuple[str, int, GapKind]
 """The same and the gap's kind."""
 GapScores = tuple[GapScore, GapScore]
 """As while typing, and when asked."""
@@ -36,9 +36,9 @@ class Earlier:
     """What another replay came to."""
 
     name: str
-    points: Mapping[Place, PointScore]
-    blocks: Mapping[Place, TypingTally]
-    gaps: Mapping[GapPlace, GapScores]
+    points: Mapping[LineKey, PointScore]
+    blocks: Mapping[LineKey, TypingTally]
+    gaps: Mapping[GapKey, GapScores]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def earlier_of(name: str, records: Records) -> Earlier:
     )
 
 
-def place_of(row: Mapping[str, Any]) -> Place:
+def place_of(row: Mapping[str, Any]) -> LineKey:
     """Where a row of the JSON was measured."""
     return row["file"], row["line"]
 
@@ -215,7 +215,7 @@ def relative(pairs: Pairs[GapScore]) -> float | None:
 
 
 def change(
-    bootstrap: Bootstrap, pairs: Pairs[Outcome], count: Callable[[Outcome], tuple[float, float]]
+    bootstrap: Bootstrap, pairs: Pairs[Result], count: Callable[[Result], tuple[float, float]]
 ) -> Rate | None:
     """How a share changed, of (file, then, now) with `count`'s hits and cases; None of nothing."""
     if not pairs:

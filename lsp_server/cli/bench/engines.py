@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lsp_server.bench.config import EnginesConfig
-from lsp_server.bench.engines.comparison import Row, measure
+from lsp_server.bench.engines.comparison import EngineRuns, measure
 from lsp_server.bench.engines.figures import compute
 from lsp_server.bench.engines.peers import peer_names
 from lsp_server.bench.engines.report import as_json, as_markdown, as_table
@@ -59,7 +59,7 @@ def engines_command(
         json_file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
-def run(config: EnginesConfig, names: list[str], work: Path | None) -> list[Row]:
+def run(config: EnginesConfig, names: list[str], work: Path | None) -> list[EngineRuns]:
     """The measurement with a bar, in a folder that is deleted unless it is named."""
     with progress_bar() as progress:
         task = progress.add_task("starting", total=None)

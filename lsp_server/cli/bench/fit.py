@@ -12,7 +12,7 @@ from rich.table import Table
 
 from lsp_server.bench.mixture.calibration import (
     Bin,
-    Written,
+    JudgedTokens,
     expected_error,
     fit_calibration,
     reliability,
@@ -97,7 +97,7 @@ def calibrate(
     return replace(weights, calibration=calibration)
 
 
-def curve(held_out: Written, calibration: Calibration) -> Table:
+def curve(held_out: JudgedTokens, calibration: Calibration) -> Table:
     """The reliability of written tokens, before and after calibration."""
     after_N = np.array([calibration.apply(logprob) for logprob in held_out.logprob_N])
     before, after = (

@@ -10,7 +10,7 @@ from typing import Protocol
 from lsp_server.completion.context.plugin import Cursor
 from lsp_server.completion.request_trace import Outcome
 
-Answer = asyncio.Future[Outcome | None]
+OutcomeFuture = asyncio.Future[Outcome | None]
 
 
 class Status(Protocol):
@@ -36,7 +36,7 @@ class Pending:
 
     cursor: Cursor
     epoch: int
-    answer: Answer
+    answer: OutcomeFuture
     cancelled: Event = field(default_factory=Event)
     waiting: int = 0
     begun: bool = False

@@ -32,7 +32,7 @@ class Call:
     """Of the request, as the answer and the log name it."""
 
 
-Answer = Callable[[Call], Awaitable[Response]]
+RouteHandler = Callable[[Call], Awaitable[Response]]
 
 
 def any_body(body: Body) -> bool:
@@ -46,7 +46,7 @@ class Route:
 
     method: str
     path: str
-    answer: Answer
+    answer: RouteHandler
     accepts: Callable[[Body], bool] = any_body
     """Whether a body is meant for this dialect, where several have the path."""
     is_public: bool = False

@@ -11,10 +11,10 @@ FIRST_DEPTH = 4
 """Tokens in the first key: four of 16 bits."""
 
 
-Order = npt.NDArray[np.int32]
+SuffixArray = npt.NDArray[np.int32]
 
 
-def sort_places(stream: npt.NDArray[np.uint16], depth: int) -> Order:
+def sort_places(stream: npt.NDArray[np.uint16], depth: int) -> SuffixArray:
     """Every place of the stream, by the `depth` tokens or more from there on, shape [tokens].
 
     Places less than `depth` tokens before the end stand in no certain order.
@@ -47,7 +47,7 @@ def first_keys(stream: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint64]:
     return keys.astype(np.uint64)
 
 
-def pairs(upper: Order, lower: Order) -> npt.NDArray[np.uint64]:
+def pairs(upper: SuffixArray, lower: SuffixArray) -> npt.NDArray[np.uint64]:
     """Two numbers from -1 on as one that sorts as they do."""
     keys = (upper + 1).astype(np.uint64)
     keys <<= np.uint64(32)
@@ -55,7 +55,7 @@ def pairs(upper: Order, lower: Order) -> npt.NDArray[np.uint64]:
     return keys
 
 
-def sort_keys(keys: npt.NDArray[np.uint64]) -> tuple[Order, Order]:
+def sort_keys(keys: npt.NDArray[np.uint64]) -> tuple[SuffixArray, SuffixArray]:
     """The order of keys, and for each in that order where the first of its equals stands."""
     order = np.argsort(keys)
     keys = keys[order]  # a caller that keeps none of its own saves their memory
@@ -64,7 +64,7 @@ def sort_keys(keys: npt.NDArray[np.uint64]) -> tuple[Order, Order]:
     return order.astype(np.int32), np.maximum.accumulate(starts, out=starts)
 
 
-def in_groups(starts: Order) -> npt.NDArray[np.bool_]:
+def in_groups(starts: SuffixArray) -> npt.NDArray[np.bool_]:
     """Which elements have an equal neighbour."""
     same = starts[1:] == starts[:-1]
     found = np.zeros(len(starts), np.bool_)

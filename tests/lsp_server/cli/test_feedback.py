@@ -19,7 +19,7 @@ from lsp_server.contract.feedback_store import PATH_VARIABLE, SCHEMA
 from lsp_server.errors import FeedbackError
 from lsp_server.feedback.database import open_for_reading, open_for_writing, write_rows
 from lsp_server.feedback.figures import figures_of
-from lsp_server.feedback.rows import Ending, Outcome, Row, Trigger
+from lsp_server.feedback.rows import Acceptance, Ending, Row, Trigger
 from lsp_server.feedback.sqlite_sink import SqliteSink
 
 NOW = time()
@@ -41,7 +41,7 @@ SHOWN = Row(
     probability=0.74,
     latency_ms=10.0,
     trigger=Trigger.TYPED,
-    outcome=Outcome.WHOLE,
+    outcome=Acceptance.WHOLE,
     ending=Ending.COMPLETE,
     accepted_characters=8,
     typed_characters=0,
@@ -54,7 +54,7 @@ IGNORED = replace(
     SHOWN,
     id="1",
     time=NOW - DAY,
-    outcome=Outcome.IGNORED,
+    outcome=Acceptance.IGNORED,
     accepted_characters=0,
     retained_characters=None,
     latency_ms=30.0,

@@ -12,7 +12,7 @@ import pytest
 from lsp_server.contract.prompt import Parts
 from trainer.alignment.preferences.pairs import Preference
 from trainer.alignment.reward_model.figures import describe_pairs
-from trainer.cli.main import ReportOrder, main, parse_report
+from trainer.cli.main import ReportCommand, main, parse_report
 from trainer.errors import RecipeError, StageError
 from trainer.pretraining.config import PretrainConfig
 from trainer.report.page import write_report
@@ -246,8 +246,8 @@ def test_the_command_writes_the_report_into_the_run(
 
 
 def test_the_page_goes_where_it_is_wanted_or_into_the_run() -> None:
-    assert parse_report(["report", "a", "--out", "b"]) == ReportOrder(Path("a"), Path("b"))
-    assert parse_report(["report", "a"]) == ReportOrder(Path("a"), Path("a/report"))
+    assert parse_report(["report", "a", "--out", "b"]) == ReportCommand(Path("a"), Path("b"))
+    assert parse_report(["report", "a"]) == ReportCommand(Path("a"), Path("a/report"))
     for wrong in (["report"], ["report", "a", "--pretrain.steps=3"]):
         with pytest.raises(RecipeError):
             parse_report(wrong)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.cli.main import ReportOrder, parse_report
+from trainer.cli.main import ReportCommand, parse_report
 from trainer.errors import StageError
 from trainer.report.page import write_report
 from trainer.report.scaling import Curve, Point, fit, read_points, scaling_section, spread
@@ -88,5 +88,5 @@ def test_runs_that_cannot_be_compared_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_command_line_takes_runs_beside() -> None:
-    order = ReportOrder(Path("a"), Path("a/report"), (Path("b"), Path("c")))
+    order = ReportCommand(Path("a"), Path("a/report"), (Path("b"), Path("c")))
     assert parse_report(["report", "a", "--beside", "b", "c"]) == order

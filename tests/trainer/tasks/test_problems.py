@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from trainer.errors import SourceError
-from trainer.tasks.problems import Problem, draw, end_of_solution, load_problems
+from trainer.tasks.problems import Problem, end_of_solution, load_problems, seeded_number
 
 ROW = {
     "prompt": "def add(a, b):\n",
@@ -136,5 +136,7 @@ def test_a_solution_ends_where_something_else_begins(text: str, kept: str | None
 
 
 def test_draws_differ_by_every_part_and_never_by_the_process() -> None:
-    assert draw(0, "HumanEval/0", 0) == 143_106_555_335_451
-    assert len({draw(seed, task, n) for seed in (0, 1) for task in "ab" for n in (0, 1)}) == 8
+    assert seeded_number(0, "HumanEval/0", 0) == 143_106_555_335_451
+    assert (
+        len({seeded_number(seed, task, n) for seed in (0, 1) for task in "ab" for n in (0, 1)}) == 8
+    )

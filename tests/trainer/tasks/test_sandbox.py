@@ -18,7 +18,7 @@ from trainer.tasks.sandbox import (
     run_program,
     run_programs,
 )
-from trainer.tasks.sandbox_verdict import Outcome, Verdict
+from trainer.tasks.sandbox_verdict import ProgramResult, Verdict
 
 ROOT = Path(__file__).parents[3]
 LIMITS = SandboxLimits(wall_seconds=20, memory_bytes=256 * 1024 * 1024)
@@ -35,7 +35,7 @@ def needs(isolation: Isolation, part: str) -> None:
         pytest.skip(f"this machine does not allow its own {part}")
 
 
-def run(program: str, isolation: Isolation, limits: SandboxLimits = LIMITS) -> Outcome:
+def run(program: str, isolation: Isolation, limits: SandboxLimits = LIMITS) -> ProgramResult:
     return run_program(program, limits, isolation)
 
 
@@ -46,7 +46,7 @@ def test_a_program_that_runs_through_passes(isolation: Isolation) -> None:
         "assert pickle.loads(pickle.dumps(Point(3))) == Point(3)\n"
         "if __name__ == '__main__':\n    assert statistics.mean([1, 3]) == 2\n"
     )
-    assert run(program, isolation) == Outcome(Verdict.PASSED, "")
+    assert run(program, isolation) == ProgramResult(Verdict.PASSED, "")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_report_that_the_program_makes_up_is_no_pass(isolation: Isolation) -> 
         "    except OSError:\n        pass\n"
         "os._exit(0)\n"
     )
-    assert run(program, isolation) == Outcome(Verdict.FAILED, "forged report")
+    assert run(program, isolation) == ProgramResult(Verdict.FAILED, "forged report")
 
 
 @pytest.mark.parametrize("program", ["while True: pass", "import time\ntime.sleep(60)"])
@@ -96,7 +96,7 @@ def test_a_program_that_does_not_end_is_ended(program: str, isolation: Isolation
 
 def test_closing_every_pipe_does_not_escape_the_clock(isolation: Isolation) -> None:
     program = "import os, time\nos.closerange(0, 1024)\ntime.sleep(60)"
-    assert run(program, isolation, SHORT) == Outcome(Verdict.TIMEOUT, "wall time")
+    assert run(program, isolation, SHORT) == ProgramResult(Verdict.TIMEOUT, "wall time")
 
 
 def test_the_clock_is_kept_while_a_program_writes(isolation: Isolation) -> None:
@@ -104,13 +104,13 @@ def test_the_clock_is_kept_while_a_program_writes(isolation: Isolation) -> None:
     program = "import os\nwhile True: os.write(1, b'x') or os.sched_yield()"
     limits = replace(SHORT, output_bytes=10**12)
     started = time.monotonic()
-    assert run(program, isolation, limits) == Outcome(Verdict.TIMEOUT, "wall time")
+    assert run(program, isolation, limits) == ProgramResult(Verdict.TIMEOUT, "wall time")
     assert time.monotonic() - started < 15
 
 
 def test_a_report_without_end_is_not_kept(isolation: Isolation) -> None:
     program = "import os\nwhile True: os.write(200, b'x' * 65536)"
-    assert run(program, isolation) == Outcome(Verdict.FAILED, "forged report")
+    assert run(program, isolation) == ProgramResult(Verdict.FAILED, "forged report")
 
 
 def test_the_memory_of_all_processes_together_is_bounded(isolation: Isolation) -> None:
@@ -125,7 +125,7 @@ def test_the_memory_of_all_processes_together_is_bounded(isolation: Isolation) -
         "time.sleep(60)\n"
     )
     outcome = run(program, isolation, LIMITS)
-    assert outcome == Outcome(Verdict.MEMORY, "all processes together")
+    assert outcome == ProgramResult(Verdict.MEMORY, "all processes together")
 
 
 def test_what_processes_share_counts_once(isolation: Isolation) -> None:

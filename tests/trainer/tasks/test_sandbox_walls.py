@@ -14,7 +14,7 @@ import pytest
 
 from trainer.errors import SandboxError
 from trainer.tasks.sandbox import Isolation, SandboxLimits, probe_isolation, run_program
-from trainer.tasks.sandbox_verdict import Outcome, Verdict
+from trainer.tasks.sandbox_verdict import ProgramResult, Verdict
 from trainer.tasks.system_calls import REFUSED, compile_filter, find_library
 
 ROOT = Path(__file__).parents[3]
@@ -31,7 +31,7 @@ def needs(isolation: Isolation, part: str) -> None:
         pytest.skip(f"this machine does not allow its own {part}")
 
 
-def run(program: str, isolation: Isolation, limits: SandboxLimits = LIMITS) -> Outcome:
+def run(program: str, isolation: Isolation, limits: SandboxLimits = LIMITS) -> ProgramResult:
     return run_program(program, limits, isolation)
 
 
@@ -127,7 +127,7 @@ def test_a_socket_family_cannot_hide_in_the_upper_half_of_its_register(
         "assert libc.syscall(number, family, 1, 0) == -1\n"
         "assert ctypes.get_errno() == 1\n"
     )
-    assert run(program, isolation) == Outcome(Verdict.PASSED, "")
+    assert run(program, isolation) == ProgramResult(Verdict.PASSED, "")
 
 
 def test_no_shared_memory_or_keyring_or_namespace_can_be_made(isolation: Isolation) -> None:
@@ -141,7 +141,7 @@ def test_no_shared_memory_or_keyring_or_namespace_can_be_made(isolation: Isolati
         "    assert getattr(libc, name)(*arguments) == -1, name\n"
         "    assert ctypes.get_errno() == 1, (name, ctypes.get_errno())\n"
     )
-    assert run(program, isolation) == Outcome(Verdict.PASSED, "")
+    assert run(program, isolation) == ProgramResult(Verdict.PASSED, "")
 
 
 def test_shared_memory_is_gone_with_the_program(isolation: Isolation) -> None:
@@ -165,7 +165,7 @@ def test_what_honest_programs_use_still_works(isolation: Isolation) -> None:
         "assert len(os.urandom(8)) == len(open('/dev/urandom', 'rb').read(8))\n"
         "open('/dev/null', 'w').write('x')\n"
     )
-    assert run(program, isolation) == Outcome(Verdict.PASSED, "")
+    assert run(program, isolation) == ProgramResult(Verdict.PASSED, "")
 
 
 def test_the_filter_names_calls_that_exist() -> None:

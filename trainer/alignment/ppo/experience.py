@@ -13,7 +13,7 @@ from torch import Tensor
 from trainer.alignment.config import PpoConfig
 from trainer.alignment.ppo import formulas as ppo_math
 from trainer.alignment.ppo.policy import Judged, Policy, judge
-from trainer.alignment.ppo.rollouts import Rollouts, Written
+from trainer.alignment.ppo.rollouts import Continuations, Rollouts
 from trainer.alignment.ppo.tree_reader import Ids
 
 GAMMA, GAE_LAMBDA = 1.0, 0.95
@@ -27,7 +27,7 @@ VALUE_CLIP, VALUE_COEFFICIENT = 0.2, 0.1
 class Experience:
     """What an iteration learns from, fixed before its first step."""
 
-    written: Written
+    written: Continuations
     scored_BT: Tensor
     """Tokens of rollouts that have a score: these are learned from by reward."""
     truth_BT: Tensor
@@ -124,7 +124,7 @@ def most_telling(earned_B: Tensor, copies: int, kept: int) -> Tensor:
     return order[:kept].sort().values
 
 
-def with_truths(written: Written, truths: Sequence[Ids]) -> tuple[Written, Tensor]:
+def with_truths(written: Continuations, truths: Sequence[Ids]) -> tuple[Continuations, Tensor]:
     """The rollouts and the truths, if there are any, and `[B]`, true for rollouts."""
     copies = written.copies
     both = written.with_last(truths) if truths else written

@@ -16,7 +16,7 @@ from trainer.alignment.ppo.experience import Experience, losses_of
 from trainer.alignment.ppo.formulas import forward_kl, whiten
 from trainer.alignment.ppo.natural_gradient import Drawn, NaturalGradient, measure_metrics
 from trainer.alignment.ppo.policy import Policy
-from trainer.alignment.ppo.rollouts import Written
+from trainer.alignment.ppo.rollouts import Continuations
 from trainer.corpus.blocks.block_file import Rows
 from trainer.model.objective import IGNORED, next_tokens
 from trainer.pretraining.optimizer import set_rates
@@ -74,7 +74,7 @@ class Learner:
         policy: Policy,
         accelerator: Any,
         corpus_kl: CorpusKl,
-        written: Iterable[Written],
+        written: Iterable[Continuations],
     ) -> None:
         """`written`: rollouts of the policy as it is."""
         self.config, self.policy, self.accelerator = config, policy, accelerator
@@ -82,13 +82,13 @@ class Learner:
         self.optimizers = self.build_optimizers(written)
         self.parallel = accelerator.prepare_model(policy)
 
-    def build_optimizers(self, written: Iterable[Written]) -> list[torch.optim.Optimizer]:
+    def build_optimizers(self, written: Iterable[Continuations]) -> list[torch.optim.Optimizer]:
         """In the order in which a checkpoint keeps their states."""
         config, policy = self.config, self.policy
         peaks = {policy.value: config.value_learning_rate}
         found: list[torch.optim.Optimizer] = []
         if config.optimizer == "natural_gradient":
-            metrics = measure_metrics(policy.model, self.draw(written))
+            metrics = measure_metrics(policy.model, self.sample_texts(written))
             policy.model.requires_grad_(False)
             for metric in metrics:
                 metric.weight.requires_grad_(True)
@@ -100,7 +100,7 @@ class Learner:
         ]
         return [*found, torch.optim.AdamW(groups, betas=(0.9, 0.95), weight_decay=0.0)]
 
-    def draw(self, written: Iterable[Written]) -> Iterator[Drawn]:
+    def sample_texts(self, written: Iterable[Continuations]) -> Iterator[Drawn]:
         """What the policy says of text of its own: after the corpus's tokens, and after prompts.
 
         The same in every process.

@@ -25,7 +25,7 @@ from trainer.alignment.ppo.formulas import KlControl, start_control
 from trainer.alignment.ppo.learner import CorpusKl, Learner
 from trainer.alignment.ppo.parts import PpoParts
 from trainer.alignment.ppo.prompts import RolloutPrompt, deal, in_place
-from trainer.alignment.ppo.rollouts import Rollouts, Sampling, Written, write_rollouts
+from trainer.alignment.ppo.rollouts import Continuations, Rollouts, Sampling, write_rollouts
 from trainer.alignment.rewards.protocol import Scores
 from trainer.errors import RewardError, StageError
 from trainer.runtime.checkpoint import (
@@ -174,7 +174,7 @@ class PpoLoop:
             learning=asdict(figures),
         )
 
-    def first_texts(self) -> Iterator[Written]:
+    def first_texts(self) -> Iterator[Continuations]:
         """What the policy writes before it learns, equal in all processes, for
         `natural_gradient`."""
         config = self.config

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from lsp_server.contract.prompt import Sentinel
 from trainer.alignment.ppo.formulas import entropy_of
-from trainer.alignment.ppo.rollouts import Written
+from trainer.alignment.ppo.rollouts import Continuations
 from trainer.alignment.ppo.tree_reader import PaddedPrompts, positions_of, prompt_sight
 from trainer.model.objective import Objective
 from trainer.runtime.cpu import Precision, autocast
@@ -48,7 +48,7 @@ class Policy(nn.Module):
         nn.init.zeros_(self.value.weight)
         nn.init.zeros_(self.value.bias)
 
-    def forward(self, written: Written) -> tuple[Tensor, ...]:
+    def forward(self, written: Continuations) -> tuple[Tensor, ...]:
         """Fields of Judged: each token is judged by what stands before it."""
         mask_BT = written.mask_BT
         trees = plant(written)
@@ -99,7 +99,7 @@ class Trees:
     """Number of the node that stands before a token, among the N; 0 behind a text's end."""
 
 
-def plant(written: Written) -> Trees:
+def plant(written: Continuations) -> Trees:
     """The trees of some texts."""
     copies, device = written.copies, written.ids_BT.device
     lengths = written.mask_BT.sum(1).tolist()
@@ -151,7 +151,7 @@ def read_nodes(model: Any, prompts: PaddedPrompts, trees: Trees) -> Tensor:
 
 
 @torch.no_grad()
-def judge(policy: Policy, written: Written, micro_batch: int) -> Judged:
+def judge(policy: Policy, written: Continuations, micro_batch: int) -> Judged:
     """What a policy says of texts, at most `micro_batch` of them at a time."""
     parts = written.split(micro_batch)
     said = [policy(written.of_prompts(chosen)) for chosen in parts]

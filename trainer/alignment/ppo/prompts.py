@@ -18,7 +18,7 @@ from trainer.alignment.rewards.protocol import Completion
 from trainer.corpus.document import Document
 from trainer.errors import CorpusError
 from trainer.tasks.cursors import Cursor, draw_documents, sample_cursors
-from trainer.tasks.problems import Problem, draw, load_problems
+from trainer.tasks.problems import Problem, load_problems, seeded_number
 
 HELD_OUT_EVERY = 5
 """One program in so many is measured on."""
@@ -136,7 +136,7 @@ def problem_prompts(
             f"{', '.join(files)}: expected problems of {FEWEST_PROGRAMS} programs or more, to hold "
             f"some out, found {len(programs)}; give ppo.problems more of them"
         )
-    order = sorted(programs, key=lambda program: draw(wanted.seed, program))
+    order = sorted(programs, key=lambda program: seeded_number(wanted.seed, program))
     kept_out = set(order[: max(1, len(order) // HELD_OUT_EVERY)])
     chosen = [problem for problem in problems if (problem.origin in kept_out) is heldout]
     random.Random(wanted.seed).shuffle(chosen)

@@ -25,7 +25,7 @@ Randomness = torch.Generator | None
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class Continuations:
     """Prompts and the tokens after them."""
 
     prompts: PaddedPrompts
@@ -35,13 +35,13 @@ class Written:
     mask_BT: Tensor
     """True on tokens of the text, the one that ended it included."""
 
-    def of_prompts(self, chosen: Tensor) -> "Written":
+    def of_prompts(self, chosen: Tensor) -> "Continuations":
         """Those of the prompts `chosen`, `[C]`, without columns that are padding in all of them."""
         mask_GP = self.prompts.mask_GP[chosen]
         first = int(mask_GP.any(0).int().argmax())
         prompts = PaddedPrompts(self.prompts.ids_GP[chosen, first:], mask_GP[:, first:])
         rows = self.rows_of(chosen)
-        return Written(prompts, self.copies, self.ids_BT[rows], self.mask_BT[rows])
+        return Continuations(prompts, self.copies, self.ids_BT[rows], self.mask_BT[rows])
 
     def rows_of(self, chosen: Tensor) -> Tensor:
         """Numbers of the texts that belong to the prompts `chosen`, in their order."""
@@ -56,21 +56,23 @@ class Written:
         by_length = self.prompts.mask_GP.sum(1).argsort(stable=True)
         return torch.split(by_length, max(1, micro_batch // self.copies))
 
-    def with_last(self, texts: Sequence[Ids]) -> "Written":
+    def with_last(self, texts: Sequence[Ids]) -> "Continuations":
         """One more text after each prompt, behind its others, cut to their T tokens."""
         groups, tokens = len(texts), self.ids_BT.shape[1]
         cut = [text[:tokens] for text in texts]
         ids_GT, mask_GT = pad_texts(cut, tokens, self.ids_BT.device)
         ids_GCT = torch.cat([self.ids_BT.view(groups, -1, tokens), ids_GT[:, None]], dim=1)
         mask_GCT = torch.cat([self.mask_BT.view(groups, -1, tokens), mask_GT[:, None]], dim=1)
-        return Written(self.prompts, self.copies + 1, ids_GCT.flatten(0, 1), mask_GCT.flatten(0, 1))
+        return Continuations(
+            self.prompts, self.copies + 1, ids_GCT.flatten(0, 1), mask_GCT.flatten(0, 1)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Rollouts:
     """What a model wrote after each prompt."""
 
-    written: Written
+    written: Continuations
     texts: tuple[str, ...]
     """What of it is kept: up to the end token, or as far as the stop rule goes."""
     stops: tuple[StopReason, ...]
@@ -117,7 +119,9 @@ def write_rollouts(
     ]
     final: list[OpenText] = [begun.text for begun in open_now for _ in range(copies)]
     for t in range(sampling.max_tokens):
-        drawn = draw(logits_RV, sampling, max(len(begun.rollouts) for begun in open_now)).tolist()
+        drawn = sample_tokens(
+            logits_RV, sampling, max(len(begun.rollouts) for begun in open_now)
+        ).tolist()
         parents, grown = [], []
         for row, begun in enumerate(open_now):
             for token, rollouts in begun.share_out(drawn[row]).items():
@@ -135,7 +139,7 @@ def write_rollouts(
     model.train(training)
     ids_BT, mask_BT = pad_texts([text.ids for text in final], sampling.max_tokens, model.device)
     return Rollouts(
-        Written(padded, copies, ids_BT, mask_BT),
+        Continuations(padded, copies, ids_BT, mask_BT),
         tuple(text.kept for text in final),
         tuple(text.stop or StopReason.LENGTH for text in final),
     )
@@ -190,7 +194,7 @@ class Beginning:
         return by_token
 
 
-def draw(logits_RV: Tensor, sampling: Sampling, count: int) -> Tensor:
+def sample_tokens(logits_RV: Tensor, sampling: Sampling, count: int) -> Tensor:
     """`count` tokens for each row, `[R, count]`."""
     if sampling.randomness is None:
         return logits_RV.argmax(-1, keepdim=True).expand(-1, count)

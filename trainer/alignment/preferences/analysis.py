@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from trainer.alignment.preferences.material import Asked, Manner, Material
 from trainer.alignment.preferences.mutations import mutate
-from trainer.alignment.preferences.pairs import Preference, Row, Unused
+from trainer.alignment.preferences.pairs import Preference, PreferenceRow, Unused
 from trainer.alignment.static_analysis import analyse
 
 NAME = "analysis"
@@ -33,7 +33,7 @@ class AnalysisSource:
     longest_document: int = 50_000
     """Characters; longer documents are left out, since each text is analysed in its file."""
 
-    def read(self, material: Material) -> Iterator[Row]:
+    def read(self, material: Material) -> Iterator[PreferenceRow]:
         """Pairs; documents that have faults of their own are counted."""
         manner = Manner(temperature=self.temperature, top_p=self.top_p, max_tokens=self.max_tokens)
         for asked in material.ask(self.cursors, self.longest_document):
@@ -46,7 +46,7 @@ class AnalysisSource:
                 texts = [material.complete(asked, manner, number).text for number in numbers]
                 yield compare_samples(asked, texts)
 
-    def _broken_truths(self, material: Material, asked: Asked) -> Iterator[Row]:
+    def _broken_truths(self, material: Material, asked: Asked) -> Iterator[PreferenceRow]:
         """The truth over mutations of it that are faulted."""
         rng = random.Random(
             f"{material.config.seed} {asked.prompt.path} {len(asked.prompt.prefix)}"
@@ -62,7 +62,7 @@ class AnalysisSource:
             yield Unused(NAME, "no mutation is faulted")
 
 
-def compare_samples(asked: Asked, texts: list[str]) -> Row:
+def compare_samples(asked: Asked, texts: list[str]) -> PreferenceRow:
     """The first sound sample over the first faulted one."""
     sound = {text: is_sound(asked, text) for text in texts if text.strip()}
     good = next((text for text, passes in sound.items() if passes), None)

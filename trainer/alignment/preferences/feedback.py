@@ -19,7 +19,7 @@ from lsp_server.contract.canonical import canonical_parts
 from lsp_server.contract.feedback_store import SCHEMA, TABLE, database_path
 from lsp_server.contract.prompt import Parts
 from trainer.alignment.preferences.material import Material
-from trainer.alignment.preferences.pairs import Preference, Row, Unused, prompt_group
+from trainer.alignment.preferences.pairs import Preference, PreferenceRow, Unused, prompt_group
 from trainer.errors import PreferenceError
 
 NAME = "feedback"
@@ -41,7 +41,7 @@ class FeedbackSource:
     database: str = ""
     """The file; without it, the server's own, which `lory feedback status` names."""
 
-    def read(self, material: Material) -> Iterator[Row]:
+    def read(self, material: Material) -> Iterator[PreferenceRow]:
         """Pairs; PreferenceError where the database cannot be read or has another schema."""
         judged: dict[Parts, dict[str, Judged]] = defaultdict(dict)
         path = Path(self.database).expanduser() if self.database else database_path()
@@ -93,7 +93,7 @@ def in_canonical_form(prompt: Parts, judged: Sequence[Judged]) -> tuple[Parts, S
     return replace(prompt, prefix=prefix, suffix=suffix), [replace(j, text=t) for j, t in pairs]
 
 
-def compare(material: Material, prompt: Parts, judged: Sequence[Judged]) -> Iterator[Row]:
+def compare(material: Material, prompt: Parts, judged: Sequence[Judged]) -> Iterator[PreferenceRow]:
     """Every two suggestions at a prompt of which the user kept more of one."""
     group = prompt_group(prompt)
     found = False

@@ -12,7 +12,7 @@ from typing import Any
 from lsp_server.contract.canonical import canonical_parts
 from lsp_server.contract.prompt import Parts
 from trainer.alignment.preferences.material import Material
-from trainer.alignment.preferences.pairs import Preference, Row, Unused, prompt_group
+from trainer.alignment.preferences.pairs import Preference, PreferenceRow, Unused, prompt_group
 from trainer.corpus.readers.dataset import FORMATS, first_line
 from trainer.errors import PreferenceError
 
@@ -27,7 +27,7 @@ class RowsSource:
 
     files: list[str] = field(default_factory=list)
 
-    def read(self, material: Material) -> Iterator[Row]:
+    def read(self, material: Material) -> Iterator[PreferenceRow]:
         """The pairs; PreferenceError where a file cannot be read or is of another form."""
         for file in self.files:
             for row in read_file(Path(file).expanduser()):

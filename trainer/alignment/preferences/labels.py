@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from trainer.alignment.preferences.material import Material
-from trainer.alignment.preferences.pairs import Label, Row, Unused, digest
+from trainer.alignment.preferences.pairs import Label, PreferenceRow, Unused, digest
 from trainer.corpus.readers.dataset import first_line, open_hub
 from trainer.errors import PreferenceError, SourceError
-from trainer.tasks.problems import draw
+from trainer.tasks.problems import seeded_number
 
 NAME = "labels"
 FORMATS = {".csv": "csv", ".parquet": "parquet", ".jsonl": "json", ".json": "json"}
@@ -34,7 +34,7 @@ class LabelsSource:
     limit: int = 0
     """Texts taken, drawn by hash, since sets are often sorted by label; 0 for all."""
 
-    def read(self, material: Material) -> Iterator[Row]:
+    def read(self, material: Material) -> Iterator[PreferenceRow]:
         """Labelled texts; PreferenceError where the rows cannot be had or are of another form."""
         if bool(self.name) == bool(self.files):
             raise PreferenceError(
@@ -61,7 +61,9 @@ class LabelsSource:
         rows = ((row[self.text], row[self.label]) for row in self._checked())
         if not self.limit:
             return rows
-        ranked = ((draw(seed, number, row[0]), number, row) for number, row in enumerate(rows))
+        ranked = (
+            (seeded_number(seed, number, row[0]), number, row) for number, row in enumerate(rows)
+        )
         return [row for _, _, row in heapq.nsmallest(self.limit, ranked, key=lambda r: r[:2])]
 
     def _checked(self) -> Iterator[Mapping[str, Any]]:

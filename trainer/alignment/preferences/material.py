@@ -12,9 +12,9 @@ from lsp_server.contract.stopping import next_line, rule_for
 from lsp_server.engines import Candidate, Limits, StopReason
 from trainer.alignment.config import PreferencesConfig
 from trainer.runtime.run_folder import Inputs
-from trainer.tasks.code_sites import MAX_LINES, Place, SampleKind, find_places
+from trainer.tasks.code_sites import MAX_LINES, CodeSite, SampleKind, find_code_sites
 from trainer.tasks.cursors import draw_documents
-from trainer.tasks.problems import draw
+from trainer.tasks.problems import seeded_number
 from trainer.tasks.subject import Subject
 
 KINDS: tuple[SampleKind, ...] = ("line", "block")
@@ -75,7 +75,7 @@ class Material:
         for document in documents:
             for kind in KINDS:
                 rng = random.Random(f"{self.config.seed} {kind} {document.id}")
-                places = find_places(document.text, kind, rng)
+                places = find_code_sites(document.text, kind, rng)
                 for _, place in zip(range(max(share, PER_DOCUMENT)), places, strict=False):
                     found.append(asked_at(place, document.path, document.repo, split))
         random.Random(self.config.seed).shuffle(found)
@@ -104,13 +104,13 @@ class Material:
             stop=rule_for(extent, MAX_LINES, next_line(parts.suffix)),
             temperature=manner.temperature,
             top_p=manner.top_p,
-            seed=draw(self.config.seed, parts.path, parts.prefix, number),
+            seed=seeded_number(self.config.seed, parts.path, parts.prefix, number),
         )
         found = subject.engine.complete(prompt, limits, Event())
         return found[0] if found else Candidate((), (), StopReason.UNLIKELY)
 
 
-def asked_at(place: Place, path: str, repo: str, split: str) -> Asked:
+def asked_at(place: CodeSite, path: str, repo: str, split: str) -> Asked:
     """A place as a cursor."""
     parts = Parts(path=path, prefix=place.prefix, suffix=place.suffix)
     return Asked(parts, place.truth, repo, split == "heldout")

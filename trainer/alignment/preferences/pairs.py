@@ -66,13 +66,13 @@ class Unused:
     reason: str
 
 
-Row = Preference | Label | Unused
+PreferenceRow = Preference | Label | Unused
 
 
 class PreferenceSource(Protocol):
     """What an entry point of `lory.preferences` builds from its options."""
 
-    def read(self, material: "Material") -> Iterator[Row]:
+    def read(self, material: "Material") -> Iterator[PreferenceRow]:
         """Pairs, labels, and what was not used; PreferenceError where none can be had."""
 
 

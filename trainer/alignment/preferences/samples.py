@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lsp_server.engines import StopReason
 from trainer.alignment.preferences.material import Asked, Manner, Material
-from trainer.alignment.preferences.pairs import Preference, Row, Unused
+from trainer.alignment.preferences.pairs import Preference, PreferenceRow, Unused
 from trainer.tasks.line_completion import compare
 
 NAME = "samples"
@@ -25,7 +25,7 @@ class SamplesSource:
     longest_document: int = 50_000
     """Characters; longer documents are left out."""
 
-    def read(self, material: Material) -> Iterator[Row]:
+    def read(self, material: Material) -> Iterator[PreferenceRow]:
         """Pairs; samples that say what the truth says are counted.
 
         So are those that did not end: with them a reward would learn that longer is better.
@@ -42,7 +42,7 @@ class SamplesSource:
                 seen.add(candidate.text)
 
 
-def pair_with_truth(asked: Asked, text: str) -> Row:
+def pair_with_truth(asked: Asked, text: str) -> PreferenceRow:
     """The truth over a sample, by how unlike they are; white space at the end does not count."""
     match = compare(text, asked.truth)
     if match.exact:

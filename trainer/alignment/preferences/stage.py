@@ -18,8 +18,8 @@ from trainer.alignment.preferences.pairs import (
     GROUP,
     Label,
     Preference,
+    PreferenceRow,
     PreferenceSource,
-    Row,
     Unused,
     write_labels,
     write_pairs,
@@ -57,7 +57,9 @@ def run(config: PreferencesConfig, inputs: Inputs, out: Path) -> None:
     write_labels(labels, out)
 
 
-def read_sources(sources: Sequence[PreferenceSource], material: Material) -> Iterator[Row]:
+def read_sources(
+    sources: Sequence[PreferenceSource], material: Material
+) -> Iterator[PreferenceRow]:
     """What every source gives, one source after the other."""
     for source in sources:
         yield from source.read(material)

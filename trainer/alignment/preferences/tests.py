@@ -10,7 +10,7 @@ from itertools import islice, product
 
 from lsp_server.contract.prompt import Parts
 from trainer.alignment.preferences.material import Material
-from trainer.alignment.preferences.pairs import Preference, Row, Unused
+from trainer.alignment.preferences.pairs import Preference, PreferenceRow, Unused
 from trainer.tasks.problems import Problem, load_problems
 from trainer.tasks.sandbox import SandboxLimits, probe_isolation
 from trainer.tasks.solving import (
@@ -46,7 +46,7 @@ class SandboxSource:
     programs: int = 2
     """Programs that run side by side."""
 
-    def read(self, material: Material) -> Iterator[Row]:
+    def read(self, material: Material) -> Iterator[PreferenceRow]:
         """Pairs; SourceError without problems, SandboxError where programs cannot be held."""
         seed = material.config.seed
         problems = load_problems(self.problems, self.count, seed)
@@ -77,7 +77,7 @@ class SandboxSource:
 
     def _compare(
         self, material: Material, problem: Problem, samples: Sequence[Sample]
-    ) -> Iterator[Row]:
+    ) -> Iterator[PreferenceRow]:
         """Different passing texts over different failing ones, as many as asked for."""
         passing = dict.fromkeys(sample.text for sample in samples if sample.passed)
         failing = dict.fromkeys(sample.text for sample in samples if not sample.passed)

@@ -15,17 +15,17 @@ from typing import Self
 from trainer.alignment.config import RewardSpec
 from trainer.alignment.rewards.protocol import BatchReward, Completion, Scores, Skips
 from trainer.alignment.rewards.worker import (
-    Answer,
     Recipe,
+    RewardValue,
     Task,
     Worker,
     WorkerEnded,
-    answer_of,
     describe,
+    reward_value,
 )
 from trainer.errors import RewardError
 
-Answers = Mapping[str, Sequence[Answer | None]]
+Answers = Mapping[str, Sequence[RewardValue | None]]
 """Of each part, what it says of each completion; None where it is still to be asked."""
 
 
@@ -61,7 +61,7 @@ class RewardPool:
 
     def __call__(self, completions: Sequence[Completion]) -> Scores:
         """What the completions are worth; RewardError where too many of them have no score."""
-        answers: dict[str, list[Answer | None]] = {part: [] for part in self._weights}
+        answers: dict[str, list[RewardValue | None]] = {part: [] for part in self._weights}
         for part, reward in self._batched.items():
             answers[part] = [*score_batch(reward, completions)]
             self._check(answers, len(completions))
@@ -76,7 +76,7 @@ class RewardPool:
         return combine(answers, self._weights)
 
     def _ask_workers(
-        self, completions: Sequence[Completion], answers: dict[str, list[Answer | None]]
+        self, completions: Sequence[Completion], answers: dict[str, list[RewardValue | None]]
     ) -> None:
         """Fill in what the parts say that are asked in workers, once for completions alike."""
         every = tuple(range(len(self._recipes)))
@@ -116,7 +116,7 @@ class RewardPool:
         now = time.monotonic()
         return [worker for worker in asked if worker.pipe in spoke or worker.deadline <= now]
 
-    def _read(self, worker: Worker) -> Answer | None:
+    def _read(self, worker: Worker) -> RewardValue | None:
         """A worker's answer, or why there is none, and then without it; None where it is ready."""
         try:
             return worker.read()
@@ -125,7 +125,7 @@ class RewardPool:
             worker.end()
             if not worker.ready:
                 raise RewardError(f"a worker for rewards {ended} as it started") from ended
-            return Answer(0.0, str(ended))
+            return RewardValue(0.0, str(ended))
 
     def _check(self, answers: Answers, completions: int) -> None:
         """Raise RewardError where more completions have no score than are allowed."""
@@ -162,16 +162,16 @@ def name_parts(specs: Sequence[RewardSpec]) -> dict[str, RewardSpec]:
     return named
 
 
-def score_batch(reward: BatchReward, completions: Sequence[Completion]) -> list[Answer]:
+def score_batch(reward: BatchReward, completions: Sequence[Completion]) -> list[RewardValue]:
     """What a batched reward says; nothing that it raises gets out."""
     try:
         values = list(reward.score_all(completions))
     except Exception as error:  # a plugin may raise anything
-        return [Answer(0.0, f"raised {describe(error)}")] * len(completions)
+        return [RewardValue(0.0, f"raised {describe(error)}")] * len(completions)
     if len(values) != len(completions):
         reason = f"gave {len(values)} numbers for {len(completions)} completions"
-        return [Answer(0.0, reason)] * len(completions)
-    return [answer_of(value) for value in values]
+        return [RewardValue(0.0, reason)] * len(completions)
+    return [reward_value(value) for value in values]
 
 
 def count_skips(answers: Answers) -> list[Skips]:

@@ -42,20 +42,22 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RewardValue:
     """What one part says; `reason` is empty where `value` is a finite number."""
 
     value: float
     reason: str = ""
 
 
-def answer_of(value: object) -> Answer:
+def reward_value(value: object) -> RewardValue:
     """A reward's value, if it is a finite number."""
     if isinstance(value, bool | int | float) or hasattr(value, "__float__"):
         with suppress(TypeError, ValueError, OverflowError):
             number = float(value)  # numpy's and torch's scalars too
-            return Answer(number) if math.isfinite(number) else Answer(0.0, f"gave {number}")
-    return Answer(0.0, f"gave {type(value).__name__}, no number")
+            return (
+                RewardValue(number) if math.isfinite(number) else RewardValue(0.0, f"gave {number}")
+            )
+    return RewardValue(0.0, f"gave {type(value).__name__}, no number")
 
 
 def describe(error: BaseException) -> str:
@@ -64,12 +66,12 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {said}"[:200] if said else type(error).__name__
 
 
-def ask(reward: Reward, completion: Completion) -> Answer:
+def ask(reward: Reward, completion: Completion) -> RewardValue:
     """What one reward says of one completion; nothing that it raises gets out."""
     try:
-        return answer_of(reward(completion))
+        return reward_value(reward(completion))
     except Exception as error:  # a plugin may raise anything
-        return Answer(0.0, f"raised {describe(error)}")
+        return RewardValue(0.0, f"raised {describe(error)}")
 
 
 def serve(pipe: Connection, recipes: Sequence[Recipe]) -> None:
@@ -117,13 +119,13 @@ class Worker:
         with suppress(BrokenPipeError, ConnectionResetError):  # noticed where answers are read
             self.pipe.send(task)
 
-    def read(self) -> Answer | None:
+    def read(self) -> RewardValue | None:
         """The answer of the first of the parts that are left; None where it is ready now.
 
         Raises WorkerEnded where it is late, gone, or could not build a plugin.
         """
         try:
-            said: Answer | str | None = self.pipe.recv() if self.pipe.poll() else None
+            said: RewardValue | str | None = self.pipe.recv() if self.pipe.poll() else None
         except (EOFError, OSError):
             raise WorkerEnded(self._describe_end()) from None
         if said is None:

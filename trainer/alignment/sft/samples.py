@@ -19,7 +19,7 @@ from lsp_server.contract.prompt import Prompt, Sentinel, budget_for, build, enco
 from trainer.alignment.config import SftConfig
 from trainer.corpus.document import Document
 from trainer.runtime.progress import watch
-from trainer.tasks.code_sites import Place, SampleKind, find_places
+from trainer.tasks.code_sites import CodeSite, SampleKind, find_code_sites
 from trainer.tasks.cursors import draw_documents
 
 Layout = Literal["plain", "file", "alone"]
@@ -52,7 +52,7 @@ class Sampler:
         self._tokenizer, self._config = tokenizer, config
         self._budget = replace(budget_for(config.context), completion=config.answer_tokens)
 
-    def draw(self, folder: Path, count: int, label: str) -> Drawn:
+    def collect(self, folder: Path, count: int, label: str) -> Drawn:
         """At most `count` samples of a folder's documents, the kinds in equal numbers.
 
         Repositories take turns, then their documents, at most one for each sample. The same
@@ -78,7 +78,7 @@ class Sampler:
         """The samples of one kind that a document gives."""
         rng = random.Random(f"{self._config.loop.seed} {kind} {document.id}")
         samples: list[Sample] = []
-        for place in find_places(document.text, kind, rng):
+        for place in find_code_sites(document.text, kind, rng):
             sample = self.lay_out(place, document, draw_layout(place, rng))
             if len(sample.answer) > self._config.answer_tokens:
                 too_long[kind] += 1
@@ -88,7 +88,7 @@ class Sampler:
                 break
         return samples
 
-    def lay_out(self, place: Place, document: Document, layout: Layout) -> Sample:
+    def lay_out(self, place: CodeSite, document: Document, layout: Layout) -> Sample:
         """A place as a sample; its answer may be longer than the configuration allows."""
         prompt = self._prompt(place, document.path, layout)
         answer = encode(self._tokenizer, prompt.heal + place.truth)
@@ -96,7 +96,7 @@ class Sampler:
         ids = tuple(int(token) for token in (*answer, *ending))
         return Sample(place.kind, layout, tuple(map(int, prompt.ids)), ids, document.repo)
 
-    def _prompt(self, place: Place, path: str, layout: Layout) -> Prompt:
+    def _prompt(self, place: CodeSite, path: str, layout: Layout) -> Prompt:
         if layout == "plain":
             room = replace(self._budget, suffix=0)
             return left_to_right(self._tokenizer, path, place.prefix, room)
@@ -105,7 +105,7 @@ class Sampler:
         return build(self._tokenizer, path, place.prefix, place.suffix, self._budget)
 
 
-def draw_layout(place: Place, rng: random.Random) -> Layout:
+def draw_layout(place: CodeSite, rng: random.Random) -> Layout:
     """How a place is laid out; alone only what begins at the left margin."""
     if place.kind in ("line", "block"):
         return "file"

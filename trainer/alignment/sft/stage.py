@@ -44,8 +44,8 @@ def run(config: SftConfig, inputs: Inputs, out: Path) -> None:
     require(config.context <= longest, "sft.context", f"at most {longest}", config.context)
     check_settings("sft", config, out)
     sampler = Sampler(load_tokenizer(begun_with / "tokenizer.json"), config)
-    drawn = draw(sampler, inputs["dedup"] / "train", config.samples)
-    heldout = draw(sampler, inputs["dedup"] / "heldout", config.heldout_samples)
+    drawn = find_samples(sampler, inputs["dedup"] / "train", config.samples)
+    heldout = find_samples(sampler, inputs["dedup"] / "heldout", config.heldout_samples)
     trainer = build_trainer(config, model, drawn.samples, begun_with, out)
     before = answer_losses(model, heldout.samples, config.loop.micro_batch)
 
@@ -74,9 +74,9 @@ def run(config: SftConfig, inputs: Inputs, out: Path) -> None:
         write_record(out / "training.json", summary)
 
 
-def draw(sampler: Sampler, folder: Path, count: int) -> Drawn:
+def find_samples(sampler: Sampler, folder: Path, count: int) -> Drawn:
     """Samples of a folder's documents; CorpusError where it gives none."""
-    drawn = sampler.draw(folder, count, f"samples of {folder.name}")
+    drawn = sampler.collect(folder, count, f"samples of {folder.name}")
     if not drawn.samples:
         raise CorpusError(
             f"sft: expected samples from the documents in {folder}, found none "

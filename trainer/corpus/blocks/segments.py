@@ -17,7 +17,7 @@ from lsp_server.contract.prompt import Sentinel, encode, header, last_piece, pla
 from trainer.corpus.blocks.fim import heal, line_span, random_span
 from trainer.corpus.config import PackingConfig
 
-Order = Literal["plain", "psm", "spm"]
+SegmentLayout = Literal["plain", "psm", "spm"]
 
 SPARE = {"plain": 2, "psm": 8, "spm": 8}
 """Tokens kept free for the end token, more sentinels, and pieces that a cut splits in two."""
@@ -36,7 +36,7 @@ class Piece:
 
     text: str
     path_ids: tuple[int, ...]
-    order: Order
+    order: SegmentLayout
     closes: bool
     """Whether the document ends here."""
     middle: tuple[int, int] = (0, 0)
@@ -48,7 +48,7 @@ class Segment:
     """Token ids that stand together in one block."""
 
     ids: list[int]
-    order: Order
+    order: SegmentLayout
     text_bytes: int
     """UTF-8 bytes of source text that the ids stand for."""
 
@@ -113,7 +113,7 @@ class Segmenter:
         """Whether a block holds `text` whatever its tokens: each stands for at least one byte."""
         return len(text.encode()) <= self.room("spm", self.config.max_path_tokens)
 
-    def room(self, order: Order, path_tokens: int) -> int:
+    def room(self, order: SegmentLayout, path_tokens: int) -> int:
         """Tokens of text that a segment of a block has place for."""
         head = len(header(range(path_tokens))) + len((Sentinel.PREFIX,))
         return self.config.block_tokens - head - SPARE[order]
@@ -145,7 +145,7 @@ class Segmenter:
             start, first_token = end, bisect_left(source.starts, end)
         return pieces
 
-    def draw_order(self, rng: np.random.Generator) -> Order:
+    def draw_order(self, rng: np.random.Generator) -> SegmentLayout:
         """Layout of the next segment."""
         if rng.random() >= self.config.fim_rate:
             return "plain"

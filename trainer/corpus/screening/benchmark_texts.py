@@ -8,32 +8,32 @@ from typing import Any
 
 from trainer.errors import CorpusError
 
-Row = Mapping[str, Any]
+BenchmarkRow = Mapping[str, Any]
 
 
-def join_solutions(row: Row) -> list[str]:
+def join_solutions(row: BenchmarkRow) -> list[str]:
     """HumanEval, its infilling sets, PandasEval and NumpyEval: some have several solutions."""
     solutions = row["canonical_solution"]
     every = [solutions] if isinstance(solutions, str) else solutions
     return [row["prompt"] + solution + row.get("suffix", "") for solution in every]
 
 
-def fill_hole(row: Row) -> list[str]:
+def fill_hole(row: BenchmarkRow) -> list[str]:
     """SAFIM."""
     return [row["eval_prompt"].replace("{{completion}}", row["ground_truth"])]
 
 
-def fill_line(row: Row) -> list[str]:
+def fill_line(row: BenchmarkRow) -> list[str]:
     """CrossCodeEval: the file with its line, without what the benchmark adds of other files."""
     return [row["prompt"] + row["groundtruth"] + row["right_context"]]
 
 
-def join_lexed(row: Row) -> list[str]:
+def join_lexed(row: BenchmarkRow) -> list[str]:
     """CodeXGLUE's PY150: tokens with spaces between them, line ends as `<EOL>`."""
     return [(row["input"] + " " + row["gt"]).replace("<EOL>", "\n")]
 
 
-FORMS: tuple[tuple[frozenset[str], Callable[[Row], list[str]]], ...] = (
+FORMS: tuple[tuple[frozenset[str], Callable[[BenchmarkRow], list[str]]], ...] = (
     (frozenset({"eval_prompt", "ground_truth"}), fill_hole),
     (frozenset({"prompt", "groundtruth", "right_context"}), fill_line),
     (frozenset({"prompt", "canonical_solution"}), join_solutions),

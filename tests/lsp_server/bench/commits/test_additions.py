@@ -5,7 +5,7 @@ from random import Random
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lsp_server.bench.client.editor import Answer, Outcome
+from lsp_server.bench.client.editor import Reply, ReplyStatus
 from lsp_server.bench.client.offers import Offer
 from lsp_server.bench.commits.additions import additions, choose
 from lsp_server.bench.commits.examples import Example, examples_of
@@ -70,7 +70,7 @@ def test_examples_are_the_longest_right_and_the_longest_wrong_one() -> None:
 
     def look(typed: str, *texts: str) -> Look:
         offers = tuple(Offer(text) for text in texts)
-        return Look(typed, typed, Answer(offers, 0.0, Outcome.ANSWERED))
+        return Look(typed, typed, Reply(offers, 0.0, ReplyStatus.ANSWERED))
 
     looks = [
         look("tot", "al = first"),

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from lsp_server.bench.config import EnginesConfig
 from lsp_server.bench.engines.comparison import measure
 from lsp_server.bench.engines.figures import Absent, EngineFigures, compute
-from lsp_server.bench.engines.peer_link import PeerDied, PeerLink, Place
-from lsp_server.bench.engines.peer_process import Order
+from lsp_server.bench.engines.peer_link import PeerDied, PeerFolders, PeerLink
+from lsp_server.bench.engines.peer_process import PeerRequest
 from lsp_server.cli.bench.main import app
 from lsp_server.errors import BenchError
 
@@ -105,13 +105,13 @@ def test_engines_take_turns_prompt_by_prompt(
 def test_an_engine_that_hangs_is_ended_after_the_timeout(
     small_bundle: Path, tmp_path: Path
 ) -> None:
-    link = PeerLink("lory", 1, Place(small_bundle, tmp_path, 60.0))
+    link = PeerLink("lory", 1, PeerFolders(small_bundle, tmp_path, 60.0))
     try:
         assert link.greet().version
         link._process.send_signal(signal.SIGSTOP)
         link._timeout = 0.1
         with pytest.raises(PeerDied, match="ended with code -9"):
-            link.write(Order([7] * 200, 50))
+            link.write(PeerRequest([7] * 200, 50))
     finally:
         link.close()
 

@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 
 from lsp_server.bench.config import EnginesConfig
-from lsp_server.bench.engines.comparison import Row
+from lsp_server.bench.engines.comparison import EngineRuns
 from lsp_server.bench.engines.figures import Absent, EngineFigures, compute
-from lsp_server.bench.engines.peer_process import Hello, Written
+from lsp_server.bench.engines.peer_process import Hello, PeerText
 from lsp_server.bench.engines.report import as_markdown
 
 HELLO = Hello(version="1.2")
 
 
-def row_of(name: str, scale: float, *tokens: list[int]) -> Row:
+def row_of(name: str, scale: float, *tokens: list[int]) -> EngineRuns:
     """An engine that took 0.1, 0.11, 0.13 s for the tokens of each prompt, times `scale`."""
     seconds = [scale * value for value in (0.1, 0.11, 0.13)]
-    written = {number: [Written(ids, seconds, 50_000_000, 2)] for number, ids in enumerate(tokens)}
-    return Row(name, 1, HELLO, written)
+    written = {number: [PeerText(ids, seconds, 50_000_000, 2)] for number, ids in enumerate(tokens)}
+    return EngineRuns(name, 1, HELLO, written)
 
 
 def test_speed_memory_and_agreement_by_hand() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lsp_server.bench.mixture.calibration import (
-    Written,
+    JudgedTokens,
     expected_error,
     fit_calibration,
     judge,
@@ -27,7 +27,7 @@ from lsp_server.contract.recall import LADDER, Levels, Rung
 from lsp_server.engines import Candidate, StopReason
 from lsp_server.engines.mixture import Calibration, mix, sureness
 
-Row = tuple[float, int, Levels, int]
+FitRow = tuple[float, int, Levels, int]
 VOCABULARY = 12
 
 
@@ -41,7 +41,7 @@ def random_rungs(random: np.random.Generator, lengths: int) -> tuple[Rung, ...]:
     return tuple(rungs)
 
 
-def random_row(random: np.random.Generator) -> tuple[np.ndarray, Row]:
+def random_row(random: np.random.Generator) -> tuple[np.ndarray, FitRow]:
     """The model's distribution, and the sample that comes of it."""
     model = random.dirichlet(np.ones(VOCABULARY)).astype(np.float32)
     project, file = (random_rungs(random, int(random.integers(5))) for _ in range(2))
@@ -50,13 +50,13 @@ def random_row(random: np.random.Generator) -> tuple[np.ndarray, Row]:
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[tuple[np.ndarray, Row]]:
+def rows() -> list[tuple[np.ndarray, FitRow]]:
     random = np.random.default_rng(4)
     return [random_row(random) for _ in range(60)]
 
 
 @pytest.fixture(scope="module")
-def samples(rows: list[tuple[np.ndarray, Row]]) -> Samples:
+def samples(rows: list[tuple[np.ndarray, FitRow]]) -> Samples:
     return as_arrays([row for _, row in rows], [number % 2 for number in range(len(rows))])
 
 
@@ -66,7 +66,7 @@ def weights() -> np.ndarray:
 
 
 def test_a_sample_s_mixture_is_the_engine_s(
-    rows: list[tuple[np.ndarray, Row]], samples: Samples, weights: np.ndarray
+    rows: list[tuple[np.ndarray, FitRow]], samples: Samples, weights: np.ndarray
 ) -> None:
     expected = []
     for model, (_, _, levels, token) in rows:
@@ -89,7 +89,7 @@ def test_the_gradient_is_the_slope(samples: Samples, weights: np.ndarray) -> Non
 def test_weights_learn_which_counts_are_right() -> None:
     said = Rung(4, 9, {1: 9})
     wrong = Rung(4, 9, {2: 9})
-    rows: list[Row] = [(0.25, 1, ((wrong,), (said,)), 1)] * 40
+    rows: list[FitRow] = [(0.25, 1, ((wrong,), (said,)), 1)] * 40
     samples = as_arrays(rows, [0] * len(rows))
     learned = as_weights(fit(samples, FitConfig(steps=200, batch=40)))
     model = np.array([0.25, 0.25, 0.25, 0.25], np.float32)
@@ -99,7 +99,7 @@ def test_weights_learn_which_counts_are_right() -> None:
 
 def test_a_project_is_judged_with_the_weights_of_the_others() -> None:
     right, wrong = Rung(2, 5, {1: 5}), Rung(2, 5, {2: 5})
-    rows: list[Row] = [(0.5, 2, ((), (said,)), 1) for said in [right] * 30 + [wrong] * 30]
+    rows: list[FitRow] = [(0.5, 2, ((), (said,)), 1) for said in [right] * 30 + [wrong] * 30]
     samples = as_arrays(rows, [0] * 30 + [1] * 30)
     found = cross_validate(samples, FitConfig(steps=150, batch=30))
     (first, alone, mixed), (second, _, misled) = found
@@ -114,13 +114,13 @@ def test_a_calibration_is_found_again() -> None:
     truth = Calibration(bias=0.7, slope=0.8)
     logprobs = np.log(random.uniform(0.02, 0.98, 40_000))
     right = random.random(len(logprobs)) < np.exp([truth.apply(p) for p in logprobs])
-    found = fit_calibration(Written(logprobs, right))
+    found = fit_calibration(JudgedTokens(logprobs, right))
     assert found.bias == pytest.approx(0.7, abs=0.06)
     assert found.slope == pytest.approx(0.8, abs=0.04)
 
 
 def test_a_calibration_of_few_tokens_that_were_all_right_stays_near_none() -> None:
-    found = fit_calibration(Written(np.log(np.full(5, 0.9)), np.ones(5, bool)))
+    found = fit_calibration(JudgedTokens(np.log(np.full(5, 0.9)), np.ones(5, bool)))
     assert 0 < found.bias < 1
     assert found.slope == pytest.approx(1, abs=1)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lsp_server.bench.client.editor import Outcome
+from lsp_server.bench.client.editor import ReplyStatus
 from lsp_server.bench.config import ReplayConfig
 from lsp_server.bench.editors import EditorName
 from lsp_server.bench.editors.keystrokes import TypingTally
@@ -104,7 +104,7 @@ def test_asking_for_what_the_server_does_not_have_says_what_to_do(tmp_path: Path
 
 def test_late_answers_count_as_not_shown_with_the_timeout_as_latency(tmp_path: Path) -> None:
     records = replayed(write_workspace(tmp_path), "slow", "2.5", timeout=1.0, blocks=0)
-    assert [record.answer.outcome for record in records.points] == [Outcome.TIMEOUT] * 2
+    assert [record.answer.outcome for record in records.points] == [ReplyStatus.TIMEOUT] * 2
     assert [record.answer.seconds for record in records.points] == [1.0] * 2
     assert not any(record.score.shown for record in records.points)
 
@@ -121,7 +121,7 @@ def test_a_server_that_answers_nothing_at_all_is_not_ready(tmp_path: Path) -> No
 
 def test_errors_for_answers_are_counted_and_show_nothing(tmp_path: Path) -> None:
     records = replayed(write_workspace(tmp_path), "fails", ready_timeout=1.0, blocks=0)
-    assert [record.answer.outcome for record in records.points] == [Outcome.ERROR] * 2
+    assert [record.answer.outcome for record in records.points] == [ReplyStatus.ERROR] * 2
 
 
 def test_a_server_with_nothing_to_offer_is_measured_after_its_time_to_get_ready(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lsp_server.bench.client.editor import Answer, Outcome
+from lsp_server.bench.client.editor import Reply, ReplyStatus
 from lsp_server.bench.client.handshake import ServerFacts
 from lsp_server.bench.client.offers import Offer
 from lsp_server.bench.client.positions import Encoding
@@ -20,10 +20,10 @@ FACTS = ServerFacts(
     trigger_characters=frozenset(),
     capabilities={},
 )
-SHOWN = Answer((Offer("abc"),), 0.010, Outcome.ANSWERED)
-EMPTY = Answer((), 0.030, Outcome.ANSWERED)
-LATE = Answer((), 5.0, Outcome.TIMEOUT)
-FAILED = Answer((), 0.020, Outcome.ERROR)
+SHOWN = Reply((Offer("abc"),), 0.010, ReplyStatus.ANSWERED)
+EMPTY = Reply((), 0.030, ReplyStatus.ANSWERED)
+LATE = Reply((), 5.0, ReplyStatus.TIMEOUT)
+FAILED = Reply((), 0.020, ReplyStatus.ERROR)
 
 
 def test_a_rate_is_the_sum_of_hits_over_the_sum_of_cases() -> None:

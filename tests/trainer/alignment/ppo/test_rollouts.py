@@ -13,7 +13,13 @@ from lsp_server.contract.prompt import Sentinel, encode, plain
 from lsp_server.contract.stopping import StopRule, end_of_line
 from lsp_server.engines import StopReason
 from trainer.alignment.ppo.policy import Policy, judge, plant
-from trainer.alignment.ppo.rollouts import Rollouts, Sampling, Written, draw, write_rollouts
+from trainer.alignment.ppo.rollouts import (
+    Continuations,
+    Rollouts,
+    Sampling,
+    sample_tokens,
+    write_rollouts,
+)
 from trainer.alignment.ppo.tree_reader import PaddedPrompts
 from trainer.model.attention import use_chunked_attention
 
@@ -138,7 +144,7 @@ def test_a_token_is_drawn_as_often_as_it_is_likely() -> None:
     shares = torch.tensor([[0.5, 0.0, 0.3, 0.2], [0.0, 0.0, 0.0, 1.0]])
     randomness = torch.Generator().manual_seed(0)
 
-    drawn = draw(shares.log() * 0.7, Sampling(1, 0.7, randomness), 20_000)
+    drawn = sample_tokens(shares.log() * 0.7, Sampling(1, 0.7, randomness), 20_000)
 
     found = torch.stack([(drawn == token).float().mean(1) for token in range(4)], dim=1)
     torch.testing.assert_close(found, shares, atol=0.01, rtol=0)
@@ -150,7 +156,7 @@ def test_a_tree_has_one_node_for_what_texts_share_and_none_that_ends_one() -> No
     ids = torch.tensor([[7, 8, 9], [7, 8, 10], [7, 0, 0], [8, 7, 7], [8, 7, 0], [8, 8, 8]])
     mask = torch.tensor([[1, 1, 1], [1, 1, 1], [1, 0, 0], [1, 1, 1], [1, 1, 0], [1, 1, 1]]).bool()
 
-    trees = plant(Written(PaddedPrompts(one.long(), one), 3, ids, mask))
+    trees = plant(Continuations(PaddedPrompts(one.long(), one), 3, ids, mask))
 
     pad = int(Sentinel.PAD)
     assert trees.ids_GQ.tolist() == [[7, 8, pad], [8, 7, 8]]

@@ -17,7 +17,7 @@ from trainer.alignment.sft.stage import run
 from trainer.corpus.document import Document, DocumentWriter, document_id
 from trainer.errors import CorpusError, RecipeError, StageError
 from trainer.model.networks import load, newest_weights
-from trainer.tasks.code_sites import Place, SampleKind, find_places
+from trainer.tasks.code_sites import CodeSite, SampleKind, find_code_sites
 
 Inputs = dict[str, Path]
 
@@ -55,8 +55,8 @@ def document(text: str = SOURCE, repo: str = "r") -> Document:
     return Document(document_id(text), "tests", repo, "shelf.py", "", "psf", text)
 
 
-def places(kind: SampleKind, text: str = SOURCE) -> list[Place]:
-    return list(find_places(text, kind, random.Random(1)))
+def places(kind: SampleKind, text: str = SOURCE) -> list[CodeSite]:
+    return list(find_code_sites(text, kind, random.Random(1)))
 
 
 def settings(**values: Any) -> SftConfig:
@@ -238,7 +238,7 @@ def test_the_same_documents_in_any_order_give_the_same_samples(
             writer.write(replace(document(text, "tests/train"), path="m.py"))
     sampler = Sampler(small_tokenizer, settings())
     drawn: list[list[Sample]] = [
-        sampler.draw(folder, 60, "").samples
+        sampler.collect(folder, 60, "").samples
         for folder in (tuning_inputs["dedup"] / "train", tmp_path / "train")
     ]
     assert drawn[0] == drawn[1]
