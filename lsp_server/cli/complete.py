@@ -11,7 +11,7 @@ from time import perf_counter, sleep
 from typing import Any
 
 from lsp_server.completion.context.plugin import Cursor
-from lsp_server.completion.context.snapshot import Surroundings
+from lsp_server.completion.context.snapshot import Snapshot
 from lsp_server.completion.explanation import Explanation, explain_request
 from lsp_server.completion.model.loading import (
     Model,
@@ -99,7 +99,7 @@ def project_read(model: Model, workspace: Workspace, settings: Settings) -> Iter
 
 def try_cursor(model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor) -> Trial:
     """What would be suggested at one cursor, and how long it took."""
-    trace = Trace(Position(cursor.surroundings.line, len(last_line(cursor.prefix))), allowed=True)
+    trace = Trace(Position(cursor.snapshot.line, len(last_line(cursor.prefix))), allowed=True)
     found = generate(model, settings, guard, cursor, Event())
     filtered = select(model, settings, guard, cursor, found.candidates)
     trace.outcome = Outcome(filtered=filtered, generation=found)
@@ -142,7 +142,7 @@ def read_cursor(place: FilePlace, settings: Settings) -> Cursor:
         prefix=document.before(*at),
         suffix=document.after(*at),
         form=document.form or CANONICAL,
-        surroundings=Surroundings(folders=(folder,), line=at[0], unread=unread),
+        snapshot=Snapshot(folders=(folder,), line=at[0], unread=unread),
     )
 
 

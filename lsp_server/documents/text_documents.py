@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from lsp_server.contract.text_form import CANONICAL, FormWatch, TextForm, with_plain_ends
 from lsp_server.documents.edited_regions import Change, EditedRegions
-from lsp_server.documents.text_edits import Point, Splice, content, split_lines
+from lsp_server.documents.text_edits import Point, TextEdit, content, split_lines
 
 ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
@@ -80,7 +80,7 @@ class TextDocument:
         """How the text is indented; None where no line shows it."""
         return self._form.look(self.lines, self.language)
 
-    def apply(self, edit: Edit) -> tuple[Change, Splice]:
+    def apply(self, edit: Edit) -> tuple[Change, TextEdit]:
         """Put the edit's text in place of its range; a range that leaves the text is cut to it.
 
         What that did to lines and to the text.
@@ -89,7 +89,7 @@ class TextDocument:
         start = end = self.locate(edit.start)
         if edit.end != edit.start:
             start, end = sorted((start, self.locate(edit.end)))
-        splice = Splice(start, end, self._between(start, end), edit.text)
+        text_edit = TextEdit(start, end, self._between(start, end), edit.text)
         first, last = start[0], end[0]
         text = self.lines[first][: start[1]] + edit.text + self.lines[last][end[1] :]
         if (
@@ -105,16 +105,16 @@ class TextDocument:
             pieces.pop()  # ends with a line end: the next line follows
         self.lines[first : last + 1] = pieces
         self._form.unseen += len(pieces)
-        return Change(first, last + 1 - first, len(pieces)), splice
+        return Change(first, last + 1 - first, len(pieces)), text_edit
 
-    def take(self, edit: Edit | str) -> tuple[Change | None, Splice]:
+    def take(self, edit: Edit | str) -> tuple[Change | None, TextEdit]:
         """Apply an edit, or a new whole text, of which no change of lines is known."""
         if isinstance(edit, Edit):
             return self.apply(edit)
         end = len(self.lines) - 1, len(self.lines[-1])
-        splice = Splice((0, 0), end, self.text, edit)
+        text_edit = TextEdit((0, 0), end, self.text, edit)
         self.replace(edit)
-        return None, splice
+        return None, text_edit
 
     def _between(self, start: Point, end: Point) -> str:
         (first, left), (last, right) = start, end
@@ -231,7 +231,7 @@ class Documents:
         """Every document whose text is kept, or held until it may be."""
         return [*self._documents.values(), *self._held.values()]
 
-    def edit(self, uri: str, edits: Iterable[Edit | str]) -> list[Splice]:
+    def edit(self, uri: str, edits: Iterable[Edit | str]) -> list[TextEdit]:
         """Apply edits in order; a string is a new whole text. Nothing for an unread document.
 
         What each did to the text.
@@ -243,14 +243,14 @@ class Documents:
         if document is None:
             return []
         document.revision += 1
-        done: list[Splice] = []
+        done: list[TextEdit] = []
         for edit in edits:
-            change, splice = document.take(edit)
+            change, text_edit = document.take(edit)
             if change is None:
                 self.edited.drop(uri)
             else:
                 self.edited.record(uri, change)
-            done.append(splice)
+            done.append(text_edit)
         return done
 
 

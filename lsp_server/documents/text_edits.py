@@ -1,4 +1,4 @@
-"""What an edit did to a text: takes a splice, gives where places and spans of the text move to.
+"""What an edit did to a text: takes the edit, gives where places and spans of the text move to.
 
 Places are line and column in code points, as documents count them.
 """
@@ -16,7 +16,7 @@ Point = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Splice:
+class TextEdit:
     """A piece of text that gave way to another; the places are those before it did."""
 
     start: Point
@@ -43,17 +43,17 @@ class Span:
         return self.start >= self.end
 
 
-def trim(splice: Splice) -> Splice:
+def trim(edit: TextEdit) -> TextEdit:
     """The same change without what stays as it is at its ends."""
-    removed, text = splice.removed, splice.text
+    removed, text = edit.removed, edit.text
     if not removed or not text:
-        return splice
+        return edit
     head = common_prefix(removed, text)
     removed, text = removed[head:], text[head:]
     tail = common_prefix(removed[::-1], text[::-1])
     removed, text = removed[: len(removed) - tail], text[: len(text) - tail]
-    start = advance(splice.start, splice.removed[:head])
-    return Splice(start, advance(start, removed), removed, text)
+    start = advance(edit.start, edit.removed[:head])
+    return TextEdit(start, advance(start, removed), removed, text)
 
 
 def common_prefix(one: str, other: str) -> int:
@@ -93,21 +93,21 @@ def content(line: str) -> str:
     return line[:-1] if line.endswith(("\n", "\r")) else line
 
 
-def move(point: Point, splice: Splice) -> Point:
-    """Where a place at or after a splice's end lies once it is done."""
-    line, column = advance(splice.start, splice.text)
-    if point[0] == splice.end[0]:
-        return line, column + point[1] - splice.end[1]
-    return point[0] + line - splice.end[0], point[1]
+def move(point: Point, edit: TextEdit) -> Point:
+    """Where a place at or after an edit's end lies once it is done."""
+    line, column = advance(edit.start, edit.text)
+    if point[0] == edit.end[0]:
+        return line, column + point[1] - edit.end[1]
+    return point[0] + line - edit.end[0], point[1]
 
 
-def follow(span: Span, splice: Splice) -> Span:
-    """A span after a splice; what is put at either of its ends is not in it, what replaces is."""
-    if splice.start >= span.end:
+def follow(span: Span, edit: TextEdit) -> Span:
+    """A span after an edit; what is put at either of its ends is not in it, what replaces is."""
+    if edit.start >= span.end:
         return span
-    if splice.end <= span.start:
-        return Span(move(span.start, splice), move(span.end, splice))
-    return Span(min(span.start, splice.start), move(max(span.end, splice.end), splice))
+    if edit.end <= span.start:
+        return Span(move(span.start, edit), move(span.end, edit))
+    return Span(min(span.start, edit.start), move(max(span.end, edit.end), edit))
 
 
 def text_at(lines: Sequence[str], point: Point, characters: int) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from lsp_server.contract.text_form import with_plain_ends
-from lsp_server.documents.text_edits import Point, Splice, advance, common_prefix, move, text_at
+from lsp_server.documents.text_edits import Point, TextEdit, advance, common_prefix, move, text_at
 
 TAIL = 64
 """Characters behind the place that must stay as they are."""
@@ -18,7 +18,7 @@ CLOSERS = frozenset(")]}>\"'` \t\n")
 """What editors put behind the cursor by themselves."""
 MOST_CLOSERS = 40
 
-Edits = Sequence[Splice]
+Edits = Sequence[TextEdit]
 """Of one change notification, in order."""
 
 
@@ -33,7 +33,7 @@ class Progress:
 
 
 @dataclass(slots=True, eq=False)
-class Course:
+class Insertion:
     """One text and the place where it was offered."""
 
     start: Point
@@ -64,7 +64,7 @@ class Course:
 
     def take(self, edits: Edits, lines: Sequence[str]) -> Progress | None:
         """What edits meant for the text, once they are applied; None where it is spoiled."""
-        touching: list[Splice] = []
+        touching: list[TextEdit] = []
         for edit in edits:
             if edit.start >= self.start:
                 touching.append(edit)
@@ -116,7 +116,7 @@ class Course:
         return behind.startswith(tail) if len(self.tail) == TAIL else behind == tail
 
 
-def growth(edit: Splice) -> int:
+def growth(edit: TextEdit) -> int:
     """Characters that an edit adds."""
     return len(with_plain_ends(edit.text)) - len(with_plain_ends(edit.removed))
 
@@ -126,7 +126,7 @@ def jumped_characters(touching: Edits, closers: int, before: int, after: int) ->
 
     A key writes one character, or a line end and its indentation, and what the editor closes. An
     accepted word of one character, as "(", is the same change and counts as written by a key; for
-    a suggestion's last character the editor's word decides (`Offered.confirm`).
+    a suggestion's last character the editor's word decides (`ShownSuggestion.confirm`).
     """
     pasted = 0
     for number, edit in enumerate(touching, 1):

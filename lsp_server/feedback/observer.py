@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from lsp_server.completion.request_trace import Trace
 from lsp_server.documents.text_documents import Documents
-from lsp_server.documents.text_edits import Point, Splice
+from lsp_server.documents.text_edits import Point, TextEdit
 from lsp_server.plugins import FEEDBACK, ActivePlugin, Forgets, PluginGuard, list_plugins
 from lsp_server.settings import Settings
 
@@ -145,7 +145,7 @@ class Observer:
             prompt=text if self._settings.feedback_text else None,
         )
 
-    def edit(self, uri: str, edits: Sequence[Splice]) -> None:
+    def edit(self, uri: str, edits: Sequence[TextEdit]) -> None:
         """A document was changed; it reads so already."""
         if self._tracker is not None:
             self._tracker.edit(uri, edits, monotonic())

@@ -10,7 +10,7 @@ from lsp_server.completion.selection.filters import ends_word
 from lsp_server.contract.text_form import with_plain_ends
 from lsp_server.documents.text_edits import Point, Span, common_prefix, follow, text_at, text_of
 from lsp_server.engines import Candidate
-from lsp_server.feedback.insertion import TAIL, Course, Edits, Progress
+from lsp_server.feedback.insertion import TAIL, Edits, Insertion, Progress
 from lsp_server.feedback.retention import READ, kept_characters
 from lsp_server.feedback.rows import Acceptance, Ending, Fate, Offer, Row, Settled
 
@@ -45,12 +45,12 @@ def offer_place(offer: Offer, lines: Sequence[str]) -> OfferPlace:
     present = text_of(lines, Span(offer.start, offer.end), READ)
     lead = with_plain_ends(offer.lead)
     known = common_prefix(present, lead)
-    start = Course(offer.start, "", lead, "").at(known)
+    start = Insertion(offer.start, "", lead, "").at(known)
     return OfferPlace(start, present[known:], lead[known:], text_at(lines, offer.end, TAIL))
 
 
 @dataclass(slots=True, eq=False)
-class Offered:
+class ShownSuggestion:
     """A suggestion, from its first offer until it is known what is left of it."""
 
     id: str
@@ -59,9 +59,9 @@ class Offered:
     rank: int
     candidate: Candidate
     """As it was offered last, with what is typed of it."""
-    course: Course
+    insertion: Insertion
     lead: int
-    """Characters of the course's target before the candidate's own."""
+    """Characters of the insertion's target before the candidate's own."""
     begun: float
     shown: bool
     marks: bytearray
@@ -86,29 +86,29 @@ class Offered:
     @property
     def complete(self) -> bool:
         """Whether all of it stands in the document."""
-        return self.course.covered == len(self.course.target)
+        return self.insertion.covered == len(self.insertion.target)
 
     def continues(self, place: OfferPlace, candidate: Candidate) -> bool:
         """Whether a candidate at a place is the rest of this suggestion, or more or less of it."""
-        if place.start != self.course.end or place.present != self.course.present:
+        if place.start != self.insertion.end or place.present != self.insertion.present:
             return False
-        rest, new = self.course.rest, place.lead + with_plain_ends(candidate.text)
+        rest, new = self.insertion.rest, place.lead + with_plain_ends(candidate.text)
         return bool(rest) and (new.startswith(rest) or rest.startswith(new))
 
     def resume(self, place: OfferPlace, candidate: Candidate, *, shown: bool) -> None:
         """Take a candidate as what is left of this suggestion now."""
-        course = self.course
-        typed = course.covered - self.lead
+        insertion = self.insertion
+        typed = insertion.covered - self.lead
         if typed < 0:  # not all that stands before it is there yet
-            before = course.target[: course.covered] + place.lead
+            before = insertion.target[: insertion.covered] + place.lead
             self.candidate = candidate
         else:
-            before = course.target[: self.lead]
+            before = insertion.target[: self.lead]
             self.candidate = join(self.candidate, typed, place.lead, candidate)
         self.lead = len(before)
-        course.target = before + with_plain_ends(self.candidate.text)
-        course.tail = place.tail
-        size = len(course.target)
+        insertion.target = before + with_plain_ends(self.candidate.text)
+        insertion.tail = place.tail
+        size = len(insertion.target)
         self.marks = self.marks[:size].ljust(size, bytes([Mark.MISSING]))
         self.shown = self.shown or shown
         self.strays = 0
@@ -134,7 +134,7 @@ class Offered:
 
     def kind_of(self, progress: Progress, before: int) -> Acceptance | None:
         """How the end of what a change brought was accepted; None where it was typed."""
-        target, after = self.course.target, progress.after
+        target, after = self.insertion.target, progress.after
         if after == len(target) and (progress.jumped or self.confirmed):
             return Acceptance.WHOLE
         gained = target[max(after - progress.jumped, before) : after]
@@ -153,8 +153,8 @@ class Offered:
         first = min(first, end - 1)
         self.mark(first, end, Mark.ACCEPTED)
         old = self.span
-        start = self.course.at(first) if old is None or old.is_empty else old.start
-        self.span = Span(start, self.course.at(end))
+        start = self.insertion.at(first) if old is None or old.is_empty else old.start
+        self.span = Span(start, self.insertion.at(end))
         self.last_kind, self.shown, self.undone = kind, True, False
         self.accepted_at = self.decided = now
 
@@ -222,7 +222,7 @@ class Offered:
     def settle(self, row: Row, settled: Settled, lines: Sequence[str]) -> Row:
         """The row with how much of the accepted text is left."""
         first = self.marks.index(Mark.ACCEPTED)
-        wanted = self.course.target[first : self.marks.rindex(Mark.ACCEPTED) + 1]
+        wanted = self.insertion.target[first : self.marks.rindex(Mark.ACCEPTED) + 1]
         found = "" if self.span is None else text_of(lines, self.span, READ)
         left = min(kept_characters(wanted, found), self.accepted)
         fate = Fate.KEPT if found == wanted else Fate.EDITED

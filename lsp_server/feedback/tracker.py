@@ -11,9 +11,15 @@ from dataclasses import dataclass, field, replace
 
 from lsp_server.contract.text_form import with_plain_ends
 from lsp_server.documents.text_edits import trim
-from lsp_server.feedback.insertion import Course, Edits, Progress
+from lsp_server.feedback.insertion import Edits, Insertion, Progress
 from lsp_server.feedback.rows import Acceptance, Ending, Offer, Row, Settled, Trigger
-from lsp_server.feedback.shown_suggestion import STRAYS, Mark, Offered, OfferPlace, offer_place
+from lsp_server.feedback.shown_suggestion import (
+    STRAYS,
+    Mark,
+    OfferPlace,
+    ShownSuggestion,
+    offer_place,
+)
 
 FOLLOWED_SECONDS = 30.0
 
@@ -25,9 +31,9 @@ LinesOf = Callable[[str], Sequence[str] | None]
 class Watched:
     """One document's suggestions."""
 
-    live: list[Offered] = field(default_factory=list)
+    live: list[ShownSuggestion] = field(default_factory=list)
     """On show."""
-    followed: list[Offered] = field(default_factory=list)
+    followed: list[ShownSuggestion] = field(default_factory=list)
     """In the document; how long they stay there is still to be seen."""
 
 
@@ -66,22 +72,22 @@ class Tracker:
                 known.resume(place, candidate, shown=shown)
             watched.live.append(known or self._begin(offer, place, rank, now))
         if not offer.candidates:
-            watched.live = [old for old in before if old.course.end == place.start]
+            watched.live = [old for old in before if old.insertion.end == place.start]
         for old in before:
             if old not in watched.live:
-                here = old.course.end == place.start
+                here = old.insertion.end == place.start
                 self._end(watched, old, Ending.REPLACED if here else Ending.MOVED, now)
         return [each.id for each in watched.live[: len(offer.candidates)]]
 
-    def _begin(self, offer: Offer, place: OfferPlace, rank: int, now: float) -> Offered:
+    def _begin(self, offer: Offer, place: OfferPlace, rank: int, now: float) -> ShownSuggestion:
         candidate = offer.candidates[rank]
         target = place.lead + with_plain_ends(candidate.text)
-        return Offered(
+        return ShownSuggestion(
             id=f"{self._session}-{self._offers}-{rank}",
             offer=offer,
             rank=rank,
             candidate=candidate,
-            course=Course(place.start, place.present, target, place.tail),
+            insertion=Insertion(place.start, place.present, target, place.tail),
             lead=len(place.lead),
             begun=now,
             shown=not rank or offer.trigger is Trigger.MENU,
@@ -99,7 +105,7 @@ class Tracker:
             offered.follow(edits)
         if not edits:
             return
-        steps = [(offered, offered.course.take(edits, lines)) for offered in watched.live]
+        steps = [(offered, offered.insertion.take(edits, lines)) for offered in watched.live]
         taken = choose_accepted(steps)
         watched.live = []
         for offered, progress in steps:
@@ -110,7 +116,9 @@ class Tracker:
             else:
                 self._advance(watched, offered, progress, now)
 
-    def _advance(self, watched: Watched, offered: Offered, progress: Progress, now: float) -> None:
+    def _advance(
+        self, watched: Watched, offered: ShownSuggestion, progress: Progress, now: float
+    ) -> None:
         accepted_at = offered.accepted_at
         offered.advance(progress, now)
         if offered.complete:
@@ -122,7 +130,7 @@ class Tracker:
             if offered.accepted_at != accepted_at:
                 self._rows.append(offered.row(self._session, now))
 
-    def _end(self, watched: Watched, offered: Offered, ending: Ending, now: float) -> None:
+    def _end(self, watched: Watched, offered: ShownSuggestion, ending: Ending, now: float) -> None:
         offered.end(ending, now)
         self._rows.append(offered.row(self._session, now))
         if offered.accepted_at is not None or ending is Ending.COMPLETE:
@@ -147,7 +155,7 @@ class Tracker:
         waiting = (self._due(item) for each in self._watched.values() for item in each.followed)
         return min(waiting, default=None)
 
-    def _due(self, offered: Offered) -> float:
+    def _due(self, offered: ShownSuggestion) -> float:
         return (offered.decided or offered.begun) + self._seconds
 
     def close(self, uri: str, now: float) -> None:
@@ -177,7 +185,9 @@ class Tracker:
             self._end(watched, offered, ending, now)
         self._settle(uri, watched.followed, settled, now)
 
-    def _settle(self, uri: str, followed: Iterable[Offered], settled: Settled, now: float) -> None:
+    def _settle(
+        self, uri: str, followed: Iterable[ShownSuggestion], settled: Settled, now: float
+    ) -> None:
         lines = self._lines_of(uri) or ()
         for offered in followed:
             if offered.accepted:
@@ -185,7 +195,9 @@ class Tracker:
                 self._rows.append(offered.settle(row, settled, lines))
 
 
-def choose_accepted(steps: Iterable[tuple[Offered, Progress | None]]) -> Offered | None:
+def choose_accepted(
+    steps: Iterable[tuple[ShownSuggestion, Progress | None]],
+) -> ShownSuggestion | None:
     """Of an answer's suggestions the one that a change accepted: one wholly, or the best."""
     best: tuple[bool, bool, int] | None = None
     chosen = None

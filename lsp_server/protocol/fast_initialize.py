@@ -34,7 +34,7 @@ CAPABILITIES: dict[str, Any] = {
 }
 
 
-def greet(body: bytes) -> tuple[int | str, bytes] | None:
+def answer_initialize(body: bytes) -> tuple[int | str, bytes] | None:
     """The request's id and the framed answer; None for all that is not plainly an `initialize`."""
     with suppress(AttributeError, KeyError, RecursionError, TypeError, ValueError):
         message = json.loads(body)

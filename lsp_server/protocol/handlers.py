@@ -44,7 +44,7 @@ COMMANDS: tuple[tuple[str, Callable[..., Any]], ...] = (
     (EXPLAIN_COMMAND, requests.explain_command),
     (ACCEPTED_COMMAND, requests.accepted_command),
 )
-"""What `workspace/executeCommand` knows; `greeting.py` announces them in this order."""
+"""What `workspace/executeCommand` knows; `fast_initialize.py` announces them in this order."""
 NOT_THE_LIBRARYS = (
     lsp.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS,
     *(lsp.TEXT_DOCUMENT_DID_OPEN, lsp.TEXT_DOCUMENT_DID_CHANGE, lsp.TEXT_DOCUMENT_DID_CLOSE),

@@ -3,7 +3,7 @@
 import gc
 from typing import BinaryIO
 
-from lsp_server.protocol.fast_initialize import greet
+from lsp_server.protocol.fast_initialize import answer_initialize
 from lsp_server.protocol.wire.transport import FramedInput, Output, standard_streams, tcp_streams
 
 
@@ -14,17 +14,17 @@ def serve(reader: BinaryIO, writer: BinaryIO, followed_seconds: float | None = N
     """
     framed, output = FramedInput(reader), Output(writer)
     first = framed.message()
-    greeting = None if first is None else greet(first)
-    if greeting is not None:
-        output.write(greeting[1])
+    answered = None if first is None else answer_initialize(first)
+    if answered is not None:
+        output.write(answered[1])
     gc.disable()  # what is imported stays
     from lsp_server.protocol.wire.message_loop import (
-        hold,  # slow to import, and an editor waits for the greeting
+        run_message_loop,  # slow to import, and an editor waits for the first answer
     )
 
     gc.enable()
     gc.freeze()
-    return hold(first, framed, output, greeting and greeting[0], followed_seconds)
+    return run_message_loop(first, framed, output, answered and answered[0], followed_seconds)
 
 
 def serve_standard_streams(followed_seconds: float | None = None) -> int:

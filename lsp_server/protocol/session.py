@@ -12,7 +12,7 @@ from typing import Any
 from lsp_server.completion import read_policy
 from lsp_server.completion.completer import Completer
 from lsp_server.completion.context.plugin import Cursor
-from lsp_server.completion.context.snapshot import NOTHING_AROUND, Lookout
+from lsp_server.completion.context.snapshot import EMPTY_SNAPSHOT, Lookout
 from lsp_server.completion.explanation import (
     Explanation,
     explain_absence,
@@ -105,7 +105,7 @@ class Session:
             if not self.settling.serving or self.documents.get(cursor.uri) is None:
                 return Answer(())
             if rules is not self._rules:
-                cursor = replace(cursor, surroundings=NOTHING_AROUND)
+                cursor = replace(cursor, snapshot=EMPTY_SNAPSHOT)
             shown = await self.completer.complete(cursor, trace)
         except asyncio.CancelledError:
             trace.end(Fate.CANCELLED)
@@ -288,7 +288,7 @@ class Session:
             prefix=document.before(*start),
             suffix=document.after(*end),
             form=self.documents.form_of(document),
-            surroundings=self._lookout.look(document, start[0], self.folders, self._rules),
+            snapshot=self._lookout.look(document, start[0], self.folders, self._rules),
         )
 
     def end(self) -> None:

@@ -207,12 +207,12 @@ def test_what_is_excluded_is_found_nowhere(
     monkeypatch.setenv(PATH_VARIABLE, str(database))
     write_project(tmp_path / "p")
     caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.CRITICAL, "pygls")  # as in `conversation.hold`
+    caplog.set_level(logging.CRITICAL, "pygls")  # as in `message_loop.run_message_loop`
     editor = Editor(tmp_path / "p")
 
     found: list[str] = []
 
-    async def converse() -> None:
+    async def handle_messages() -> None:
         await work_in(editor)
         held = {trace.partition(" ")[0] for trace in traces_of_the_word(())}
         assert held >= {"str", "tuple", "bytes", "ndarray"}, "it is in texts and in the index"
@@ -226,7 +226,7 @@ def test_what_is_excluded_is_found_nowhere(
         found.extend(traces_of_the_word(locals_of_threads()))
         session.end()
 
-    asyncio.run(converse())
+    asyncio.run(handle_messages())
     assert not found, "\n".join(found)
     for path in database.parent.glob("*"):
         assert WORD.encode() not in path.read_bytes(), path

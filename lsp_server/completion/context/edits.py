@@ -20,7 +20,7 @@ class EditsContext:
 
     def __call__(self, cursor: Cursor, context: Context) -> Context:
         """The context with the latest edits, the latest last: it stands nearest to the cursor."""
-        rules = cursor.surroundings.unread, cursor.surroundings.folders
+        rules = cursor.snapshot.unread, cursor.snapshot.folders
         found = self._sticky.at(cursor, rules, lambda: latest_edits(cursor))
         return replace(context, related=(*context.related, *found))
 
@@ -29,7 +29,7 @@ def latest_edits(cursor: Cursor) -> tuple[Snippet, ...]:
     """The latest edits that fit, the latest last."""
     kept: list[Snippet] = []
     room = MOST_CHARACTERS
-    for edit in cursor.surroundings.edits:
+    for edit in cursor.snapshot.edits:
         if len(kept) == MOST_REGIONS:
             break
         if len(edit.text) <= room:

@@ -36,10 +36,10 @@ class ImportsContext:
 
     def __call__(self, cursor: Cursor, context: Context) -> Context:
         """The context with the definitions that the cursor's file imports."""
-        if not has_grammar(cursor.language) or not cursor.surroundings.folders:
+        if not has_grammar(cursor.language) or not cursor.snapshot.folders:
             return context
         statements = import_statements(cursor)
-        rules = cursor.surroundings.unread, cursor.surroundings.folders
+        rules = cursor.snapshot.unread, cursor.snapshot.folders
         found = self._sticky.at(
             cursor, (statements, rules), lambda: self._choose(cursor, statements)
         )

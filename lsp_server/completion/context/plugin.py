@@ -9,7 +9,7 @@ when the model is loaded, and what it gives is the plugin.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from lsp_server.completion.context.snapshot import NOTHING_AROUND, Surroundings
+from lsp_server.completion.context.snapshot import EMPTY_SNAPSHOT, Snapshot
 from lsp_server.contract.text_form import CANONICAL, TextForm
 
 
@@ -30,7 +30,7 @@ class Cursor:
     """How the text is indented; context plugins are given it in the canonical form."""
     invoked: bool = False
     """Asked for by a person, who may want several suggestions to choose from; not by typing."""
-    surroundings: Surroundings = field(default=NOTHING_AROUND, compare=False, repr=False)
+    snapshot: Snapshot = field(default=EMPTY_SNAPSHOT, compare=False, repr=False)
     """What else may be read; two cursors in the same text are the same."""
 
 

@@ -38,7 +38,7 @@ class SimilarContext:
         """The context with the pieces nearest to the lines around the cursor."""
         if not has_grammar(cursor.language):
             return context
-        rules = cursor.surroundings.unread, cursor.surroundings.folders
+        rules = cursor.snapshot.unread, cursor.snapshot.folders
         found = self._sticky.at(cursor, rules, lambda: self._choose(cursor))
         return replace(context, related=(*context.related, *found))
 

@@ -47,7 +47,7 @@ class RecentEdit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class Snapshot:
     """What a context plugin may look at beyond the cursor's own document."""
 
     folders: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Surroundings:
         return self.unread.allow(path)
 
 
-NOTHING_AROUND = Surroundings()
+EMPTY_SNAPSHOT = Snapshot()
 """No folders, no documents, and no file may be read."""
 
 
@@ -83,14 +83,14 @@ class Lookout:
 
     def look(
         self, cursor: TextDocument, line: int, folders: Iterable[str], unread: Exclusions
-    ) -> Surroundings:
+    ) -> Snapshot:
         """What lies around a line of a document."""
         given = tuple(folders)
         others = [item for item in self._documents.read() if item is not cursor]
         texts = (self._open_text(item, given) for item in others[-MOST_TEXTS:])
         open_texts = tuple(item for item in texts if len(item.text) <= LONGEST_TEXT)
         self._known = {item.uri: item for item in open_texts}
-        return Surroundings(
+        return Snapshot(
             folders=given,
             open_texts=open_texts,
             edits=tuple(self._edits(cursor, line, given)),

@@ -34,7 +34,7 @@ class StickyChoice:
 
     def at(self, cursor: Cursor, key: Hashable, choose: Choose) -> tuple[Snippet, ...]:
         """The choice that holds at a cursor; made anew where none does. `key` must be the same."""
-        line, held = cursor.surroundings.line, self._choices.get(cursor.uri)
+        line, held = cursor.snapshot.line, self._choices.get(cursor.uri)
         if held is None or held.key != key or abs(held.line - line) > SAME_PLACE:
             held = Choice(line, key, choose())
             self._choices[cursor.uri] = held

@@ -72,7 +72,7 @@ class ProjectTexts:
 
     def at(self, cursor: Cursor) -> "TextsAt":
         """The texts that may be read at a cursor."""
-        around = cursor.surroundings
+        around = cursor.snapshot
         if around.unread != self._rules:
             self._known.clear()
             self._outlines.clear()
@@ -137,7 +137,7 @@ class TextsAt:
 
     def __init__(self, texts: ProjectTexts, cursor: Cursor) -> None:
         self._texts = texts
-        self._around = cursor.surroundings
+        self._around = cursor.snapshot
         self._own = {path_of(cursor.uri), real_path(cursor.uri)}
         self.place = path_of(cursor.uri)
         self._language = cursor.language

@@ -49,7 +49,7 @@ class LoryProtocol(LanguageServerProtocol):
     """pygls' protocol, strict about the order of messages."""
 
     _initialized = False
-    greeted: int | str | None = None
+    initialize_id: int | str | None = None
     """The id of an `initialize` that has its answer already, until it is handled."""
     when_cancelled_early: Callable[[Any], None] | None = None
     """Told the parameters of a request that is cancelled before its handler has begun."""
@@ -94,13 +94,13 @@ class LoryProtocol(LanguageServerProtocol):
         self, msg_id: Any, result: Any | None = None, error: ResponseError | None = None
     ) -> None:
         """Send an answer, unless the client has it."""
-        if not self._was_greeted(msg_id, error):
+        if not self._was_answered_early(msg_id, error):
             super()._send_response(msg_id, result, error)
 
-    def _was_greeted(self, number: int | str | None, error: ResponseError | None) -> bool:
-        if number is None or number != self.greeted:
+    def _was_answered_early(self, number: int | str | None, error: ResponseError | None) -> bool:
+        if number is None or number != self.initialize_id:
             return False
-        self.greeted = None
+        self.initialize_id = None
         if error is not None:
             log.error("cannot go on after the first answer: %s", error.message)
         return True
@@ -152,7 +152,7 @@ class LoryProtocol(LanguageServerProtocol):
         except JsonRpcException:
             method, number = data.get("method"), id_of(data)
         log.error("cannot read the parameters of %r", method)
-        if method == INITIALIZE and number is not None and number == self.greeted:
+        if method == INITIALIZE and number is not None and number == self.initialize_id:
             return self._structure_opening(data)
         if "method" in data and "id" in data:
             text = f"{method!r}: the parameters are not those of the protocol"
@@ -245,7 +245,7 @@ class LoryProtocol(LanguageServerProtocol):
     def refuse(self, number: int | str | None, code: int, text: str) -> None:
         """Answer a request with an error."""
         error = ResponseError(code=code, message=text)
-        if not self._was_greeted(number, error):
+        if not self._was_answered_early(number, error):
             answer = ResponseErrorMessage(error=error, id=number)
             self._send_data({**self._serialize_message(answer), "id": number})  # null too
 

@@ -29,29 +29,29 @@ SWITCH_SECONDS = 0.0005
 log = logging.getLogger(__name__)
 
 
-def hold(
+def run_message_loop(
     first: bytes | None,
     framed: FramedInput,
     output: Output,
-    greeted: int | str | None,
+    initialize_id: int | str | None,
     followed_seconds: float | None,
 ) -> int:
     """The process's exit code: 0 after `shutdown`, else 1, as the protocol asks.
 
-    `first` is the message that was read already; `greeted` its id, if it has its answer too.
+    `first` is the message that was read already; `initialize_id` its id, if it is answered already.
     """
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=FORMAT)
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # the server reports what it says
     sys.setswitchinterval(SWITCH_SECONDS)
     server = create_server()
     server.protocol.set_writer(output)
-    server.protocol.greeted = greeted
+    server.protocol.initialize_id = initialize_id
     server.session.feedback.followed_seconds = followed_seconds
 
     def exit_code() -> int:
         return 0 if server.protocol.was_shut_down and not framed.fault else 1
 
-    async def converse() -> None:
+    async def handle_messages() -> None:
         loop = asyncio.get_running_loop()
         ending = Ending(loop, exit_code)
         output.when_gone = server.protocol.when_over = ending.begin
@@ -66,7 +66,9 @@ def hold(
         await ending.wait()
 
     with suppress(KeyboardInterrupt, SystemExit):
-        asyncio.run(converse())  # cancels what is pending: its answers are sent before the end
+        asyncio.run(
+            handle_messages()
+        )  # cancels what is pending: its answers are sent before the end
     output.close()
     server.session.end()
     if framed.fault:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lsp_server.bench.client.jsonrpc import parse, read_body
-from lsp_server.protocol.fast_initialize import greet
+from lsp_server.protocol.fast_initialize import answer_initialize
 from lsp_server.protocol.handlers import create_server
 from lsp_server.protocol.wire.transport import Output
 
@@ -18,12 +18,12 @@ def initialize(capabilities: Any, number: Any = 1) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": number, "method": "initialize", "params": params}
 
 
-def answer_of_the_library(request: dict[str, Any], greeted: Any = None) -> list[Any]:
+def answer_of_the_library(request: dict[str, Any], initialize_id: Any = None) -> list[Any]:
     """What the server itself answers."""
     stream = BytesIO()
     server = create_server()
     server.protocol.set_writer(Output(stream))
-    server.protocol.greeted = greeted
+    server.protocol.initialize_id = initialize_id
     server.take(json.dumps(request).encode())
     server.session.end()
     stream.seek(0)
@@ -61,13 +61,13 @@ def test_the_first_answer_is_the_librarys_and_is_given_once(
     capabilities: Any, number: int | str
 ) -> None:
     request = initialize(capabilities, number)
-    greeting = greet(json.dumps(request).encode())
-    assert greeting is not None
-    assert greeting[0] == number
-    body = read_body(BytesIO(greeting[1]))
+    answered = answer_initialize(json.dumps(request).encode())
+    assert answered is not None
+    assert answered[0] == number
+    body = read_body(BytesIO(answered[1]))
     assert body is not None
     assert answer_of_the_library(request) == [parse(body)]
-    assert answer_of_the_library(request, greeted=number) == []
+    assert answer_of_the_library(request, initialize_id=number) == []
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,6 @@ def test_the_first_answer_is_the_librarys_and_is_given_once(
     ],
 )
 def test_what_is_not_plainly_an_initialize_is_left_to_the_server(message: Any) -> None:
-    assert greet(json.dumps(message).encode()) is None
-    assert greet(b"[" * 100_000) is None
-    assert greet(b"\xff") is None
+    assert answer_initialize(json.dumps(message).encode()) is None
+    assert answer_initialize(b"[" * 100_000) is None
+    assert answer_initialize(b"\xff") is None

@@ -60,7 +60,7 @@ class Project:
             path=name,
             prefix=prefix,
             suffix=suffix,
-            surroundings=self._lookout.look(document, prefix.count("\n"), folders, unread),
+            snapshot=self._lookout.look(document, prefix.count("\n"), folders, unread),
         )
 
 

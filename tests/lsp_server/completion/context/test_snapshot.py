@@ -1,8 +1,8 @@
-"""Surroundings: a cheap snapshot of the other documents and the latest edits."""
+"""Snapshot: a cheap snapshot of the other documents and the latest edits."""
 
 from timeit import repeat
 
-from lsp_server.completion.context.snapshot import LONGEST_TEXT, MOST_TEXTS, Lookout, Surroundings
+from lsp_server.completion.context.snapshot import LONGEST_TEXT, MOST_TEXTS, Lookout, Snapshot
 from lsp_server.documents.exclusions import Exclusions
 from lsp_server.documents.text_documents import Documents, Edit, Position, TextDocument
 
@@ -10,7 +10,7 @@ ROOT = "file:///w"
 SOURCE = "".join(f"line {at}\n" for at in range(300))
 
 
-def look(documents: Documents, lookout: Lookout, uri: str, line: int = 0) -> Surroundings:
+def look(documents: Documents, lookout: Lookout, uri: str, line: int = 0) -> Snapshot:
     """The surroundings of a line."""
     document = documents.get(uri)
     assert isinstance(document, TextDocument)
