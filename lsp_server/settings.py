@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, Literal, TypeVar, get_origin
 
 import cattrs
 
@@ -56,82 +56,109 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+NONE = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What holds for a setting beside its type; declared once, in its field's metadata."""
+
+    within: tuple[float, float] | None = None
+    """The least and the largest value."""
+    reloads: bool = False
+    """Another value means loading the model again."""
+    needs_trust: bool = False
+    """Chooses code or files: keeps its default in a workspace that is not trusted."""
+    scope: Literal["resource", "machine", "application"] = "resource"
+    """Who may set it: a workspace too; the machine's user; the user, for all of the editor."""
+    private: Any = NONE
+    """The most private value: it holds while the one that was given cannot be understood."""
+    adds_up: bool = False
+    """A list to which every place that sets it adds: a workspace may not shorten its user's."""
+    at_start: bool = False
+    """Only `initializationOptions` may set it."""
+
+
+Value = TypeVar("Value")
+
+
+def setting(default: Value, **rule: Any) -> Value:
+    """A field of `Settings` with its default and its `Rule`."""
+    declared: Value = field(default_factory=lambda: default, metadata={"rule": Rule(**rule)})
+    return declared
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting, with its default."""
 
-    enabled: bool = True
+    enabled: bool = setting(True, reloads=True, private=False)
     """Off: no text is read and nothing is suggested."""
-    bundle: str = ""
+    bundle: str = setting("", reloads=True, needs_trust=True, scope="machine")
     """Folder of the bundle; empty for the one that comes with Lory."""
-    engine: str = "onnx"
+    engine: str = setting("onnx", reloads=True, needs_trust=True, scope="machine")
     """Name of the engine, as `lory plugins` lists it."""
-    engine_options: dict[str, Any] = field(default_factory=dict)
+    engine_options: dict[str, Any] = setting({}, reloads=True, needs_trust=True, scope="machine")
     """What the engine takes beyond this; see its documentation."""
-    device: Device = Device.AUTO
+    device: Device = setting(Device.AUTO, reloads=True, scope="machine")
     """What the engine runs on; engines other than `onnx` may know only `auto`."""
-    threads: int = 1
+    threads: int = setting(1, within=(1, 64), reloads=True)
     """CPU threads of the engine."""
-    max_tokens: int = 64
+    max_tokens: int = setting(64, within=(1, 1024), reloads=True)
     """Tokens of one suggestion at most."""
-    deadline: float = 30.0
+    deadline: float = setting(30.0, within=(0.1, 600.0))
     """Seconds after which a suggestion is given up, and the engine started anew."""
-    min_probability: float = 0.65
+    min_probability: float = setting(0.65, within=(0.0, 1.0))
     """Show only text that the model takes to be right at least this often, 0..1."""
-    min_characters: int = 3
+    min_characters: int = setting(3, within=(1, 100))
     """Show no shorter text; white space at its ends does not count."""
-    alternatives: int = 3
+    alternatives: int = setting(3, within=(1, 10))
     """Suggestions to cycle through when they are asked for explicitly."""
-    alternatives_when_typing: int = 1
+    alternatives_when_typing: int = setting(1, within=(1, 10))
     """Suggestions to cycle through while one types, for editors that cannot ask explicitly; each
     costs decoding, and typing along keeps those that agree."""
     block: BlockMode = BlockMode.AUTO
     """Suggest several lines where a body is missing or a bracket is open, or one line only."""
-    max_lines: int = 12
+    max_lines: int = setting(12, within=(1, 200))
     """Lines of a block at most."""
-    languages: dict[str, bool] = field(default_factory=lambda: {"python": True})
+    languages: dict[str, bool] = setting({"python": True}, private={})
     """Language ids that are on; files of others are not read."""
-    exclude: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = setting((), private=("**",), adds_up=True)
     """Globs of further files that are not read, such as `private/**`; those of passwords and keys
     never are. Every list that an editor has adds to the others."""
-    contexts: tuple[str, ...] = ("file",)
+    contexts: tuple[str, ...] = setting(("file",), reloads=True, needs_trust=True, scope="machine")
     """Context plugins, in order; `imports`, `edits` and `similar` show text from elsewhere too."""
-    filters: tuple[str, ...] = ("likely", "repeats", "blank")
+    filters: tuple[str, ...] = setting(
+        ("likely", "repeats", "blank"), reloads=True, needs_trust=True, scope="machine"
+    )
     """Candidate filters, in order."""
     cache_model: bool = True
     """Mix what the current file and the project say into the model's predictions."""
-    draft: int = 8
+    draft: int = setting(8, within=(0, 15))
     """Tokens at most that are copied from the file or project and verified in one step; 0: none.
     Only with the cache model: the model alone would write a quarter of them."""
-    project: bool = True
+    project: bool = setting(True, reloads=True)
     """Read the workspace's other files of the languages that are on, to complete as they do."""
-    project_megabytes: int = 200
+    project_megabytes: int = setting(200, within=(1, 1000))
     """Megabytes of their text that are read at most."""
-    feedback: bool = False
+    feedback: bool = setting(False, scope="application")
     """Keep, on this machine, what becomes of suggestions: `lory feedback status` says what and
     where."""
-    feedback_text: bool = False
+    feedback_text: bool = setting(False, scope="application")
     """Keep the text around the cursor with it: only with that can a model learn from it."""
-    feedback_sinks: tuple[str, ...] = ("sqlite",)
+    feedback_sinks: tuple[str, ...] = setting(("sqlite",), needs_trust=True, scope="machine")
     """Plugins that are told what becomes of suggestions while `feedback` is on."""
     menu: MenuMode = MenuMode.AUTO
     """Whether suggestions also enter the completion menu."""
-    trusted: bool = True
+    trusted: bool = setting(True, reloads=True, private=False, at_start=True)
     """Only from `initializationOptions`. Off: the built-in bundle, engine and plugins alone."""
     log_level: LogLevel = LogLevel.WARNING
     """What goes to standard error."""
 
     def __post_init__(self) -> None:
-        check_range("threads", self.threads, 1, 64)
-        check_range("max_tokens", self.max_tokens, 1, 1024)
-        check_range("deadline", self.deadline, 0.1, 600.0)
-        check_range("min_probability", self.min_probability, 0.0, 1.0)
-        check_range("min_characters", self.min_characters, 1, 100)
-        check_range("alternatives", self.alternatives, 1, 10)
-        check_range("alternatives_when_typing", self.alternatives_when_typing, 1, 10)
-        check_range("max_lines", self.max_lines, 1, 200)
-        check_range("draft", self.draft, 0, 15)
-        check_range("project_megabytes", self.project_megabytes, 1, 1000)
+        for name, rule in RULES.items():
+            if rule.within:
+                check_range(name, getattr(self, name), *rule.within)
 
     def suggestions(self, *, invoked: bool) -> int:
         """How many a request may be answered with: one made by a person, or by typing.
@@ -160,23 +187,16 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
         raise SettingsError(f"setting {name!r}: expected {low} to {high}, found {value}; change it")
 
 
-loaded_with = attrgetter(
-    *("enabled", "bundle", "engine", "engine_options", "device", "threads", "max_tokens"),
-    *("contexts", "filters", "project", "trusted"),
-)
-"""What of the settings, when it changes, means loading the model again."""
+RULES: Mapping[str, Rule] = {x.name: x.metadata.get("rule", Rule()) for x in fields(Settings)}
+"""The rule of each setting."""
 KINDS: Mapping[str, Any] = {item.name: item.type for item in fields(Settings)}
 """The type of each setting."""
-KINDS_OF_CONFIGURATION = {name: kind for name, kind in KINDS.items() if name != "trusted"}
+loaded_with = attrgetter(*(name for name, rule in RULES.items() if rule.reloads))
+"""What of the settings, when it changes, means loading the model again."""
 STRICTEST: Mapping[str, Any] = {
-    "enabled": False,
-    "languages": {},
-    "exclude": ("**",),
-    "trusted": False,
+    name: rule.private for name, rule in RULES.items() if rule.private is not NONE
 }
 """What keeps text unread or code unloaded, where nobody can tell what was meant."""
-JOINED = ("exclude",)
-"""Lists of which none takes the place of another: a workspace may add to its user's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +225,7 @@ def judge_settings(options: Any, configuration: Any = None) -> Reading:
     """
     values: dict[str, Any] = {}
     faults: list[str] = []
-    for answer, allowed in ((options, KINDS), (configuration, KINDS_OF_CONFIGURATION)):
+    for answer, at_start in ((options, True), (configuration, False)):
         given = {} if answer is None else answer
         if not isinstance(given, Mapping):
             faults.append(f"settings: expected a JSON object, found {given!r}; see the README")
@@ -213,13 +233,13 @@ def judge_settings(options: Any, configuration: Any = None) -> Reading:
             continue
         for name, value in given.items():
             try:
-                found = read_value(name, value, allowed)
+                found = read_value(name, value, at_start=at_start)
             except SettingsError as exc:
                 faults.append(str(exc))
                 if name not in STRICTEST:
                     continue
                 found = STRICTEST[name]
-            joined = name in JOINED and name in values
+            joined = name in values and RULES[name].adds_up
             values[name] = tuple(dict.fromkeys((*values[name], *found))) if joined else found
     settings = Settings(**values)
     if fault := fault_of(settings.exclude):
@@ -230,30 +250,23 @@ def judge_settings(options: Any, configuration: Any = None) -> Reading:
 def distrust(settings: Settings) -> Settings:
     """What of the settings holds in a workspace that is not trusted."""
     builtin = Settings()
-    return replace(
-        settings,
-        bundle=builtin.bundle,
-        engine=builtin.engine,
-        engine_options=builtin.engine_options,
-        contexts=builtin.contexts,
-        filters=builtin.filters,
-        feedback_sinks=builtin.feedback_sinks,
-    )
+    held = {name: getattr(builtin, name) for name, rule in RULES.items() if rule.needs_trust}
+    return replace(settings, **held)
 
 
-def read_value(name: str, value: Any, allowed: Mapping[str, Any]) -> Any:
+def read_value(name: str, value: Any, *, at_start: bool) -> Any:
     """One setting's value from a JSON value, strictly: nothing is converted."""
     if name not in KINDS:
         raise SettingsError(f"unknown setting {name!r}; known are: {', '.join(KINDS)}")
-    if name not in allowed:
+    if RULES[name].at_start and not at_start:
         raise SettingsError(
             f"setting {name!r}: expected in initializationOptions only, found in the "
             "configuration; remove it there"
         )
     try:
-        found = structure_value(value, allowed[name])
+        found = structure_value(value, KINDS[name])
     except (cattrs.BaseValidationError, TypeError, ValueError) as exc:
-        message = f"setting {name!r}: expected {describe(allowed[name])}, found {value!r}"
+        message = f"setting {name!r}: expected {describe(KINDS[name])}, found {value!r}"
         raise SettingsError(f"{message}; {advise(name)}") from exc
     Settings(**{name: found})  # checks its range
     return found

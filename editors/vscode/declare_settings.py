@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server import settings
-from lsp_server.settings import Settings
+from lsp_server.settings import RULES, Settings
 
 MANIFEST = Path(__file__).with_name("package.json")
 OWN = {
@@ -28,39 +28,31 @@ OWN = {
     }
 }
 """The extension's own."""
-NOT_SET_BY_HAND = ("trusted",)
-"""The extension sends it itself."""
-MACHINE = ("bundle", "engine", "engine_options", "contexts", "filters", "feedback_sinks", "device")
+MACHINE = tuple(name for name, rule in RULES.items() if rule.scope == "machine")
 """What chooses programs and files: not for a workspace to set."""
-APPLICATION = ("feedback", "feedback_text")
-"""The user's word alone."""
 JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
 
 
 def declare() -> dict[str, dict[str, Any]]:
     """The properties of package.json's configuration."""
-    texts, ranges = docstrings(Settings), ranges_of(Settings)
+    texts = docstrings(Settings)
     own = {
-        f"lory.{field.name}": property_of(field, texts[field.name], ranges.get(field.name))
+        f"lory.{field.name}": property_of(field, texts[field.name])
         for field in fields(Settings)
-        if field.name not in NOT_SET_BY_HAND
+        if not RULES[field.name].at_start  # the extension sends that itself
     }
     return {**OWN, **own}
 
 
-def property_of(field: Field[Any], text: str, bounds: tuple[float, float] | None) -> dict[str, Any]:
+def property_of(field: Field[Any], text: str) -> dict[str, Any]:
     """One setting as JSON schema."""
     made = field.default_factory() if field.default_factory is not MISSING else field.default
     default = list(made) if isinstance(made, tuple) else made
-    scope = "machine" if field.name in MACHINE else "resource"
+    rule = RULES[field.name]
     declared = {**schema_of(field.type), "default": default}
-    if bounds is not None:
-        declared |= {"minimum": bounds[0], "maximum": bounds[1]}
-    return {
-        **declared,
-        "scope": "application" if field.name in APPLICATION else scope,
-        "markdownDescription": text,
-    }
+    if rule.within:
+        declared |= {"minimum": rule.within[0], "maximum": rule.within[1]}
+    return {**declared, "scope": rule.scope, "markdownDescription": text}
 
 
 def schema_of(kind: Any) -> dict[str, Any]:
@@ -91,17 +83,6 @@ def docstrings(kind: type) -> dict[str, str]:
             found[name] = " ".join(str(after.value.value).split())
         elif name:
             found[name] = ""
-    return found
-
-
-def ranges_of(kind: type) -> dict[str, tuple[float, float]]:
-    """Least and largest value of the fields that `__post_init__` checks the range of."""
-    calls = (node for statement in class_body(kind) for node in ast.walk(statement))
-    found: dict[str, tuple[float, float]] = {}
-    for call in calls:
-        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "check_range":
-            name, low, high = (ast.literal_eval(call.args[place]) for place in (0, 2, 3))
-            found[name] = low, high
     return found
 
 
