@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from trainer.errors import CheckpointError
 from trainer.export.adapter.lora import adapt
@@ -19,7 +19,6 @@ WARM_UP = 20
 """Steps in which the rate rises."""
 KEEP_EVERY = 25
 """Steps between two checkpoints."""
-PADDING = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +53,13 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = config.rate * share_of_rate(step, config.steps)
         drawn = range(step * config.batch, (step + 1) * config.batch)
-        loss = loss_of(model, [samples.draw(config.seed, number) for number in drawn])
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss = add_gradients(model, [samples.draw(config.seed, number) for number in drawn])
         nn.utils.clip_grad_norm_(list(learned.values()), 1.0)
         optimizer.step()
         if (step + 1) % KEEP_EVERY == 0 or step + 1 == min(until, config.steps):
             keep(out, learned, optimizer, facts, step + 1)
-            sys.stderr.write(f"lory-train: step {step + 1}/{config.steps}, {loss.item():.3f}\n")
+            sys.stderr.write(f"lory-train: step {step + 1}/{config.steps}, {loss:.3f}\n")
     return out / ADAPTER
 
 
@@ -70,20 +68,23 @@ def share_of_rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARM_UP) * (1 - step / steps)
 
 
-def loss_of(model: Any, batch: list[Sample]) -> Tensor:
-    """Mean negative log-likelihood of the counted tokens, in nats."""
-    longest = max(len(sample.ids) for sample in batch)
-    ids = torch.full((len(batch), longest), PADDING)
-    wanted = torch.full((len(batch), longest), -100)
-    for row, sample in enumerate(batch):
-        end = len(sample.ids)
-        ids[row, :end] = torch.tensor(sample.ids)
-        wanted[row, end - sample.counted : end] = ids[row, end - sample.counted : end]
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
-    wanted = wanted[:, 1:]
-    kept = wanted != -100
-    return nn.functional.cross_entropy(logits[kept].float(), wanted[kept])
+def add_gradients(model: Any, batch: list[Sample]) -> float:
+    """Add the gradients of the loss, the mean nats of the counted tokens; gives the loss.
+
+    Sample by sample: none is padded, and memory holds the activations of one.
+    """
+    counted = sum(sample.counted for sample in batch)
+    loss = 0.0
+    for sample in batch:
+        ids = torch.tensor(sample.ids)
+        before = torch.arange(len(ids) - sample.counted, len(ids)) - 1
+        with torch.autocast("cpu", torch.bfloat16):
+            read = model(input_ids=ids[None], use_cache=False, logits_to_keep=before)
+        nats = nn.functional.cross_entropy(read.logits[0].float(), ids[before + 1], reduction="sum")
+        share = nats / counted
+        share.backward()  # type: ignore[no-untyped-call]
+        loss += share.item()
+    return loss
 
 
 def keep(
