@@ -186,7 +186,7 @@ def select(
     )
     shown: dict[str, Candidate] = {}
     verdicts: list[Verdict] = []
-    for candidate in candidates:
+    for candidate in likeliest_of_each(candidates):
         if len(shown) == settings.suggestions(invoked=cursor.invoked):
             break
         kept: Candidate | None = candidate
@@ -199,6 +199,20 @@ def select(
             if known is None or probability(known) < probability(kept):
                 shown[text] = kept
     return Filtered(tuple(shown.values()), tuple(verdicts))
+
+
+def likeliest_of_each(candidates: Iterable[Candidate]) -> Iterable[Candidate]:
+    """The same texts in the same order, each once, by the likeliest of the ways to write it.
+
+    A text has as many probabilities as it can be cut into tokens, and may be found twice where
+    what was typed is healed. How much of it is worth showing is judged by the highest.
+    """
+    found: dict[str, Candidate] = {}
+    for candidate in candidates:
+        known = found.get(candidate.text)
+        if known is None or probability(known) < probability(candidate):
+            found[candidate.text] = candidate
+    return found.values()
 
 
 def recall_from(

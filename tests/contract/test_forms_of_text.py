@@ -11,7 +11,7 @@ import pytest
 from lsp_server.completion.context.plugin import Cursor
 from lsp_server.completion.model.loading import Model, complain, load_quietly
 from lsp_server.completion.request_trace import Generation
-from lsp_server.completion.suggestion import generate
+from lsp_server.completion.suggestion import generate, select
 from lsp_server.documents.text_documents import Documents
 from lsp_server.documents.text_edits import split_lines
 from lsp_server.plugins import PluginGuard
@@ -28,15 +28,15 @@ def model() -> Model:
     return load_quietly(Settings(), PluginGuard(complain))
 
 
-def run(model: Model, text: str, *, asked: bool = False) -> Generation:
-    """What is written at the cursor `¦` of a file."""
+def cursor_at(text: str, *, asked: bool = False) -> Cursor:
+    """The cursor `¦` of a file."""
     prefix, suffix = text.split("¦")
     documents = Documents()
     documents.open("file:///a.py", "python", prefix + suffix)
     document = documents.get("file:///a.py")
     assert document is not None
     *above, line = split_lines(prefix)
-    cursor = Cursor(
+    return Cursor(
         uri=document.uri,
         language="python",
         path="a.py",
@@ -45,7 +45,20 @@ def run(model: Model, text: str, *, asked: bool = False) -> Generation:
         form=documents.form_of(document),
         invoked=asked,
     )
+
+
+def run(model: Model, text: str, *, asked: bool = False) -> Generation:
+    """What is written at the cursor of a file."""
+    cursor = cursor_at(text, asked=asked)
     return generate(model, Settings(), PluginGuard(complain), cursor, Event())
+
+
+def shown_to_one_who_asks(model: Model, text: str) -> tuple[str, ...]:
+    """The texts that are shown at the cursor of a file."""
+    candidates = run(model, text, asked=True).candidates
+    cursor = cursor_at(text, asked=True)
+    found = select(model, Settings(), PluginGuard(complain), cursor, candidates)
+    return tuple(candidate.text for candidate in found.shown)
 
 
 def complete(model: Model, text: str, *, asked: bool = False) -> tuple[str, ...]:
@@ -130,6 +143,14 @@ def test_one_who_asks_where_a_statement_may_begin_gets_one(
     found = complete(model, text, asked=True)
     assert expected in found
     assert not any(one[:1].isspace() for one in found)
+
+
+def test_one_text_is_worth_showing_by_the_likeliest_way_to_write_it(model: Model) -> None:
+    text = (
+        "def total(items):\r\n    result = 0\r\n    for item in items:\r\n"
+        "        result += item.price\r\n    ¦"
+    )
+    assert shown_to_one_who_asks(model, text)[0] == "return result"
 
 
 def test_a_body_is_written_with_the_file_s_own_levels(model: Model) -> None:
