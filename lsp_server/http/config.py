@@ -14,6 +14,8 @@ from lsp_server.settings import Settings, read_settings
 MEGABYTE = 1_000_000
 STATE_VARIABLE = "LORY_SERVE_STATE"
 """Environment variable: the folder of keys and control socket, in place of the user's own."""
+KEYS_VARIABLE = "LORY_SERVE_KEYS"
+"""Environment variable: the file of the keys, where it does not lie in that folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,8 @@ class ServeConfig:
     @property
     def keys(self) -> Path:
         """The file of the keys."""
-        return self.state / "keys.json"
+        named = os.environ.get(KEYS_VARIABLE)
+        return Path(named) if named else self.state / "keys.json"
 
     @property
     def control(self) -> Path:

@@ -25,6 +25,8 @@ SECRET_BYTES = 32
 LONGEST_NAME = 64
 LONGEST_KEY = 256
 LOCK_SECONDS = 5.0
+SYSTEM = 0
+"""The user that the system's own files belong to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +86,16 @@ def read_keys(path: Path) -> tuple[Key, ...]:
 
 
 def refuse_open_file(path: Path, found: os.stat_result) -> None:
-    """ServeError where others may read or write the keys."""
+    """ServeError where others may read or write the keys.
+
+    A file of the system's may be read by a group too: so a cluster hands secrets to a service.
+    """
     if not hasattr(os, "getuid"):
         return
-    if found.st_uid != os.getuid():
+    allowed = {os.getuid(): 0o700, SYSTEM: 0o740}
+    if found.st_uid not in allowed:
         raise ServeError(f"{path}: expected a file of user {os.getuid()}, found {found.st_uid}'s")
-    if stat.S_IMODE(found.st_mode) & 0o077:
+    if stat.S_IMODE(found.st_mode) & ~allowed[found.st_uid]:
         mode = stat.S_IMODE(found.st_mode)
         raise ServeError(f"{path}: expected mode 600, found {mode:o}; run: chmod 600 {path}")
 
