@@ -81,10 +81,9 @@ class Completer:
 
     def _begin_load(self, message: str) -> None:
         self._tell("loading", 0, message)
-        loop = asyncio.get_running_loop()
         self._loads = self._epoch
         self._worker.want_no_more()
-        load = partial(self._load, self._settings, self._epoch, loop)
+        load = partial(self._load, self._settings, self._epoch, asyncio.get_running_loop())
         self._worker.submit_first(load, LOAD_SECONDS)
 
     def _give_up(self, why: str, hurried: bool) -> None:
@@ -268,6 +267,12 @@ class Completer:
                 obstacle=Station("engine", f"the engine failed: {one_line(exc)}", passed=False)
             )
         post(loop, self._answer, pending, outcome)
+        post(loop, self._tell_title)
+
+    def _tell_title(self) -> None:
+        """Tell what completes now, where that is not what was told."""
+        if self._model and self.state.name == "ready" and self.state.message != self._model.title:
+            self._tell("ready", 100, self._model.title)
 
     def _ask_engine(self, settings: Settings, pending: Pending) -> Outcome:
         """What the engine has at a cursor and what of it may be shown, or why it is not asked."""

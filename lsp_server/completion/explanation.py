@@ -235,4 +235,5 @@ def offer_station(trace: Trace) -> Station:
 
 def offer_words(lead: str, candidate: Candidate) -> str:
     """A text with the probability that all of it is right."""
-    return f"{quote(lead + candidate.text)}, {probability(candidate):.0%} likely"
+    known = f"{probability(candidate):.0%} likely" if candidate.rated else "how likely is not known"
+    return f"{quote(lead + candidate.text)}, {known}"

@@ -123,6 +123,8 @@ class Prompt:
     owner: str = field(default="", compare=False)
     """Whose text it is, where an engine serves several people: none is told what another's prompts
     have left in a cache, not even by how fast an answer comes."""
+    parts: Parts | None = field(default=None, compare=False, repr=False)
+    """The texts that it was made of, uncut, for engines whose model reads other ids."""
 
 
 class TextTokenizer(Protocol):
@@ -278,7 +280,7 @@ def assemble(tokenizer: TextTokenizer, parts: Parts, budget: Budget) -> Prompt:
     whole = parts.prefix[: len(parts.prefix) - len(piece)]
     prefix_ids = clip_prefix(tokenizer, whole, room - len(related_ids), budget.prefix_hop)
     fields = {PATH: path_ids, SUFFIX: suffix_ids, PREFIX: [*related_ids, *prefix_ids]}
-    return Prompt(tuple(lay_out(budget.layout, fields, SENTINELS, tokenizer)), piece)
+    return Prompt(tuple(lay_out(budget.layout, fields, SENTINELS, tokenizer)), piece, parts=parts)
 
 
 def left_to_right(tokenizer: Tokenizer, path: str, prefix: str, budget: Budget) -> Prompt:

@@ -78,6 +78,8 @@ class Candidate:
     stop: StopReason
     unlikely: "Candidate | None" = field(default=None, compare=False)
     """What it would have begun with, were that likely enough, where there is no text."""
+    rated: bool = field(default=True, compare=False)
+    """Whether `logprobs` are the model's; else nobody knows them, and they are 0."""
 
     @property
     def text(self) -> str:
@@ -101,6 +103,14 @@ class TellsProvider(Protocol):
 
     provider: str
     """Such as `CPUExecutionProvider`."""
+
+
+@runtime_checkable
+class TellsItself(Protocol):
+    """What an engine may have beyond `Engine`: another model than the bundle's completes."""
+
+    title: str
+    """What completes now, for people; it may change with each completion."""
 
 
 @runtime_checkable

@@ -54,6 +54,10 @@ class Text:
     text: str
     is_cut: bool = False
     """Whether the token limit ended it."""
+    tokens: tuple[str, ...] = ()
+    """The text in tokens."""
+    logprobs: tuple[float, ...] = ()
+    """Parallel to them: each one's probability as a natural logarithm, the project mixed in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +111,13 @@ def request_from(values: Mapping[str, Any]) -> CompletionRequest:
 
 def completion_from(values: Mapping[str, Any]) -> Completion:
     """The same for a completion."""
-    return Completion(**{**values, "texts": tuple(Text(**text) for text in values["texts"])})
+    return Completion(**{**values, "texts": tuple(map(text_from, values["texts"]))})
+
+
+def text_from(values: Mapping[str, Any]) -> Text:
+    """The same for one text."""
+    lists = {name: tuple(values[name]) for name in ("tokens", "logprobs")}
+    return Text(**{**values, **lists})
 
 
 def facts_from(values: Mapping[str, Any]) -> ModelFacts:

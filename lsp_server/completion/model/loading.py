@@ -9,7 +9,7 @@ from lsp_server.contract.fitting import forget_texts
 from lsp_server.contract.line_tokens import LineTokenizer
 from lsp_server.contract.prompt import Budget, budget_for, load_tokenizer
 from lsp_server.contract.recall import SEPARATOR
-from lsp_server.engines import Engine, TellsProvider
+from lsp_server.engines import Engine, TellsItself, TellsProvider
 from lsp_server.engines.mixture import MixtureWeights, read_weights
 from lsp_server.errors import EngineError, LoryError
 from lsp_server.plugins import (
@@ -54,6 +54,8 @@ class Model:
     def title(self) -> str:
         """The bundle, the engine and, where the engine says, what it runs on; for people."""
         manifest, engine = self.bundle.manifest, self.engine
+        if isinstance(engine, TellsItself):
+            return engine.title
         title = f"{manifest.name} {manifest.version}, engine {engine.name}"
         if isinstance(engine, TellsProvider):
             title += f" on {engine.provider.removesuffix('ExecutionProvider')}"

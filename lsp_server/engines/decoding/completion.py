@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from threading import Event
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,20 @@ from lsp_server.engines.vocabulary import Vocabulary
 
 MOST_REFUSED = 64
 """Tokens that may not fit before it is taken that none does."""
+
+
+class Turn(Protocol):
+    """A place where another token might have been written."""
+
+    @property
+    def logprob(self) -> float:
+        """Of the token that was."""
+        ...
+
+    @property
+    def other_logprob(self) -> float:
+        """Of the likeliest other."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +236,7 @@ def refuse(probabilities_V: Vector, first: int, fits: Callable[[int], bool]) -> 
     return False
 
 
-def likeliest_branches(path: Sequence[Choice], most: int) -> list[int]:
+def likeliest_branches(path: Sequence[Turn], most: int) -> list[int]:
     """Places of a path where another token was likeliest, given all before it."""
     before = accumulate((choice.logprob for choice in path), initial=0.0)
     odds = [total + choice.other_logprob for total, choice in zip(before, path, strict=False)]

@@ -6,6 +6,7 @@
 import secrets
 import time
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 from starlette.responses import Response
@@ -107,20 +108,38 @@ async def complete(call: Call) -> Response:
     found = await call.service.complete(call.person, request)
     head, texts = head_of(call, "text_completion"), texts_of(found)
     if not streamed:
-        choices = [choice(number, text.text, finish_of(text)) for number, text in enumerate(texts)]
+        choices = [
+            choice(number, text.text, finish_of(text), logprobs_of(body, text))
+            for number, text in enumerate(texts)
+        ]
         return json_reply({**head, "choices": choices, "usage": usage_of(found)})
     events = []
     for number, text in enumerate(texts):
-        events.append({**head, "choices": [choice(number, text.text, None)]})
+        logprobs = logprobs_of(body, text)
+        events.append({**head, "choices": [choice(number, text.text, None, logprobs)]})
         events.append({**head, "choices": [choice(number, "", finish_of(text))]})
     if with_usage:
         events.append({**head, "choices": [], "usage": usage_of(found)})
     return events_reply(events, done=True)
 
 
-def choice(number: int, text: str, finish: str | None) -> dict[str, Any]:
+def choice(
+    number: int, text: str, finish: str | None, logprobs: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """One of a completion's choices."""
-    return {"index": number, "text": text, "logprobs": None, "finish_reason": finish}
+    return {"index": number, "text": text, "logprobs": logprobs, "finish_reason": finish}
+
+
+def logprobs_of(body: Body, text: Text) -> dict[str, Any] | None:
+    """Each token's probability where it is asked for; not those of other tokens."""
+    if body.get("logprobs") in (None, False):
+        return None
+    return {
+        "tokens": text.tokens,
+        "token_logprobs": text.logprobs,
+        "top_logprobs": None,
+        "text_offset": list(accumulate(map(len, text.tokens[:-1]), initial=0))[: len(text.tokens)],
+    }
 
 
 async def list_models(call: Call) -> Response:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lsp_server.contract.bundles.fim_families import FAMILIES, Family
 from lsp_server.http.completion import Chunk
 
 
@@ -22,53 +23,6 @@ class Split:
     chunks: tuple[Chunk, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """The marks of one family of models."""
-
-    prefix: str
-    suffix: str
-    middle: str = ""
-    """Ends the prompt; "" where it ends with the prefix itself."""
-    repository: str = ""
-    """Stands before the name of the repository."""
-    file: str = ""
-    """Stands before each file: its path on a line, then its text."""
-
-
-FAMILIES = (
-    Family(
-        prefix="<fim_prefix>",
-        suffix="<fim_suffix>",
-        middle="<fim_middle>",
-        repository="<repo_name>",
-        file="<file_sep>",
-    ),
-    Family(prefix="<fim_prefix>", suffix="<fim_suffix>", middle="<fim_middle>", file="<filename>"),
-    Family(
-        prefix="<|fim_prefix|>",
-        suffix="<|fim_suffix|>",
-        middle="<|fim_middle|>",
-        repository="<|repo_name|>",
-        file="<|file_sep|>",
-    ),
-    Family(
-        prefix="<|fim_prefix|>",
-        suffix="<|fim_suffix|>",
-        middle="<|fim_middle|>",
-        file="<|file_separator|>",
-    ),
-    Family(prefix="<fim-prefix>", suffix="<fim-suffix>", middle="<fim-middle>"),
-    Family(prefix="<[fim-prefix]>", suffix="<[fim-suffix]>", middle="<[fim-middle]>"),
-    Family(
-        prefix="<｜fim▁begin｜>",  # noqa: RUF001 - DeepSeek's marks are these characters
-        suffix="<｜fim▁hole｜>",  # noqa: RUF001
-        middle="<｜fim▁end｜>",  # noqa: RUF001
-    ),
-    Family(prefix="<|code_prefix|>", suffix="<|code_suffix|>", middle="<|code_middle|>"),
-    Family(prefix="[PREFIX]", suffix="[SUFFIX]"),
-    Family(prefix="<|prefix|>", suffix="<|suffix|>"),
-)
 CODE_LLAMA = re.compile(r"<PRE> ?(?P<prefix>.*) <SUF> ?(?P<suffix>.*?) ?<MID>", re.DOTALL)
 CURSOR_MARK = "<|FIM|>"
 """Stands where the cursor is, in prompts of Tabby's template."""
@@ -76,7 +30,7 @@ CURSOR_MARK = "<|FIM|>"
 
 def split_prompt(prompt: str) -> Split:
     """Prefix and suffix of a prompt of any family; without marks it is all prefix."""
-    for family in FAMILIES:
+    for family in FAMILIES.values():
         found = split_as(prompt, family)
         if found is not None:
             return found

@@ -133,15 +133,16 @@ class Completing:
 
     def _texts(self, request: CompletionRequest, found: Filtered) -> tuple[Text, ...]:
         wide = CRLF in request.prefix or CRLF in request.suffix
-        return tuple(
-            Text(item.text.replace("\n", CRLF) if wide else item.text, is_cut(item))
-            for item in found.shown[: request.count]
-        )
+        return tuple(text_of(item, wide=wide) for item in found.shown[: request.count])
 
 
-def is_cut(candidate: Candidate) -> bool:
-    """Whether the token limit ended a candidate."""
-    return candidate.stop is StopReason.LENGTH
+def text_of(candidate: Candidate, *, wide: bool) -> Text:
+    """What a client is given of a candidate, with its file's line ends."""
+    tokens = candidate.tokens
+    if wide:
+        tokens = tuple(token.replace("\n", CRLF) for token in tokens)
+    is_cut = candidate.stop is StopReason.LENGTH
+    return Text("".join(tokens), is_cut, tokens, candidate.logprobs)
 
 
 def language_of(request: CompletionRequest, model: Model) -> str:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lsp_server.contract.bundles.fim_families import FAMILIES, Family
 from lsp_server.http.completion import Chunk
-from lsp_server.http.dialects.sentinels import FAMILIES, Family, Split, split_prompt
+from lsp_server.http.dialects.sentinels import Split, split_prompt
 
 P, S = "def f(a):\n    return ", "\n\nf(1)\n"
 PROMPTS = {
@@ -64,7 +65,7 @@ def test_a_prompt_that_is_not_as_a_whole_of_one_family_stays_text(prompt: str) -
 TEXTS = st.text(alphabet="ab \n<|>", max_size=30)
 
 
-@given(family=st.sampled_from(FAMILIES), prefix=TEXTS, suffix=TEXTS)
+@given(family=st.sampled_from(list(FAMILIES.values())), prefix=TEXTS, suffix=TEXTS)
 def test_any_text_between_the_marks_comes_back(family: Family, prefix: str, suffix: str) -> None:
     if family.middle:
         prompt = f"{family.prefix}{prefix}{family.suffix}{suffix}{family.middle}"

@@ -1,0 +1,46 @@
+"""Writes the prompt of a family's model as text, of which source can never become a mark.
+
+Where a family wants the prefix in front, the hole opens some lines above the cursor: what is typed
+below stands behind the last mark, so that a key changes the end of the prompt alone.
+"""
+
+import re
+
+from lsp_server.contract.bundles.fim_families import FAMILIES, Family
+from lsp_server.engines.remote.options import PLAIN, SUFFIX
+from lsp_server.engines.remote.service import Ask
+
+ENDS = ("<|endoftext|>", "<|fim_pad|>", "<EOT>", "</s>", "<|im_end|>", "<|end|>")
+"""What other special tokens look like."""
+EVERY, LEAST = 8, 3
+"""The hole opens at a line whose number this divides, at least so many lines above the cursor."""
+
+
+def write_prompt(way: str, ask: Ask) -> str:
+    """The prompt as one text; `way` is `plain` or a family."""
+    if way in (PLAIN, SUFFIX):
+        return ask.prefix
+    family = FAMILIES[way]
+    prefix, suffix = disarm(ask.prefix, family), disarm(ask.suffix, family)
+    if not family.suffix_first:
+        head, typed = part_at_anchor(prefix)
+        return f"{family.prefix}{head}{family.suffix}{suffix}{family.middle}{typed}"
+    if family.middle:
+        return f"{family.prefix}{family.suffix}{suffix}{family.middle}{prefix}"
+    return f"{family.suffix}{suffix}{family.prefix}{prefix}"
+
+
+def disarm(text: str, family: Family) -> str:
+    """The text with a blank in each mark that it speaks of."""
+    marks = "|".join(map(re.escape, (*family.marks, *ENDS)))
+    return re.sub(marks, lambda found: f"{found[0][0]} {found[0][1:]}", text)
+
+
+def part_at_anchor(prefix: str) -> tuple[str, str]:
+    """What stands before the hole, and what between its beginning and the cursor."""
+    lines = prefix.split("\n")
+    first = max(0, len(lines) - 1 - LEAST) // EVERY * EVERY
+    if not first:
+        return "", prefix
+    head = "\n".join(lines[:first]) + "\n"
+    return head, prefix[len(head) :]
