@@ -2,12 +2,10 @@
 
 import asyncio
 import gc
-import json
 import logging
+import os
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +14,13 @@ import pytest
 
 from lsp_server.contract.feedback_store import PATH_VARIABLE
 from lsp_server.contract.prompt import load_tokenizer
-from lsp_server.protocol.handlers import create_server
-from lsp_server.protocol.pygls_server import LoryServer
-from lsp_server.protocol.wire.transport import Output
 from lsp_server.settings import Settings
+from tests.inner_editor import InnerEditor
 
 WORD = "_".join(("zq", "vexing", "quokka", "77"))
 """Stands in no file of this repository as a whole."""
 IDS = load_tokenizer(Settings().bundle_folder / "tokenizer.json").encode(WORD).ids[1:]
 UNTOLD = ("frame", "list_iterator", "list")
-PATIENCE = 30.0
 SETTINGS = {
     "feedback": True,
     "feedback_text": True,
@@ -93,75 +88,6 @@ def holds_the_word(item: Any) -> bool:
     return False
 
 
-class Editor:
-    """An editor and the server that it talks to, in this process."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.server: LoryServer = create_server()
-        self.sent = BytesIO()
-        self.server.protocol.set_writer(Output(self.sent))
-        self.number = 0
-
-    def send(self, method: str, params: Any, **identity: int) -> None:
-        message = {"jsonrpc": "2.0", "method": method, "params": params, **identity}
-        self.server.take(json.dumps(message).encode())
-
-    def begin(self) -> None:
-        ghost: dict[str, Any] = {"textDocument": {"inlineCompletion": {}}}
-        folder = {"uri": self.root.as_uri(), "name": "p"}
-        params = {"processId": None, "rootUri": None, "capabilities": ghost}
-        self.send("initialize", {**params, "workspaceFolders": [folder]}, id=0)
-        self.send("initialized", {})
-        self.configure()
-
-    def configure(self, **more: Any) -> None:
-        self.send("workspace/didChangeConfiguration", {"settings": {"lory": {**SETTINGS, **more}}})
-
-    def open(self, name: str, text: str) -> None:
-        document = {"uri": (self.root / name).as_uri(), "languageId": "python", "version": 1}
-        self.send("textDocument/didOpen", {"textDocument": {**document, "text": text}})
-
-    def change(self, name: str, line: int, text: str) -> None:
-        place = {"line": line, "character": 0}
-        change = {"range": {"start": place, "end": place}, "text": text}
-        document = {"uri": (self.root / name).as_uri(), "version": 2}
-        params = {"textDocument": document, "contentChanges": [change]}
-        self.send("textDocument/didChange", params)
-
-    async def ask(self, name: str, line: int, character: int) -> None:
-        """Ask for suggestions and wait for the answer."""
-        self.number += 1
-        params = {
-            "textDocument": {"uri": (self.root / name).as_uri()},
-            "position": {"line": line, "character": character},
-            "context": {"triggerKind": 1},
-        }
-        self.send("textDocument/inlineCompletion", params, id=self.number)
-        await self.until(lambda: f'"id": {self.number},'.encode() in self.sent.getvalue())
-
-    async def until(self, check: Callable[[], Any]) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while not check():
-            assert time.monotonic() < deadline, "it does not come true"
-            await asyncio.sleep(0.02)
-
-    def is_at_rest(self) -> bool:
-        """Whether the model is there, all is read and nobody waits for an answer."""
-        completer, notes = self.server.session.completer, self.server.session.workspace.notes
-        index = completer.model.project if completer.model else None
-        others = [name for name in notes.open if name != notes.current]
-        return (
-            index is not None
-            and index.is_whole
-            and all(index.has(name, notes.open[name]) for name in others if self.is_read(name))
-            and not completer._pending
-        )
-
-    def is_read(self, name: str) -> bool:
-        return self.server.session.workspace.text(name) is not None
-
-
 def write_project(root: Path) -> None:
     (root / "private").mkdir(parents=True)
     (root / "private" / "__init__.py").touch()
@@ -169,65 +95,128 @@ def write_project(root: Path) -> None:
     (root / "public.py").write_text("def save():\n    return 1\n")
 
 
-async def work_in(editor: Editor) -> None:
+async def work_in(editor: InnerEditor) -> None:
     """Let the text get wherever it gets in a day's work."""
     editor.begin()
     await editor.until(editor.is_at_rest)
     editor.open("private/open.py", f"class A:\n    name = {WORD}\n\n\nclass B:\n    name = \n")
     editor.open("current.py", "from private import closed\n\nvalue = closed.load(\n\n")
-    editor.change("private/open.py", 3, f"other = {WORD}\n")
-    await editor.ask("current.py", 2, 20)
+    editor.change("private/open.py", (3, 0), f"other = {WORD}\n")
+    await editor.answered(editor.ask("current.py", 2, 20))
     await editor.until(editor.is_at_rest)
-    await editor.ask("private/open.py", 6, 11)
+    await editor.answered(editor.ask("private/open.py", 6, 11))
     await editor.until(editor.is_at_rest)
-    editor.change("current.py", 3, "x = zq_vex")
-    await editor.ask("current.py", 3, 10)
+    editor.change("current.py", (3, 0), "x = zq_vex")
+    await editor.answered(editor.ask("current.py", 3, 10))
     await editor.until(editor.is_at_rest)
-    await editor.ask("private/open.py", 6, 11)  # an offer that is on show while the rules change
+    number = editor.ask("private/open.py", 6, 11)  # an offer on show while the rules change
+    await editor.answered(number)
     await editor.until(editor.is_at_rest)
 
 
-CHANGES: tuple[Callable[[Editor], None], ...] = (
-    lambda editor: editor.configure(exclude=["private/**"]),
-    lambda editor: editor.configure(exclude=["[z-a]"]),
-    lambda editor: editor.configure(languages={}),
-    lambda editor: editor.configure(enabled=False),
-)
+CHANGES: dict[str, Callable[[InnerEditor], None]] = {
+    "exclude": lambda editor: editor.configure(exclude=["private/**"]),
+    "faulty": lambda editor: editor.configure(exclude=["[z-a]"]),
+    "languages": lambda editor: editor.configure(languages={}),
+    "enabled": lambda editor: editor.configure(enabled=False),
+}
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where feedback is kept."""
+    path = tmp_path / "data" / "feedback.sqlite"
+    monkeypatch.setenv(PATH_VARIABLE, str(path))
+    return path
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """All that is logged, but for the library's own lines, as in a server."""
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.CRITICAL, "pygls")
+    return caplog
+
+
+def assert_not_written(database: Path, log: pytest.LogCaptureFixture) -> None:
+    for path in database.parent.glob("*"):
+        assert WORD.encode() not in path.read_bytes(), path
+    assert WORD not in log.text
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", CHANGES, ids=("exclude", "faulty", "languages", "enabled"))
+@pytest.mark.parametrize("change", CHANGES)
 def test_what_is_excluded_is_found_nowhere(
-    change: Callable[[Editor], None],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    change: str, tmp_path: Path, database: Path, log: pytest.LogCaptureFixture
 ) -> None:
-    database = tmp_path / "data" / "feedback.sqlite"
-    monkeypatch.setenv(PATH_VARIABLE, str(database))
     write_project(tmp_path / "p")
-    caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.CRITICAL, "pygls")  # as in `message_loop.run_message_loop`
-    editor = Editor(tmp_path / "p")
-
+    editor = InnerEditor(tmp_path / "p", SETTINGS)
     found: list[str] = []
 
     async def handle_messages() -> None:
         await work_in(editor)
         held = {trace.partition(" ")[0] for trace in traces_of_the_word(())}
         assert held >= {"str", "tuple", "bytes", "ndarray"}, "it is in texts and in the index"
-        change(editor)
+        assert WORD.encode() in editor.sent.getvalue(), "it is in answers"
+        heard = editor.sent.tell()
+        CHANGES[change](editor)
         session = editor.server.session
         if session.settings.enabled:
             await editor.until(editor.is_at_rest)
-            await editor.ask("current.py", 3, 10)
+            await editor.answered(editor.ask("current.py", 3, 10))
         await editor.until(lambda: session.settings.enabled or session.completer.model is None)
         await asyncio.sleep(0.5)  # jobs of the worker's thread, rows of the database's
         found.extend(traces_of_the_word(locals_of_threads()))
+        assert WORD[6:].encode() not in editor.sent.getvalue()[heard:], "it is in answers"
         session.end()
 
     asyncio.run(handle_messages())
     assert not found, "\n".join(found)
-    for path in database.parent.glob("*"):
-        assert WORD.encode() not in path.read_bytes(), path
-    assert WORD not in caplog.text
+    assert_not_written(database, log)
+
+
+OTHER_NAMES = ("pub/closed.py", "one.py", "private/closed.py", "private/../pub/closed.py")
+HARD_LINK = "two.py"
+
+
+async def look_through_other_names(editor: InnerEditor) -> None:
+    """Open and touch an excluded file by each of its names, and write where it would come in."""
+    editor.begin()
+    await editor.until(editor.is_at_rest)
+    for name in OTHER_NAMES:
+        editor.open(name, (editor.root / "private" / "closed.py").read_text())
+    editor.open("current.py", "from pub import closed\nfrom one import load\n\nx = zq_vex\n")
+    for name, line, column in (("current.py", 3, 10), *((each, 1, 11) for each in OTHER_NAMES)):
+        await editor.answered(editor.ask(name, line, column))
+        number = editor.request("lory/explain", {"textDocument": {"uri": editor.uri(name)}})
+        await editor.answered(number)
+    for name in OTHER_NAMES:
+        editor.close(name)
+    changes = [{"uri": editor.uri(name), "type": 2} for name in (*OTHER_NAMES, HARD_LINK)]
+    editor.send("workspace/didChangeWatchedFiles", {"changes": changes})
+    await editor.until(lambda: not editor.server.session.workspace.notes.stale)
+    await editor.answered(editor.ask("current.py", 3, 10))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("glob", ["private/**", "**/PRIVATE/*.{py,pyi}"])
+def test_what_was_excluded_from_the_start_comes_in_by_no_other_name(
+    glob: str, tmp_path: Path, database: Path, log: pytest.LogCaptureFixture
+) -> None:
+    write_project(root := tmp_path / "p")
+    (root / "pub").symlink_to(root / "private")
+    (root / "one.py").symlink_to(root / "private" / "closed.py")
+    os.link(root / "private" / "closed.py", root / HARD_LINK)
+    editor = InnerEditor(root, {**SETTINGS, "exclude": [glob]})
+    found: list[str] = []
+
+    async def handle_messages() -> None:
+        await look_through_other_names(editor)
+        await asyncio.sleep(0.5)
+        found.extend(traces_of_the_word(locals_of_threads()))
+        editor.server.session.end()
+
+    asyncio.run(handle_messages())
+    assert not found, "\n".join(found)
+    assert WORD[6:].encode() not in editor.sent.getvalue()
+    assert_not_written(database, log)
