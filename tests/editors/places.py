@@ -1,7 +1,7 @@
 """Places in Python files as people meet them in an editor, and what the shipped model gives there.
 
 `tests/cases/places.txt` has them: a title, the text with `¦` at the cursor and `→` for a tab, how
-the model is asked, and what is shown.
+the model is asked, in a file of which line ends, and what is shown.
 """
 
 import re
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CASES = Path(__file__).parents[1] / "cases" / "places.txt"
-CASE = re.compile(r"(.*?)\n(.*)\n(typed|asked)\ngives (.*)\n*", re.DOTALL)
+CASE = re.compile(r"(.*?)\n(.*)\n(typed|asked)(, CRLF)?\ngives (.*)\n*", re.DOTALL)
 CLOSED = {'"': '"', "'": "'", "(": ")", "[": "]", "{": "}"}
 """What an editor that closes marks puts behind a typed one."""
 
@@ -24,6 +24,7 @@ class Place:
     after: str
     asked: bool
     """By a key for it; otherwise by typing the last character before the cursor."""
+    line_end: str
     gives: str
     """What is shown; "" for nothing."""
 
@@ -46,7 +47,7 @@ class Place:
 
     @property
     def end(self) -> str:
-        """The text once what is shown is taken."""
+        """The text once what is shown is taken, with plain line ends."""
         return self.before + self.gives + self.after
 
 
@@ -56,8 +57,9 @@ def read_places() -> list[Place]:
     for part in re.split("^== ", CASES.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         found = CASE.fullmatch(part)
         assert found, part
-        title, text, how, gives = found.groups()
+        title, text, how, wide, gives = found.groups()
         before, after = text.replace("→", "\t").split("¦")
         shown = "" if gives.strip() == "nothing" else literal_eval(gives.strip())
-        places.append(Place(title, before, after + "\n", how == "asked", shown))
+        line_end = "\r\n" if wide else "\n"
+        places.append(Place(title, before, after + "\n", how == "asked", line_end, shown))
     return places

@@ -7,12 +7,16 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 from urllib.parse import quote
+
+from editors.vscode.declare_settings import MACHINE
 
 CODE_SERVER = Path(__file__).parents[3] / ".cache" / "editors" / "code-server"
 ENTRY = CODE_SERVER / "node_modules" / "code-server" / "out" / "node" / "entry.js"
-PATIENCE = 120.0
-"""Seconds until a test gives up waiting."""
+PATIENCE = 300.0
+"""Seconds until a test gives up waiting: a machine with ten times the work that it can do takes two
+minutes to show a window."""
 
 
 def run_code_server(
@@ -40,6 +44,21 @@ def run_code_server(
             env={**os.environ, **own, **(environment or {})},
             start_new_session=True,
         )
+
+
+def prefixed(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings under the names that VS Code has for them."""
+    return {name if "." in name else f"lory.{name}": value for name, value in settings.items()}
+
+
+def write_settings(user: Path, values: dict[str, Any]) -> None:
+    """Settings where VS Code looks for them: a server's machine has a file of its own."""
+    machine = {f"lory.{name}" for name in (*MACHINE, "command")}
+    for folder, own in (("Machine", True), ("User", False)):
+        (user / folder).mkdir(parents=True, exist_ok=True)
+        held = {name: value for name, value in values.items() if (name in machine) == own}
+        if held:
+            (user / folder / "settings.json").write_text(json.dumps(held))
 
 
 def free_port() -> int:

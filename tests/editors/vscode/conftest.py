@@ -17,17 +17,18 @@ from time import monotonic
 from typing import Any, NoReturn
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, TimeoutError, sync_playwright
 
-from editors.vscode.declare_settings import MACHINE
 from tests.editors.vscode.code_server import (
     ENTRY,
     PATIENCE,
     address,
     end,
     free_port,
+    prefixed,
     run_code_server,
     wait_for_port,
+    write_settings,
 )
 from tests.scripted import Rules, Script, script_bundle, write_script
 
@@ -41,6 +42,8 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 )
+TOAST = 10_000
+"""Milliseconds after which a notification hides itself, in a list of which it then is."""
 COMMAND = (sys.executable, "-m", "lsp_server")
 USUAL: dict[str, Any] = {
     "lory.command": list(COMMAND),
@@ -109,6 +112,17 @@ class Window:
         item = self.page.locator(".notification-list-item", has_text=note)
         return item.locator(".monaco-button", has_text=label)
 
+    def press_button(self, note: str, label: str) -> None:
+        """Press a button of a notification; from the list of them, once it has hidden itself."""
+        deadline = monotonic() + PATIENCE
+        while monotonic() < deadline:
+            try:
+                self.button(note, label).locator("visible=true").first.click(timeout=TOAST)
+                return
+            except TimeoutError:
+                self.command("Notifications: Show Notifications")
+        self.fail(f"button {label!r} of {note!r}")
+
     def log_text(self) -> str:
         """What the extension has logged."""
         found = (self.user / "logs").rglob("*Lory.log")
@@ -172,21 +186,6 @@ class Window:
         self.until("saved settings", lambda: path.read_text().startswith(text))  # it closes quotes
         self.command("View: Close Editor")
         tab.wait_for(state="detached")
-
-
-def prefixed(settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings under the names that VS Code has for them."""
-    return {name if "." in name else f"lory.{name}": value for name, value in settings.items()}
-
-
-def write_settings(user: Path, values: dict[str, Any]) -> None:
-    """Settings where VS Code looks for them: a server's machine has a file of its own."""
-    machine = {f"lory.{name}" for name in (*MACHINE, "command")}
-    for folder, own in (("Machine", True), ("User", False)):
-        (user / folder).mkdir(parents=True, exist_ok=True)
-        held = {name: value for name, value in values.items() if (name in machine) == own}
-        if held:
-            (user / folder / "settings.json").write_text(json.dumps(held))
 
 
 def unavailable(what: str) -> NoReturn:
@@ -294,5 +293,6 @@ def show(stack: ExitStack, page: Page, home: Home) -> Window:
     stack.callback(end, process)
     wait_for_port(port, process)
     page.goto(address(port, project))
-    page.wait_for_selector(".monaco-editor .view-line")
-    return Window(page, project, own / "data", own / "log")
+    window = Window(page, project, own / "data", own / "log")
+    window.until("the document", page.locator(".monaco-editor .view-line").count)
+    return window

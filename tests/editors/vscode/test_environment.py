@@ -50,9 +50,9 @@ def test_a_start_removes_what_was_replaced_and_a_cancelled_renewal_nothing(
     window.ready()
     window.until("only what is needed", lambda: folders() == {"used", "being made"})
 
-    window.button("of another version", "Renew environment").click()
+    window.press_button("of another version", "Renew environment")
     window.until("its own folder", lambda: len(folders()) == 3)
-    window.button("making its environment", "Cancel").click()
+    window.press_button("making its environment", "Cancel")
 
     window.until("what was there", lambda: folders() == {"used", "being made"})
     assert (root / "used" / "lory.json").exists()
@@ -72,7 +72,7 @@ def test_no_module_of_the_project_runs_with_the_server_or_its_environment(
     window.ready()
     window.command("Lory: Make or Renew the Server's Environment")
     window.until("pip at work", lambda: "Processing " in window.log_text())
-    window.button("making its environment", "Cancel").click()
+    window.press_button("making its environment", "Cancel")
     window.until("nothing left", lambda: "was cancelled" in window.log_text())
 
     assert not sign.exists()

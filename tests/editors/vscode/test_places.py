@@ -27,7 +27,7 @@ def ask(window: Window, place: Place) -> None:
 
 @pytest.mark.parametrize("place", read_places(), ids=lambda place: place.title)
 def test_what_is_taken_leaves_a_right_line(open_window: OpenWindow, place: Place) -> None:
-    window = open_window("".join(place.start_unclosed))
+    window = open_window("".join(place.start_unclosed).replace("\n", place.line_end))
     window.ready()
     ask(window, place)
     if place.gives:
@@ -37,3 +37,4 @@ def test_what_is_taken_leaves_a_right_line(open_window: OpenWindow, place: Place
         window.page.wait_for_timeout(SETTLED)
         window.expect("")
     window.expect_file(place.end)
+    assert window.file.read_bytes() == place.end.replace("\n", place.line_end).encode()
