@@ -153,6 +153,27 @@ def test_one_text_is_worth_showing_by_the_likeliest_way_to_write_it(model: Model
     assert shown_to_one_who_asks(model, text)[0] == "return result"
 
 
+RUNNER = """from click.testing import CliRunner
+
+from app import main
+
+
+def test_help():
+>runner = CliRunner()
+>result = runner.invoke(main, ["--help"])
+>assert result.exit_code == 0
+
+
+def test_version():
+>runner = ¦
+"""
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_call_is_whole_in_every_form_of_text(model: Model, form: tuple[str, str]) -> None:
+    assert complete(model, in_form(RUNNER, *form), asked=True)[0].startswith("CliRunner()")
+
+
 def test_a_body_is_written_with_the_file_s_own_levels(model: Model) -> None:
     text = in_form("class A:\n>def f(self, name):\n>>if name:¦\n", "\r\n", "\t")
     assert complete(model, text)[0].startswith("\n\t\t\treturn")

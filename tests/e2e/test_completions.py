@@ -286,6 +286,20 @@ def test_the_menu_has_suggestions_where_there_is_no_ghost_text_or_it_is_turned_o
         assert result["items"] == []
 
 
+@pytest.mark.parametrize("menu", [False, True])
+def test_a_blank_candidate_is_no_suggestion_whatever_filters_are_set(
+    start_editor: "StartEditor", write_script: "Callable[[Rules], Script]", menu: bool
+) -> None:
+    script = write_script([{"after": "ret", "completion": "   ", "logprob": -0.1}])
+    editor = start_editor()
+    editor.initialize({**script.options, "filters": [], "menu": "on"})
+    editor.open("def f():\n    ret")
+    answer = editor.wait(editor.start(1, 7, menu=menu))
+    assert answer.error is None
+    assert answer.result["items"] == []
+    assert script.asked
+
+
 def test_a_menu_entry_of_several_lines_shows_its_first(
     start_editor: "StartEditor", script: "Script"
 ) -> None:

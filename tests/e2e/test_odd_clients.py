@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 INLINE = "textDocument/inlineCompletion"
 SETTLED_WITHIN = 6.0
 """Seconds: the server's patience for settings, and a machine that has other work."""
-SILENT = object()
+IMPOSSIBLE = ("file:///a/%00", "file:///a/\ud800")
+"""Folders that no system can have."""
 
 
 @pytest.fixture
@@ -106,8 +107,7 @@ def test_a_client_that_never_gives_its_settings_is_answered_and_told_why_and_may
 @pytest.mark.parametrize(
     "folder",
     [
-        "file:///a/%00",
-        "file:///a/\ud800",
+        *IMPOSSIBLE,
         "file:///a/%ED%A0%80",
         "scp://user@[host//x",
         "",
@@ -143,6 +143,9 @@ def test_a_folder_that_cannot_be_one_keeps_nothing_from_being_served(
         )
         assert ask(client, 2, uri) == ["urn a + b"]
         assert shown(client) == []
+        told = [line for line in client.errors if "is left out: expected a path" in line]
+        assert client.errors == told
+        assert len(told) == 2 * (folder in IMPOSSIBLE)
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,10 @@ def test_no_shared_memory_or_keyring_or_namespace_can_be_made(isolation: Isolati
         "                        ('ptrace', (0, 0, 0, 0)), ('setns', (0, 0))]:\n"
         "    assert getattr(libc, name)(*arguments) == -1, name\n"
         "    assert ctypes.get_errno() == 1, (name, ctypes.get_errno())\n"
+        "numbers = {'x86_64': (248, 249, 250), 'aarch64': (217, 218, 219)}\n"
+        "for number in numbers.get(os.uname().machine, ()):\n"  # add_key, request_key, keyctl
+        "    assert libc.syscall(number, b'user', b'x', b'y', 1, -4) == -1, number\n"
+        "    assert ctypes.get_errno() == 1, (number, ctypes.get_errno())\n"
     )
     assert run(program, isolation) == ProgramResult(Verdict.PASSED, "")
 
