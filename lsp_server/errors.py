@@ -6,11 +6,12 @@ LoryError
 ├── SettingsError    a setting that is unknown or out of range
 ├── PluginError      an entry point that cannot be loaded or that raised
 ├── EngineError      the model cannot be run here
+│   └── WaitedTooLong a request of the team's service, in `http/engine/fleet.py`
 ├── IndexingError    the project's files cannot be read in the background
 ├── FeedbackError    what became of suggestions cannot be kept or read
 ├── ServeError       the team's service cannot be started, or asked for that
 └── BenchError       a replay that cannot be carried out
-    └── PeerDied     an engine beside Lory's has ended, in `bench/peer_link.py`
+    └── PeerDied     an engine beside Lory's has ended, in `bench/engines/peer_link.py`
 """
 
 

@@ -7,7 +7,7 @@ TrainerError
 ├── StageError      a stage whose inputs are missing or were made with other settings
 ├── PreferenceError preferences that cannot be read, or that no reward can be learned from
 ├── RewardError     a reward that cannot be built, learned or trusted
-│   └── WorkerEnded a process that rewards ran in, in `reward_worker.py`
+│   └── WorkerEnded a process that rewards ran in, in `alignment/rewards/worker.py`
 ├── CheckpointError a checkpoint that cannot be written or read
 ├── ExportError     a graph that differs from the model it came from
 ├── ImportModelError a model of others that cannot be read, is not understood or may not be used
