@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from lsp_server.contract.languages.extents import window
 from lsp_server.contract.languages.lexing import Stack, kept_open, open_before, read
+from lsp_server.contract.languages.profile import Blocks
 from lsp_server.contract.languages.profiles import profile_of
 from lsp_server.contract.prompt import CLOSERS
 from lsp_server.contract.stopping import LINE_END, last_line, next_line, split
@@ -178,7 +179,7 @@ class Whole:
     def reads_on_after(self, end: int) -> bool:
         """Whether the rest of the line reads on after so many characters of the text."""
         text, rest = self._text[:end], self._gap.rest
-        if not meet(text[-1], rest[0]) or repeats(text, rest):
+        if not meet(text[-1], rest[0]) or repeats(text, rest) or self._opens_twice(end):
             return False
         span = range(self._start + 1, self._start + end + 1)
         inside = (stack for at, stack in self._filled.pieces() if at in span)
@@ -191,6 +192,17 @@ class Whole:
             and cut <= self._cut
             and mended >= closes
         )
+
+    def _opens_twice(self, end: int) -> bool:
+        """Whether so much of the text has the mark that opens a block at the line's end already."""
+        line, begun, mark = self._gap.line + self._text[:end], 0, self._gap.rest[-1]
+        if mark != ":" or profile_of(self._gap.language).blocks is not Blocks.GRAMMAR:
+            return False
+        for at, stack in self._filled.pieces():
+            if self._start < at <= len(line) and line[begun:at] == mark and not stack:
+                return True
+            begun = at
+        return False
 
     def _outcome(self, text: str) -> tuple[int, int, bool]:
         """What of `here` is open at the end, -1 if some of the text is; faults; is a string cut?"""
