@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ROOTS = {"lsp_server": "LoryError", "trainer": "TrainerError"}
-CAUGHT_AT_HOME = {"GlobFault", "HungUp", "Refusal", "TooLarge"}
+CAUGHT_AT_HOME = {"GlobFault", "HungUp", "Refusal", "ServiceFault", "TimeUp", "TooLarge"}
 """Signals between functions of one room: nobody who runs Lory ever sees one."""
 DRAWN = re.compile(r"[├└]── (\w+)\s+(.+)")
 FILE = re.compile(r"in `([^`]+)`$")
