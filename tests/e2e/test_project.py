@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lsp_server.contract.languages.profiles import glob_of_sources
+
 if TYPE_CHECKING:
     from tests.e2e.conftest import Editor, Rules, Script, StartEditor
 
@@ -114,7 +116,7 @@ def test_the_client_is_asked_to_watch_source_files(
     assert eventually(lambda: bool(asked))
     [registered] = asked[0]["registrations"]
     watchers = registered["registerOptions"]["watchers"]
-    assert [watcher["globPattern"] for watcher in watchers] == ["**/*.py", "**/*.pyi"]
+    assert [watcher["globPattern"] for watcher in watchers] == [glob_of_sources()]
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux's /proc")
