@@ -1,3 +1,3 @@
-"""Lory's language server: takes what an editor shows, gives ghost text from a local model."""
+"""Lory's language server, which suggests code from a model on the user's own machine."""
 
 __version__ = "0.2.0"

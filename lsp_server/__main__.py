@@ -1,4 +1,4 @@
-"""`lory` and `python -m lsp_server`: takes the command line, serves at once or runs `cli.py`."""
+"""Entry point of `lory`: serves editors at once, and leaves other commands to `cli`."""
 
 import os
 import sys

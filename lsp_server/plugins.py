@@ -1,4 +1,4 @@
-"""Plugins: takes entry points of installed distributions, gives what they name, built-ins too."""
+"""Finds plugins by entry point, and switches off those that fail."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence

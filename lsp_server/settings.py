@@ -1,4 +1,4 @@
-"""The server's settings: takes what the editor sends, gives one frozen, checked dataclass.
+"""The server's settings, checked and frozen.
 
 They come from `initializationOptions` and from the section `lory` of `workspace/configuration`;
 the latter wins. Editors hold no defaults of their own.

@@ -1,1 +1,1 @@
-"""Lory's trainer: takes Python source, gives a bundle that the server loads."""
+"""Trains completion models, and packs them into bundles for the language server."""

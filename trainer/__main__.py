@@ -1,4 +1,4 @@
-"""`python -m trainer`: the same as the command `lory-train`."""
+"""`python -m trainer`, equal to the command `lory-train`."""
 
 from trainer.cli.main import main
 

@@ -1,10 +1,10 @@
-"""The stages in their one order: takes a recipe and a run folder, gives it with every stage done.
+"""The stages in their order, and the recipe with all their settings.
 
-A stage is a module with `run(config, inputs, out)`: its settings, the folders of the stages before
-it, and its own folder. `done.json`, written last, says that a stage is finished, with which
-settings and from which inputs. A stage without it starts over in an empty folder, except those that
-resume in their own: what they were begun from is in `begun.json` until they are done. Of several
-processes the first decides what is to be done, and does alone what is no training.
+A stage is a module with `run(config, inputs, out)`: its settings, the folders of earlier stages,
+and its own folder. It writes `done.json` last, with its settings and the digests of its inputs. A
+stage without that file starts over in an empty folder. Training stages resume instead; `begun.json`
+has their inputs until they are done. Of several processes the first one decides what to do, and
+runs the stages that do not train alone.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""VS Code's settings: takes the server's `settings.py`, writes them into package.json.
+"""Writes the settings of `lsp_server/settings.py` into VS Code's package.json.
 
 python -m editors.vscode.declare_settings
 

@@ -1,1 +1,1 @@
-"""Benchmarks over the protocol: take real files and any language server's command, give figures."""
+"""Benchmarks that drive any language server on real files, over the protocol."""

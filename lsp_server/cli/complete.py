@@ -1,4 +1,4 @@
-"""A completion without an editor: takes a place in a file, gives what would be suggested."""
+"""`lory complete`: shows what would be suggested at a place in a file."""
 
 import json
 import sys

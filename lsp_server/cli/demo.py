@@ -1,4 +1,4 @@
-"""The first look: takes one of Lory's own source files, gives what is suggested at three places."""
+"""`lory demo`: completes three places of one of Lory's own files."""
 
 import sys
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""`lory feedback`, `lory stats`: takes the database, prints, exports or deletes what is in it."""
+"""`lory feedback` and `lory stats`: show, export or delete the recorded feedback."""
 
 import csv
 import json

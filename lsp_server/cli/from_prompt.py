@@ -1,4 +1,4 @@
-"""A completion of bare text: takes what to go on from, gives what the model writes next.
+"""`lory complete --prompt`: continues a text that belongs to no file.
 
 The text is the beginning of an otherwise empty file. So the model is told what to write in three
 ways: by a comment or a signature with its docstring alone (zero-shot), or with one or several

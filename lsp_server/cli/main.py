@@ -1,4 +1,4 @@
-"""`lory`: takes a command line, runs the language server or one of its tools."""
+"""The commands of `lory`."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What is printed for people: a terminal that takes every text as it is, and tables."""
+"""Prints tables and text safely, whatever characters they contain."""
 
 from collections.abc import Iterable
 from typing import Any

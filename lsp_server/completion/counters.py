@@ -1,4 +1,4 @@
-"""What is counted: takes what the completer and an engine did, gives plain numbers; no texts."""
+"""Counts requests, cache hits and latencies for `lory/statistics`; never text."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""Why something was shown or was not: takes what became of a request, gives words for people."""
+"""Explains in words why a suggestion was shown, or why none was."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

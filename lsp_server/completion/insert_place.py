@@ -1,4 +1,4 @@
-"""Where answers go: takes a cursor and what is selected, gives what a suggestion replaces."""
+"""Where a suggestion is inserted, and which text it replaces."""
 
 from dataclasses import dataclass
 

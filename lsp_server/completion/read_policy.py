@@ -1,4 +1,4 @@
-"""Which documents are read, and why the text of others is not kept."""
+"""Decides which documents may be read, and says why not."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""What became of a request: takes what each station did, keeps it until somebody asks why.
+"""Records what each station did with a request, for the command that explains it.
 
 Stations give frozen records of their work, which they have at hand anyway; words are found for
 them once somebody asks. A trace is written on the event loop's thread alone.

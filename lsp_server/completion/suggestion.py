@@ -1,4 +1,4 @@
-"""Suggestions: takes a cursor and the loaded model, gives candidates and which of them to show."""
+"""Makes suggestions at a cursor: prompt, engine, candidates, filters."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,7 @@
-"""Type-through: takes earlier candidates and a cursor, gives what is left of them at that cursor.
+"""Reuses a suggestion while the user types along it.
 
-Greedy decoding goes on from typed text as it would have gone on from its own, so as long as the
-user types along a candidate and changes nothing else, its rest is what the engine would say.
+Greedy decoding continues typed text exactly as it would continue its own. While the user types
+along a candidate and changes nothing else, the engine would only repeat the rest of it.
 """
 
 from collections import OrderedDict, deque

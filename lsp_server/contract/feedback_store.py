@@ -1,4 +1,4 @@
-"""Where the server keeps feedback, and in which schema, so that the trainer can learn from it."""
+"""Where the feedback database is, so that the trainer can read it too."""
 
 import os
 from pathlib import Path

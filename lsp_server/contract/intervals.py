@@ -1,4 +1,4 @@
-"""What a ratio is worth: where cases of a group are alike, by resampling of whole groups."""
+"""Wilson and bootstrap intervals, and percentiles."""
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence

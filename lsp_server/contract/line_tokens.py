@@ -1,4 +1,4 @@
-"""Token ids line by line: takes a tokenizer, gives one that reads no line twice.
+"""Tokenizes line by line, and remembers the lines that it has seen.
 
 A key press changes one line of many. Where the tokenizer starts a new piece at every line end, as
 the one that `lory-train tokenizer` makes does, the ids of a text are those of its lines in a row.

@@ -1,4 +1,4 @@
-"""The one prompt layout: takes path, prefix and suffix, gives token ids to train, evaluate, serve.
+"""The prompt layout, shared by training, evaluation and serving.
 
     plain   <|file|> [<|path|> path] <|prefix|> text <|end|>
     PSM     <|file|> [<|path|> path] <|prefix|> prefix <|suffix|> suffix <|middle|> middle <|end|>

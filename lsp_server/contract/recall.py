@@ -1,4 +1,4 @@
-"""What the project says after a context: takes token ids, gives one rung a match length."""
+"""What the project's counts say about the next token, by length of context."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class Rung:
 
     length: int
     total: int
-    """How often they stand there with a token after them: exact up to MOST_LOOKED_AT, and above
-    wherever no text is left out; else scaled from the places looked at."""
+    """Number of matches. Exact up to MOST_LOOKED_AT, or if no text is excluded; otherwise
+    extrapolated from a sample."""
     counts: Mapping[int, int]
     """Token id to how often it followed, among the places looked at."""
 

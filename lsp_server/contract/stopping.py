@@ -1,4 +1,4 @@
-"""The one stop-rule table: takes a completion so far, gives the characters to keep once it is done.
+"""The stop rules, shared by training, evaluation and serving.
 
 Every rule reads the text after the cursor, without the healed piece, and is monotone: once it has
 an answer, more text does not change it. Training, evaluation and serving call the same functions.

@@ -1,4 +1,4 @@
-"""The form that a file's text has: what one level of its indentation is written as.
+"""The form of a file's text: line ends and indentation.
 
 What the model reads has one form, whatever the file's: every line end is \\n, and a level is four
 spaces. Training, evaluation and serving write it by the same functions (`canonical.py`).

@@ -1,7 +1,7 @@
-"""Where one edited last: takes what edits did to lines, gives the latest regions of them.
+"""Tracks the regions of documents that the user edited last.
 
-A region is a range of lines of a document, and moves along with later edits above it. Its text is
-read when it is asked for, so what was deleted is not kept anywhere.
+A region is a range of lines, and moves with later edits above it. Its text is read only when asked
+for, so that deleted text is not kept anywhere.
 """
 
 from collections.abc import Iterator, Sequence

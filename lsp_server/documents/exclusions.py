@@ -1,4 +1,4 @@
-"""Files that are never read: which glob, if any, keeps a path from being read.
+"""Decides which files are never read, and names the glob that excludes one.
 
 `*` and `?` stay within the name of a folder or file, `**` crosses folders, `{a,b}` is either,
 `[ab]` one of them, `[!ab]` none. A glob names what lies below it too, and begins at any folder of

@@ -1,4 +1,4 @@
-"""What a glob means, and a test of paths against it whose time grows with their length alone.
+"""Compiles globs into tests that take linear time.
 
 Of its parts, each ends where it can first: none is tried again once it was found, so that no glob
 takes long, whoever has written it. `exclusions.py` says which part of a path is looked at.

@@ -1,4 +1,4 @@
-"""Open documents: takes the editor's texts and edits, gives lines and the text around a cursor.
+"""Holds the open documents and applies the editor's changes to them.
 
 Lines end at \\n, \\r\\n and \\r only, as the protocol says: form feeds and U+2028 are text.
 Positions count code units of the negotiated encoding; columns count code points. Both start at 0.

@@ -1,4 +1,4 @@
-"""What an edit did to a text: takes the edit, gives where places and spans of the text move to.
+"""Follows positions and spans through edits of a text.
 
 Places are line and column in code points, as documents count them.
 """

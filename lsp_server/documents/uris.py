@@ -1,4 +1,4 @@
-"""Places of documents: takes a document's URI, gives its path, absolute or within the workspace."""
+"""Converts document URIs to paths, absolute or within the workspace."""
 
 import os
 import re

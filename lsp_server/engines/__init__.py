@@ -1,4 +1,4 @@
-"""What an engine is: takes a prompt and limits, gives candidates, on one worker thread."""
+"""The interface of engines, which complete prompts on one worker thread."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

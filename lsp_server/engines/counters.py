@@ -1,4 +1,4 @@
-"""Counts what an engine does."""
+"""Counts the engine's work."""
 
 from bisect import bisect_left
 from collections.abc import Sequence

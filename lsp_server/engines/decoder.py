@@ -1,4 +1,4 @@
-"""One decoder graph in onnxruntime: takes token ids and how many are cached, gives the next logits.
+"""Runs a decoder graph in onnxruntime over preallocated key-value buffers.
 
 The keys and values of all positions lie in buffers that are bound as input and output of every
 call: the graph writes the new positions in place and nothing is copied. Positions from `past` on

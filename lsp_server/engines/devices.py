@@ -1,4 +1,4 @@
-"""Where a graph runs: takes the setting `device`, gives a session and where its buffers lie.
+"""Opens a graph on the CPU or GPU that the setting `device` asks for.
 
 A GPU needs onnxruntime's build for CUDA, an NVIDIA driver, the CUDA and cuDNN libraries, and a
 graph of 16-bit floats, for onnxruntime's attention on CUDA takes no others. What of these is

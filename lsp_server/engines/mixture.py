@@ -1,4 +1,4 @@
-"""The cache language model: takes the model's distribution and what the open project says, mixes.
+"""The cache model: mixes the project's counts into the model's distribution.
 
 From the shortest context to the longest, first of the project and then of the current file, the
 distribution so far gives way to the counts of what followed that context, by a weight that depends

@@ -1,4 +1,4 @@
-"""The built-in engine: takes a prompt, gives the completion of a bundle's graph in onnxruntime."""
+"""The built-in engine, which runs a bundle's ONNX graph."""
 
 import logging
 from collections.abc import Sequence

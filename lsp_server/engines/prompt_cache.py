@@ -1,4 +1,4 @@
-"""The key-value caches of the latest prompts: takes token ids, gives logits, reads what is new.
+"""Keeps the key-value caches of recent prompts, so that only new tokens are computed.
 
 Each slot of the decoder holds the tokens of one prompt. A prompt goes to the slot that shares the
 longest start with it; one that shares little takes the slot that was not used for longest, so that

@@ -1,4 +1,4 @@
-"""The engine for tests: takes rules from a JSON file, gives the completion of the one that fits.
+"""An engine for tests that answers by rules from a JSON file.
 
 The script is a list of rules such as `{"after": "import ", "completion": "os", "logprob": -0.1}`.
 The first rule whose `after` ends the text before the cursor answers; without one there is no

@@ -1,4 +1,4 @@
-"""The vocabulary's bytes: takes a tokenizer, gives each token's bytes and what can begin a text."""
+"""Maps tokens to their bytes, and finds the tokens that may continue a partial word."""
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass

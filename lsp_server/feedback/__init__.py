@@ -1,4 +1,4 @@
-"""Feedback: takes what was offered and a document's edits, gives what became of it, to sinks.
+"""Records whether suggestions were accepted, edited or ignored, and tells the sinks.
 
 Nothing is tracked, and no file is made, until the setting `feedback` is on.
 """

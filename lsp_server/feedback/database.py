@@ -1,4 +1,4 @@
-"""The feedback database: takes a path, gives an open SQLite file of the schema that is known."""
+"""Opens the feedback database, and upgrades its schema where needed."""
 
 import json
 import os

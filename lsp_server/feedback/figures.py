@@ -1,4 +1,4 @@
-"""What feedback comes to: takes rows, gives figures in all, for each day and each language.
+"""Sums up feedback: acceptance and characters saved, by day and language.
 
 Only suggestions that were on show count. One is accepted where all, a line or a word of it was.
 """

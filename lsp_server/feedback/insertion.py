@@ -1,8 +1,8 @@
-"""How far a text has come to stand in a document: takes its edits, gives the progress.
+"""Tracks how much of a suggested text stands in the document.
 
-Not the edits are compared with the text but the document: it must read the text's beginning at the
-place, and then what stood behind the place before. So it is all the same in which pieces an editor
-sends a change, and where it says that repeated characters were put.
+We compare the document, not the edits, with the suggested text: the document must have the text's
+beginning at the place, and then what stood behind the place before. The result does not depend on
+how an editor splits a change, or where it reports repeated characters.
 """
 
 from collections.abc import Sequence

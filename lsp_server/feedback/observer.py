@@ -1,4 +1,4 @@
-"""Feedback of one session: takes answers and edits as they come, gives sinks what became of them.
+"""Connects one session's suggestions and edits to the feedback sinks.
 
 All methods run on the event loop's thread. While the setting is off nothing is imported, kept or
 opened here. A sink that raises is off until restart, and costs no completion.

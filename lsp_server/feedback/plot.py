@@ -1,4 +1,4 @@
-"""A picture of feedback: takes figures of days, gives a PNG file."""
+"""Draws feedback over time as a PNG file."""
 
 from collections.abc import Mapping
 from pathlib import Path

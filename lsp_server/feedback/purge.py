@@ -1,4 +1,4 @@
-"""Deletes what is kept so that no text of it is left in the database or beside it.
+"""Deletes feedback so that no text is left in the database or beside it.
 
 Editors may have the file open meanwhile: what is deleted is overwritten, and gone from SQLite's log
 of changes too, before the file itself goes.

@@ -1,4 +1,4 @@
-"""How much of a text is left: takes what was accepted and what stands there, gives characters."""
+"""Measures how much of an accepted text is still there later."""
 
 from rapidfuzz.distance import LCSseq
 

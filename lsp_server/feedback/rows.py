@@ -1,4 +1,4 @@
-"""What crosses the feedback's borders: takes offers in, gives rows out, one for each suggestion."""
+"""The records of feedback: what was offered, and what became of it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,7 +27,7 @@ class Acceptance(StrEnum):
     WORD = "word"
     """A part was accepted, a word at last."""
     TYPED = "typed"
-    """Nothing was accepted, and at least half was typed by the user himself."""
+    """Nothing was accepted, and at least half was typed by the user."""
     IGNORED = "ignored"
     """Nothing was accepted, and less than half was typed. No rejection: it may not have been seen.
     """

@@ -1,4 +1,4 @@
-"""One suggestion on show: takes the document's changes, gives what became of it as a row."""
+"""Follows one shown suggestion until it is accepted, typed, replaced or left."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from lsp_server.feedback.retention import READ, kept_characters
 from lsp_server.feedback.rows import Acceptance, Ending, Fate, Offer, Row, Settled
 
 TYPED_SHARE = 0.5
-"""Of a suggestion, typed by the user: from here on it is no longer one that he ignored."""
+"""Of a suggestion, typed by the user: from here on it is no longer one that they ignored."""
 STRAYS = 2
 """Changes elsewhere in the document after which the user has gone on there."""
 ONE_WORD = re.compile(r"\s*(\w+|[^\w\s]+)")

@@ -1,4 +1,4 @@
-"""The sink `sqlite`: takes rows, gives them to the feedback database in a thread of its own."""
+"""The sink `sqlite`, which writes feedback to the database on a thread of its own."""
 
 import logging
 import sqlite3

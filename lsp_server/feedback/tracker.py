@@ -1,4 +1,4 @@
-"""The tracker: takes offers and the document's edits in their order, gives rows of outcomes.
+"""Follows all shown suggestions through a document's edits.
 
 Pure: no clock, no files, no threads. Two things it cannot tell from the document alone: whether a
 single character was typed or accepted as a word (it counts as typed; the last one of a suggestion

@@ -1,4 +1,4 @@
-"""Keeps the index true to the files: takes the workspace's notes, has files read, and read again.
+"""Keeps the project index up to date with files on disk.
 
 A thread that sleeps until files may have changed; a process reads them.
 """

@@ -1,4 +1,4 @@
-"""The life of a project's index: takes where it is kept and who tokenizes, keeps it up to date."""
+"""Starts, updates and stops the project index."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is known at one cursor: takes the current file and the project, answers engines."""
+"""Looks up the current file and the project for the engine, at one cursor."""
 
 from collections.abc import Sequence
 from typing import Protocol

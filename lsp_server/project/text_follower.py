@@ -1,4 +1,4 @@
-"""Keeps the index true to the open documents: takes the workspace's notes, reads live texts.
+"""Keeps the project index up to date with the open documents.
 
 A thread that sleeps until a document other than the one being written has changed.
 """

@@ -1,4 +1,4 @@
-"""Which files make up the project: takes folders and rules, gives the files' real paths.
+"""Lists the files that make up the project.
 
 Nearest first, by name within a folder. No link is followed, so nothing outside of the folders is
 reached and no loop is entered; a folder that may not be listed is passed over.

@@ -1,4 +1,4 @@
-"""What the editor tells of the open project: takes its events, gives the notes that indexing reads.
+"""Turns the editor's events about files and folders into work for the index.
 
 Events come on the event loop's thread and cost microseconds: nothing is read or counted there.
 """

@@ -1,4 +1,4 @@
-"""The editor's process: takes its number, returns once it has ended, whoever holds its pipes."""
+"""Notices that the editor's process has ended, whoever still holds its pipes."""
 
 import os
 import select

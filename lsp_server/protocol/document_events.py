@@ -1,4 +1,4 @@
-"""Documents as the editor tells of them: takes notifications, gives the session texts and edits."""
+"""Passes the editor's document notifications on to the session."""
 
 from lsprotocol import types as lsp
 

@@ -1,4 +1,4 @@
-"""The first answer: takes the bytes of an `initialize`, gives the capabilities, before all else.
+"""Answers `initialize` from a constant, before the protocol library is imported.
 
 An editor waits for it, and the library that knows the protocol takes half a second to import: it is
 imported once this is sent. A test compares what is said here with what that library would say.

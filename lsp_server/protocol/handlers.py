@@ -1,4 +1,4 @@
-"""The language server: which handler takes which LSP message, in one table."""
+"""The table that maps LSP methods to handlers."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""From `initialize` to `shutdown`: takes what the client says of itself and of its workspace."""
+"""Handles the messages from `initialize` to `shutdown`."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""LSP's types: takes positions, edits and selections of the protocol, gives Lory's, and answers."""
+"""Converts between LSP's types and Lory's."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""The server as pygls has it: takes messages, gives them to handlers; Lory's line to the user."""
+"""Lory's pygls server, with messages to the user."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What a client asks: takes requests, gives ghost text, menu entries, explanations, counters."""
+"""Handles requests: completions, explanations, statistics."""
 
 from typing import Any
 

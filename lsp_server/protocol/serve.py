@@ -1,4 +1,4 @@
-"""Runs the language server: takes two byte streams, gives the process's exit code."""
+"""Serves one client over two byte streams."""
 
 import gc
 from typing import BinaryIO

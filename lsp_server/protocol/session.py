@@ -1,4 +1,4 @@
-"""One editor's session: takes its settings and documents, gives the cursors to complete at.
+"""One editor's session: its settings, its documents and its model.
 
 All methods run on the event loop's thread, and know nothing of the protocol's types.
 """

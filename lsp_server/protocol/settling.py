@@ -1,4 +1,4 @@
-"""Whether requests are answered yet: once the settings are known, or do not come."""
+"""Holds requests back until the settings are known, or are not coming."""
 
 import asyncio
 from contextlib import suppress

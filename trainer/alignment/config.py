@@ -1,4 +1,4 @@
-"""Settings of the tuning stages, between pretraining and export: the only place with defaults."""
+"""Settings of the tuning stages."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -9,10 +9,10 @@ from trainer.tasks.code_sites import SampleKind
 
 @dataclass(frozen=True, kw_only=True)
 class RewardSpec:
-    """One part of a reward: a plugin of the group `lory.rewards`, and how much it counts."""
+    """One part of the reward: a plugin of the group `lory.rewards`, and its weight."""
 
     plugin: str
-    """Entry point's name, as `parses`, or that of an installed plugin."""
+    """The entry point's name, such as `parses`."""
     weight: float = 1.0
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the plugin."""
@@ -50,22 +50,22 @@ class LoopConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class SftConfig:
-    """Supervised tuning on prompts and answers; the loss is on the answer alone."""
+    """Supervised fine-tuning on prompts and answers; only the answer's tokens have a loss."""
 
     kinds: list[SampleKind] = field(
         default_factory=lambda: ["docstring", "comment", "line", "block"]
     )
-    """Kinds of samples, in equal numbers as far as the documents have them."""
+    """Kinds of samples, in equal numbers where the documents have enough of each."""
     samples: int = 20_000
-    """Samples to train on at most."""
+    """At most so many samples to train on."""
     heldout_samples: int = 400
-    """Samples of held-out repositories, on which the loss is measured."""
+    """Samples of held-out repositories, for the held-out loss."""
     per_document: int = 4
-    """Samples of one kind from one document at most."""
+    """At most so many samples of one kind from one document."""
     context: int = 512
-    """Tokens of prompt and answer; longer prompts lose their beginning."""
+    """Tokens of prompt and answer together; a longer prompt loses its beginning."""
     answer_tokens: int = 128
-    """Samples with a longer answer are left out."""
+    """Samples with longer answers are left out."""
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=600, learning_rate=2e-4))
     """How it is trained; a row is a sample."""
 
@@ -89,7 +89,7 @@ class PreferenceSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PreferencesConfig:
-    """Pairs and labels to learn a reward from."""
+    """Pairs and labels that the reward model learns from."""
 
     sources: list[PreferenceSpec] = field(
         default_factory=lambda: [
@@ -97,10 +97,10 @@ class PreferencesConfig:
             PreferenceSpec(plugin="analysis"),
         ]
     )
-    """Where they come from, one after the other."""
+    """The sources, read one after the other."""
     heldout_share: float = 0.1
-    """Share of prompts, drawn by hash, that no reward is trained on; of documents it is the share
-    that stage dedup holds out."""
+    """Share of prompts, chosen by hash, that are only measured on. Documents are held out by the
+    stage `dedup` instead."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -113,11 +113,11 @@ class RewardConfig:
     """The trained reward model."""
 
     objective: Literal["pairs", "regression", "classification"] = "pairs"
-    """What it learns from: pairs, or labelled text whose labels are numbers, or 0 and 1."""
+    """Learn from pairs, from numbers as labels, or from the labels 0 and 1."""
     use_margins: bool = False
-    """Pairs: ask for a difference of scores of at least the pair's margin."""
+    """With pairs: the scores shall differ by at least the pair's margin."""
     context: int = 512
-    """Tokens of prompt and text; longer ones lose their beginning."""
+    """Tokens of prompt and text together; longer ones lose their beginning."""
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=400, learning_rate=1e-4))
     """How it is trained; a row is a pair or a labelled text."""
 
@@ -134,34 +134,34 @@ def check_context(stage: str, context: int, answer: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class PpoConfig:
-    """Policy optimization against a frozen reference. Schedules count iterations of rollouts."""
+    """Proximal policy optimization against a frozen reference; schedules count iterations."""
 
     prompt_source: Literal["cursors", "openings", "problems"] = "cursors"
-    """Rollouts go on at cursors in lines of code, to the line's end; with the openings of texts, to
-    their end; or at the holes of problems, whose tests the reward `tests` runs."""
+    """What rollouts continue: lines of code from a cursor to the line's end, the openings of texts
+    to their end, or the holes of problems, whose tests the reward `tests` runs."""
     problems: list[str] = field(default_factory=list)
-    """JSONL(.gz) files in HumanEval's columns, or hub datasets. A benchmark that is trained on
-    measures nothing any more: give others."""
+    """JSONL(.gz) files in HumanEval's columns, or hub datasets. Do not train on a benchmark that
+    you measure with."""
     documents: int = 5000
-    """Training documents that rollouts start in, at most."""
+    """At most so many training documents have prompts taken from them."""
     candidates: int = 1
-    """Of so many prompts one is learned from: where the scores of its rollouts differ the most."""
+    """Of so many prompts, learn from the one whose rollouts' scores differ most."""
     longest_document: int = 40_000
-    """Characters; longer documents are left out, since rewards read them whole."""
+    """Characters; longer documents are left out, because rewards read whole documents."""
     opening_tokens: tuple[int, int] = (4, 12)
-    """Fewest and most tokens of an opening."""
+    """The least and the greatest number of tokens of an opening."""
     stop_strings: list[str] = field(default_factory=list)
-    """A rollout ends before the first of these."""
+    """A rollout ends before the first of these strings."""
     iterations: int = 100
     rollouts: int = 64
-    """Completions that are learned from in an iteration, over all processes."""
+    """Completions to learn from in one iteration, over all processes."""
     rollouts_per_prompt: int = 4
     max_tokens: int = 32
-    """Tokens of one rollout at most."""
+    """At most so many tokens in a rollout."""
     prompt_tokens: int = 256
-    """Tokens of one prompt at most, a quarter of them for the suffix."""
+    """At most so many tokens in a prompt; a quarter of them is for the suffix."""
     temperature: float = 1.0
-    """Of the rollouts; 1 samples what the policy says."""
+    """Sampling temperature of rollouts; 1 leaves the policy's distribution as it is."""
     epochs: int = 2
     """Passes over the rollouts of an iteration."""
     minibatches: int = 2
@@ -169,62 +169,62 @@ class PpoConfig:
     micro_batch: int = 16
     """Rollouts per forward pass and process."""
     optimizer: Literal["adamw", "natural_gradient"] = "adamw"
-    """`natural_gradient` steps where what the policy says changes least for what is gained, of the
-    packed corpus and at the prompts; embeddings, head and norms stay as they are."""
+    """`natural_gradient` moves where the loss falls most for a given change of the predictions, on
+    the packed corpus and on rollouts. It leaves embeddings, head and norms as they are."""
     learning_rate: float = 2e-5
-    """With `natural_gradient` a length: a step of r changes what the policy says by about r * r / 2
-    nats of KL divergence a token."""
+    """With `natural_gradient` the step's length: a step of r changes the predictions by a KL
+    divergence of about r * r / 2 nats a token."""
     fisher_blocks: int = 32
-    """Blocks of the corpus on which `natural_gradient` measures what a step would change."""
+    """Blocks of the corpus on which `natural_gradient` estimates the Fisher matrix."""
     value_learning_rate: float = 1e-3
-    """Of the value head; the trunk it shares learns at `learning_rate`."""
+    """For the value head; the shared trunk learns at `learning_rate`."""
     warmup_steps: int = 10
-    """Optimizer steps over which both rates rise: Adam's first ones go as far as they can, whatever
-    the gradient says."""
+    """Optimizer steps over which both rates rise. Adam's first steps are large whatever the
+    gradient is."""
     decay_share: float = 0.25
-    """Share of the run, at its end, over which both rates fall to 0."""
+    """Both rates fall to 0 over this last share of the run."""
     clip: float = 0.2
-    """A token's probability ratio counts no further than 1 - clip to 1 + clip."""
+    """The probability ratio of a token is clipped to 1 - clip and 1 + clip."""
     baseline: Literal["none", "leave_one_out"] = "leave_one_out"
-    """What a score is compared with before the values are: with the mean score of the `others` of
-    its prompt, so that an iteration does not teach which prompts are easy; or with nothing."""
+    """What is subtracted from a score: the mean score of the prompt's other rollouts, so that easy
+    prompts teach nothing, or nothing."""
     sft_coefficient: float = 0.2
-    """Of the surprise, nats a token, at what a person wrote at the same prompts."""
+    """Weight of the supervised loss on what a person wrote after the same prompts."""
     corpus_kl_coefficient: float = 5.0
-    """Of the KL divergence from reference to policy, nats a token, on blocks of the packed corpus:
-    what keeps the policy from forgetting. 0 leaves it out. From few blocks its gradient is noise:
-    where `grad_norm` rises while the policy drifts, less of it, or more blocks, gains more."""
+    """Weight of the KL divergence from reference to policy on blocks of the packed corpus, which
+    keeps the policy from forgetting; 0 leaves it out. If `grad_norm` rises while the policy drifts,
+    lower it or use more blocks: with few blocks its gradient is mostly noise."""
     corpus_kl_blocks: int = 1
-    """Per optimizer step, over all processes."""
+    """Blocks per optimizer step, over all processes."""
     whiten: bool = True
-    """Advantages of an iteration get mean 0 and variance 1."""
+    """Scale an iteration's advantages to mean 0 and variance 1."""
     clip_norm: float = 1.0
     precision: Literal["bf16", "fp32"] = "fp32"
-    """Of the trunk's products while it writes and learns; evaluations are in fp32."""
+    """Precision of the trunk in rollouts and learning; evaluations are in fp32."""
     kl_control: Literal["adaptive", "fixed"] = "adaptive"
     kl_coefficient: float = 0.05
-    """Price of a nat of log ratio; with adaptive control where it starts."""
+    """Penalty per nat of log ratio; adaptive control begins with it."""
     kl_target: float = 1.0
-    """Nats of KL from policy to reference in a whole completion, which adaptive control keeps."""
+    """KL from policy to reference, nats a completion, that adaptive control aims at."""
     kl_horizon: int = 1000
-    """Rollouts over which the coefficient follows a lasting error by a fifth."""
+    """After so many rollouts with a large error the coefficient has changed by a fifth."""
     rewards: list[RewardSpec] = field(default_factory=list)
-    """Parts of the reward; the model of the stage `reward` is the part `model`."""
+    """Parts of the reward; `model` is the model of the stage `reward`."""
     reward_workers: int = 2
-    """Processes that rewards are asked in."""
+    """Processes in which rewards run."""
     bits_share: float = 0.01
-    """Share by which held-out bits per byte may rise before it is ended."""
+    """A run is harmful if held-out bits per byte rise by more than this share."""
     patience: int = 2
-    """Evaluations in a row that show such harm before it is: of a few hundred cursors, half a point
-    of exact match may be chance. Weights of none of them are kept."""
+    """The run ends after so many harmful evaluations in a row: with a few hundred cursors one may
+    be chance. Their weights are not kept."""
     eval_every: int = 10
     eval_cursors: int = 300
-    """Held-out cursors that are completed at each evaluation."""
+    """Held-out cursors of each evaluation."""
     test_cursors: int = 0
-    """Others, which are completed only at the end, before and after: the best weights are chosen by
-    evaluations, so that theirs flatter. 0 says at the end what evaluations said."""
+    """Further cursors, completed only at the end, with the weights before and after. The
+    evaluations choose the best weights, so their own figures flatter; 0 reports those."""
     eval_samples: int = 0
-    """Completions that are sampled besides at each cursor, before and after, at `temperature`."""
+    """Completions also sampled at each cursor, before and after, at `temperature`."""
     eval_blocks: int = 64
     """Held-out blocks for bits per byte."""
     checkpoint_every: int = 10
@@ -233,7 +233,7 @@ class PpoConfig:
 
     @property
     def prompts_per_iteration(self) -> int:
-        """Of an iteration, over all processes."""
+        """Prompts of an iteration, over all processes."""
         return self.rollouts // self.rollouts_per_prompt
 
     def __post_init__(self) -> None:

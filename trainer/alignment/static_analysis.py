@@ -1,4 +1,4 @@
-"""Code in its file: takes a cursor's surroundings and a text, gives how well Python takes it there.
+"""Static analysis of a completion in its file: does it parse, are its names defined?
 
 What does not depend on the text is worked out once for each cursor: the statements of the file that
 a completed line cannot touch are parsed once and kept without the bodies of their functions, since

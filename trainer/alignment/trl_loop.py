@@ -1,11 +1,11 @@
-"""The loop of stages that train with trl: takes a trainer and its settings, runs it to its end.
+"""Runs a trl trainer with checkpoints, metrics and orderly stops.
 
     checkpoints/     transformers' own; one that was not written to its end is discarded
     metrics.jsonl    one line an optimizer step; tensorboard/ has the same as curves
     settings.json    what the checkpoints were made with
 
-Rows come in an order that is fixed before, so that a resumed run goes through the same ones and
-ends in the same weights.
+The order of the rows is fixed in advance, so that a resumed run sees the rows of an uninterrupted
+run and ends with equal weights.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Command line of the trainer: takes a stage, a recipe and a run folder, gives that stage done."""
+"""The commands of `lory-train`."""
 
 import errno
 import sys

@@ -1,4 +1,4 @@
-"""Throughput: takes a run's packed data and settings, gives tokens a second of two trainers.
+"""Compares the training speed of Lory's loop with that of transformers' trainer.
 
     python -m trainer.cli.throughput runs/small --steps 6 --rounds 3
 

@@ -1,4 +1,4 @@
-"""Settings of the stages that make a corpus out of sources: the only place with defaults."""
+"""Settings of the stages that make a corpus."""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""Station 3: takes the filtered documents, gives `train/`, `heldout/` and the ledger."""
+"""Stage `dedup`: removes duplicates and benchmark text, and splits by repository."""
 
 import hashlib
 import sqlite3

@@ -1,4 +1,4 @@
-"""Documents on disk: takes Document objects, gives folders of Parquet parts and streams them back.
+"""Documents, and the Parquet files that hold them.
 
 Parts are written in row groups of a few megabytes and read a few rows at a time, so that memory
 stays bounded whatever the size of the corpus.

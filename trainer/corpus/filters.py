@@ -1,4 +1,4 @@
-"""Station 2: takes the sources' documents, gives those that stay and every document's decision.
+"""Stage `filters`: decides for every document whether it stays, and why.
 
 A filter is a pure function of a document and the settings that gives the reason to drop it, or
 None. The heuristics are CodeParrot's (Tunstall, von Werra, Wolf: Natural Language Processing with

@@ -1,4 +1,4 @@
-"""The ledger: takes one decision for every document, gives a Parquet file and a stable hash."""
+"""The ledger: every document with its source, licence and the decision made about it."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Station 5: takes the split corpus and the tokenizer, gives files of blocks of token ids.
+"""Stage `packing`: turns the split corpus into blocks of token ids.
 
 epoch-000.u16, ...   training blocks; every epoch has its own order, cuts and layouts
 heldout.u16          held-out blocks, plain layout with paths

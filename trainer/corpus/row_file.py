@@ -1,4 +1,4 @@
-"""One Parquet file of small rows, written as they come: memory holds a few thousand of them."""
+"""Writes many small rows to one Parquet file in little memory."""
 
 from dataclasses import astuple, fields
 from pathlib import Path

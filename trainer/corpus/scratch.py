@@ -1,4 +1,4 @@
-"""Tables on disk for what a stage must know of every document: memory does not grow with them."""
+"""Tables on disk for what a stage must remember of every document."""
 
 import sqlite3
 import tempfile

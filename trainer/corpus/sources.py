@@ -1,4 +1,4 @@
-"""Station 1: takes source plugins with their options, gives `documents/` and what was skipped.
+"""Stage `sources`: reads documents from all sources.
 
 An entry point of the group `lory.sources` is called with the options of the recipe and gives a
 Source, whose `read` yields Document and Skipped objects.

@@ -1,4 +1,4 @@
-"""Station 4: takes the training split, gives `tokenizer.json` and its held-out bytes per token."""
+"""Stage `tokenizer`: trains a byte-level BPE on the training split."""
 
 import hashlib
 import sys

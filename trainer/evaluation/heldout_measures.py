@@ -1,4 +1,4 @@
-"""The measurements of `evaluate`: takes settings and a model, gives the rows of one part each."""
+"""Measures the exported model on held-out code."""
 
 import json
 from collections.abc import Sequence

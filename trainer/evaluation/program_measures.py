@@ -1,4 +1,4 @@
-"""Measurements by running programs: takes settings and a graph, gives the rows of one part each."""
+"""Measures the exported model by running the programs that it writes."""
 
 from collections import Counter
 from collections.abc import Sequence

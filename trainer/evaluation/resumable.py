@@ -1,4 +1,4 @@
-"""The parts of a long measurement: takes a function for each part, gives its rows, measured once.
+"""Splits a long evaluation into parts that are not measured twice.
 
 parts/settings.json         what the parts were measured with; others start them over
 parts/NAME/rows.json        the rows of a finished part, written last

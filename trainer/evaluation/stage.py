@@ -1,4 +1,4 @@
-"""Station 8: takes the trained and exported model and held-out data, gives figures with intervals.
+"""Stage `evaluate`: measures the exported model, with intervals.
 
     evaluation.json    {"rows": [...]}, each row a Measurement of the bundle's manifest
     samples.jsonl      every text the engine wrote, with how it was judged

@@ -1,4 +1,4 @@
-"""Exported graphs: takes the export stage's folder, gives its graphs and engines that run them."""
+"""Opens the graphs that the stage `export` wrote."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Station 9: takes the shipped graph, its figures and its origin, gives the server's bundle.
+"""Stage `bundle`: packs graph, tokenizer, card and figures for the server.
 
 bundle/bundle.json       the manifest, with size and hash of all other files
 bundle/model.onnx        the first precision of the export stage

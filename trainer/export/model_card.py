@@ -1,4 +1,4 @@
-"""The model card: takes what the stages measured, gives Markdown; each figure comes from a run."""
+"""Writes the model card from the figures of a run."""
 
 from dataclasses import dataclass
 from typing import Any

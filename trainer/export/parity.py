@@ -1,4 +1,4 @@
-"""The parity gate: takes a trained model and its graphs, gives how far they agree.
+"""The parity gate: proves that a graph computes what PyTorch computes.
 
 Shapes: T steps, V vocabulary.
 """

@@ -1,4 +1,4 @@
-"""Precisions side by side: takes a bundle and source files, gives quality, size and speed of each.
+"""Compares precisions of a bundle: quality, size and speed.
 
     python -m trainer.export.precisions BUNDLE --files CHECKOUTS --cursors 300
 

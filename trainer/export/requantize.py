@@ -1,4 +1,4 @@
-"""A bundle in another precision: takes a bundle, gives one of the same weights, rounded anew.
+"""Makes a bundle of the same weights in another precision.
 
     python -m trainer.export.requantize BUNDLE OUT --precision int4
 

@@ -1,4 +1,4 @@
-"""Station 7: takes the trained model, gives ONNX graphs that are proven to be the same model.
+"""Stage `export`: writes ONNX graphs, and proves that they equal the trained model.
 
 model.fp32.onnx     the oracle: float32 throughout
 model.int8.onnx     what is served; one file for each precision of the settings

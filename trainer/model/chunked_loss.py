@@ -1,4 +1,4 @@
-"""The head and its loss a few rows at a time, so that the logits stay in the cache of a processor.
+"""Computes logits and loss in chunks that fit a CPU's cache.
 
 A whole batch of logits is written and read some ten times between the head and its gradient. Here
 the gradient is made where the logits are, in the forward pass, and the backward pass scales it.

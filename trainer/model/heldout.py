@@ -1,4 +1,4 @@
-"""Held-out evaluation: takes an objective and held-out blocks, gives bits per byte of text."""
+"""Measures bits per byte on held-out blocks."""
 
 import math
 from dataclasses import dataclass

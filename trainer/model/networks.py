@@ -1,4 +1,4 @@
-"""Networks: takes a preset and a vocabulary size, gives a fresh transformers model."""
+"""The presets, and how networks are created and loaded."""
 
 import math
 from collections.abc import Mapping

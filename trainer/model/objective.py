@@ -1,4 +1,4 @@
-"""The training objective: takes blocks of token ids, gives next-token losses within segments.
+"""The training objective: next-token loss within each segment.
 
 Shapes: B blocks, T tokens in a block, D channels, V vocabulary. A segment begins with `<|file|>`;
 so its bounds, the attention mask and the position ids are all read off the ids.

@@ -1,4 +1,4 @@
-"""GPT-1's block order: takes a GPT-2 model, gives it with layer norm after each sub-block.
+"""Turns a GPT-2 network into GPT-1's order: layer norm after each sub-layer.
 
 GPT-2 (Radford et al. 2019) moved layer norm to the input of each sub-block and added one after the
 last block. Undoing both gives the order of GPT-1 (Radford et al. 2018).

@@ -1,6 +1,6 @@
-"""Training batches: takes packed epochs, gives the blocks of any optimizer step.
+"""Finds the blocks of any optimizer step, so that a run can resume at every step.
 
-Which blocks a step sees is a function of its number alone: a run that resumes needs no more.
+The blocks of a step depend only on its number, which is all that a resumed run needs.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Runs side by side, block by block: text held out, text trained on, text not trained on yet.
+"""Compares runs by their loss on single blocks: held out, trained on, not yet seen.
 
     python -m trainer.pretraining.block_losses runs/a runs/b --blocks 128
 

@@ -1,6 +1,6 @@
-"""Training on from a bundle: takes its folder, gives its tokenizer and its weights as floats.
+"""Starts pretraining from a bundle's weights and tokenizer.
 
-The floats are what the bundle's codes stand for: its rounding stays in.
+The weights are the floats that the bundle's codes stand for, with their rounding.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The pretraining loop: takes a model, batches and settings, gives the model trained.
+"""The pretraining loop.
 
 Everything random is a function of seed, step and process, and so is the data's place. A checkpoint
 holds weights, optimizer states, step and elapsed time, and a resumed run repeats the same bits on a

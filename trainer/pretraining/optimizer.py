@@ -1,4 +1,4 @@
-"""Optimizers: takes a model and its settings, gives AdamW, alone or beside Muon."""
+"""Builds the optimizers: AdamW, alone or beside Muon."""
 
 from __future__ import annotations
 

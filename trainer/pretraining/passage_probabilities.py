@@ -1,4 +1,4 @@
-"""What a trained network gives to each token of `lory bench passages`, exported or not.
+"""What a trained network predicts for the passages of `lory bench passages`.
 
     python -m trainer.pretraining.passage_probabilities RUN PASSAGES.npz OUT.npz
 

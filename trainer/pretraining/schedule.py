@@ -1,4 +1,4 @@
-"""Learning-rate schedules: takes step and progress of a run, gives the factor on the peak rate."""
+"""Learning-rate schedules."""
 
 import math
 from typing import Literal

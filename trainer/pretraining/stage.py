@@ -1,4 +1,4 @@
-"""Station 6: takes packed blocks and the tokenizer, gives a trained model, resumable on the way.
+"""Stage `pretrain`: trains a network on packed blocks; it can be interrupted and resumed.
 
     checkpoints/     the newest training states
     metrics.jsonl    one line an optimizer step; tensorboard/ has the same as curves

@@ -1,4 +1,4 @@
-"""A labelled set to tune on: takes a folder, writes short reviews that are good (1) or bad (0).
+"""Generates short labelled reviews for the recipe `sentiment`.
 
     python -m trainer.recipes.sentiment_reviews corpora/sentiment [--rows 5000] [--seed 0]
 

@@ -1,4 +1,4 @@
-"""Figures of the report: takes series of numbers, gives PNG files for light and dark pages."""
+"""Draws the report's figures as PNG files for light and dark pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`lory-train report`: takes a run's folder, gives one HTML page and a Markdown twin with figures.
+"""`lory-train report`: writes a run's report as HTML and as Markdown.
 
     index.html    self-contained, figures included
     report.md     the same, with its figures as PNG files beside it

@@ -1,4 +1,4 @@
-"""Reading a run: takes files of its stages, gives curves and settings; none where a file is not."""
+"""Reads curves and settings from a run's folder."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Scaling: takes finished runs of different lengths, says what more training would bring.
+"""Estimates from finished runs what more training would bring.
 
 Bits per byte are fitted by floor + factor * tokens^-exponent (Kaplan et al. 2020, Hoffmann et al.
 2022), by least squares. Each run has to have ended its own schedule: what one run measured on the

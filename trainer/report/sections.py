@@ -1,4 +1,4 @@
-"""What a report says: takes a run's folder, gives sections of what it has."""
+"""The sections of the report."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Checkpoints: takes a training state, gives a folder that is there whole or not at all.
+"""Writes checkpoints that are complete or absent, and reads them.
 
 A checkpoint is a folder `step-00000100` with `state.pt`, tensors and plain values only: loading it
 executes nothing.

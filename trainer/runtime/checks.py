@@ -1,4 +1,4 @@
-"""Checks of settings: takes a value and what it must be, raises RecipeError where it is not."""
+"""Checks of settings, with errors that name the setting."""
 
 from trainer.errors import RecipeError
 

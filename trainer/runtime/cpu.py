@@ -1,4 +1,4 @@
-"""Training on processors: takes the process as it started, gives it threads and memory that suit.
+"""Prepares a process for training on CPUs: threads and memory.
 
 Read about `mallopt` in glibc's manual, "Malloc Tunable Parameters".
 """

@@ -1,4 +1,4 @@
-"""Orderly stops: takes Ctrl-C and SIGTERM, gives a flag to look at between two steps."""
+"""Turns Ctrl-C and SIGTERM into a flag that loops check between steps."""
 
 import signal
 import time

@@ -1,4 +1,4 @@
-"""Metrics of a training run: takes one record a step, gives JSON lines and TensorBoard curves."""
+"""Writes a run's metrics as JSON lines and TensorBoard curves."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Settings of earlier versions: what each is called now, and how a run made with them is read."""
+"""Names of settings in earlier versions, so that old runs go on and old recipes are told."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Plugins by name: takes a group, a name and options, gives what the entry point builds of them."""
+"""Builds plugins from their names and options."""
 
 import inspect
 from collections.abc import Callable, Mapping

@@ -1,7 +1,7 @@
-"""The processes of one command, as torchrun or accelerate start them: who leads, and who waits.
+"""The processes of one distributed command: which one leads, and which wait.
 
-What only one may do the first process does; it says when it is done, and the others wait for that.
-They talk by way of the launcher's store, so that nobody holds an accelerator while waiting.
+The first process does alone what only one may do, and tells the others when it is done. They talk
+through the launcher's store, so that no process holds an accelerator while it waits.
 """
 
 import os

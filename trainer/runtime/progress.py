@@ -1,4 +1,4 @@
-"""Progress of long work: takes an iterable, gives its items while a bar on stderr counts them."""
+"""Progress bars on standard error."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar

@@ -1,4 +1,4 @@
-"""Files that a stage leaves behind: each is there whole, or as it was before the writer began."""
+"""Writes a stage's files completely or not at all."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Records in a run's folder, written whole or not at all."""
+"""Names that all stages share."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""A run folder belongs to one command at a time: a second one is told who has it.
+"""Locks a run folder, so that two commands do not work in it at a time.
 
-The system takes the lock from a process that ends, however it ends, so none is ever stale; the name
-beside it may be, and the next holder writes over it.
+The system releases the lock however its process ends, so a lock is never stale. The holder's name
+beside it may be; the next holder overwrites it.
 """
 
 import json

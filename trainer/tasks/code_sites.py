@@ -1,4 +1,4 @@
-"""Places to ask at: takes a document's text, gives cursors with what a person wrote after them.
+"""Finds places in real code to ask a model at, with what a person wrote there.
 
 Four kinds: the body of a function that has a docstring, the code under a comment, the rest of a
 line, and the missing body under a header, where the server would suggest a block. tree-sitter finds

@@ -1,4 +1,4 @@
-"""Cursor positions for measuring: takes held-out documents, gives seeded places in code lines."""
+"""Chooses cursors in held-out code by seed."""
 
 import random
 import re

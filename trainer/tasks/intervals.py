@@ -1,4 +1,4 @@
-"""What a measurement is worth: takes outcomes, gives figures with 95 % confidence intervals."""
+"""Figures with 95 % confidence intervals."""
 
 import math
 from collections import defaultdict

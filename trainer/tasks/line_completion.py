@@ -1,4 +1,4 @@
-"""Line completion: takes an engine and cursors, gives how near each text is to the line's rest."""
+"""Completes lines, and compares them with the truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

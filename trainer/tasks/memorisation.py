@@ -1,8 +1,8 @@
-"""Verbatim memory: takes an engine and packed blocks, gives how many snippets it writes again.
+"""Counts how many training snippets a model repeats verbatim.
 
-A snippet is a run of tokens of one text. The engine is given its first half and nothing else, and
-writes the second half greedily; it is reproduced where that is the text to the last character.
-Held-out snippets, which were never seen, tell how much of that is code that anyone would write.
+A snippet is a run of tokens of one text. The engine gets only its first half and writes the second
+half greedily. The snippet counts as repeated if every character is right. Held-out snippets show
+how much of that is code that anybody would write.
 """
 
 from collections.abc import Iterator

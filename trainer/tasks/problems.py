@@ -1,4 +1,4 @@
-"""Programming problems with unit tests: takes a JSONL(.gz) file or hub dataset, gives problems."""
+"""Programming problems with unit tests, read from files or the hub."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""SAFIM's holes: takes a JSONL(.gz) file in its columns, gives problems and how they are judged.
+"""SAFIM's problems, and how their answers are judged.
 
 Gong et al. 2024. Programs of contests read standard input and print; holes that are calls of a
 library have no tests and are right where they are the truth's text.

@@ -1,4 +1,4 @@
-"""Running programs that a model wrote, each behind walls and within limits, to see how they end.
+"""Runs programs that a model wrote, in a sandbox with limits.
 
 What holds a program, everywhere: an interpreter of its own without site-packages, an empty
 environment, a folder of its own, limits on processor time, memory for each process, file size,

@@ -1,4 +1,4 @@
-"""The inside of the sandbox: takes one job on standard input, runs its program, reports its end.
+"""The sandbox's child process, which runs one untrusted program and reports how it ended.
 
 `sandbox.py` starts this file as a script, in an interpreter of its own with an empty environment,
 so it imports the standard library alone. Three processes: the outermost holds the namespaces and

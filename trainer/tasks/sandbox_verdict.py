@@ -1,4 +1,4 @@
-"""Follows a sandboxed program from its start to its end, and says how it ended."""
+"""Follows a sandboxed program to its end, and judges how it ended."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Solving problems: takes an engine and problems, gives what it wrote and whether the tests passed.
+"""Lets an engine solve problems, and runs the tests on its answers.
 
 Texts are appended to a file as they are written, so that a killed run goes on where it was.
 """

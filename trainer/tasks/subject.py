@@ -1,4 +1,4 @@
-"""The model that a measure is taken of."""
+"""The model that is being measured."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The system calls that a sandboxed program may not make, as a seccomp filter for the kernel.
+"""The seccomp filter of the sandbox.
 
 libseccomp, which most Linux systems carry, compiles the table below for the processor at hand. Its
 filters also end a program that speaks another processor's calls, such as the 32-bit ones.

@@ -1,4 +1,4 @@
-"""An editor's side of one workspace: takes edits and cursors in characters, gives offers."""
+"""Plays the editor: opens a document, edits it and asks the server for suggestions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""The start of a conversation: takes what an editor is and has set, gives what the server is."""
+"""Initializes a server the way editors do, and records what it supports."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""LSP's base protocol: takes a byte stream, gives JSON-RPC messages, and back."""
+"""Reads and writes the client's JSON-RPC messages with LSP's header in front."""
 
 import json
 from typing import IO, Any

@@ -1,4 +1,4 @@
-"""A language client: takes a server's command, gives its answers, over the standard streams.
+"""A language client that runs a server and talks to it over its standard streams.
 
 Three threads: one writes, so that a server that stops reading never blocks the caller; one reads
 and answers what the server itself asks; one keeps the last lines of the server's standard error.

@@ -1,4 +1,4 @@
-"""What a server offers: takes an answer and the cursor, gives the texts that are on show."""
+"""Finds the texts that an editor would show for a server's response."""
 
 import re
 from collections.abc import Iterable

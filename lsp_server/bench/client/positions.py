@@ -1,4 +1,4 @@
-"""Positions: takes a text and an offset in characters, gives LSP's line and column, and back.
+"""Converts between offsets in a text and LSP positions, in the server's encoding.
 
 Texts here have only newlines as line ends, as Python's text files are read; form feeds and U+2028
 end no line, as LSP has it.

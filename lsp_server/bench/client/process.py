@@ -1,4 +1,4 @@
-"""The server's process: takes a command, gives its piped streams and, in the end, its exit code."""
+"""Starts the server's process with pipes, and makes sure that it ends."""
 
 import mmap
 import os

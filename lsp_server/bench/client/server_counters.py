@@ -1,4 +1,4 @@
-"""The server's own counters: takes its answer to `lory/statistics`, gives what it did between two.
+"""Reads the server's own counters (`lory/statistics`) before and after a measurement.
 
 Servers that announce no such request are measured without.
 """

@@ -1,4 +1,4 @@
-"""The last commits of a repository, typed with each of several servers until the time is over."""
+"""Types a repository's last commits with several servers until the time is over."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whether related text helps: takes cursors with pieces of other files, gives how lines come out.
+"""Compares line completion with and without snippets of other files.
 
 The rows are those of CrossCodeEval, and the pieces come with them: this measures the prompt's
 layout and the model, not how well pieces are found.

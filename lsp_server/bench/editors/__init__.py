@@ -1,4 +1,4 @@
-"""What an editor makes of each key by its own defaults: closing marks, indentation, deletions."""
+"""What an editor adds to each key by its own defaults: closing marks, indentation."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,9 +1,9 @@
-"""A block typed key by key, by a user who knows the truth, in an editor with its defaults.
+"""Types a block key by key, as a user who knows what they want to write.
 
-At the block's start and after every key but the last the editor shows what the server offers. The
-user takes the longest text that is right and at least `shortest` characters long, and goes on
-typing behind it; nothing is asked for between taking and the next key. Right is what leaves the
-truth so far, with nothing behind the cursor but the editor's own closing marks that are still due.
+The editor shows the server's suggestions at the block's start and after every key but the last. The
+user accepts the longest text that is right and has at least `shortest` characters, and types on
+behind it; after accepting, the editor asks again only at the next key. A text is right if it leaves
+the truth up to its end, with only the editor's own closing marks behind the cursor.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What is typed into: a document with a cursor, whoever holds it."""
+"""The interface of what is typed into: a document with a cursor."""
 
 from collections.abc import Sequence
 from typing import Protocol

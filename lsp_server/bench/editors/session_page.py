@@ -1,4 +1,4 @@
-"""A page in a server's document: what is typed there is sent, and every answer is kept."""
+"""A page in a server's document, which sends every key and keeps every answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Engines side by side: takes a bundle and engines' names, gives what each wrote and how fast.
+"""Runs several engines on the same prompts, and keeps what each wrote and how fast.
 
-Every engine has a process for each number of threads. They take turns, prompt by prompt, so that
-what else the machine does meets them all alike.
+Every engine has a process for each number of threads. The processes take turns, prompt by prompt,
+so that other load on the machine disturbs all of them alike.
 """
 
 from collections.abc import Callable, Sequence

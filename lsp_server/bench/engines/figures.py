@@ -1,4 +1,4 @@
-"""The figures of engines: takes rows of what they wrote, gives speed, memory and agreement."""
+"""Computes speed, memory and agreement of the engines that were compared."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

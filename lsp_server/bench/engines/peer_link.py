@@ -1,4 +1,4 @@
-"""The bench's side of an engine's process: takes a peer's name, gives what it writes and when."""
+"""Talks to the process in which one engine is measured."""
 
 import json
 import subprocess

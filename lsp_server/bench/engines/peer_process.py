@@ -1,4 +1,4 @@
-"""The process of one engine: takes requests as JSON lines, gives tokens with their times.
+"""Runs one engine in a process of its own, and times every token that it writes.
 
     python -m lsp_server.bench.engines.peer_process NAME BUNDLE FOLDER THREADS
 

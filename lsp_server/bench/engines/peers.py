@@ -1,4 +1,4 @@
-"""Engines to measure: takes names of the entry points `lory.peers`, gives what opens each.
+"""Finds the engines to compare: the plugins of the group `lory.peers`.
 
 A peer runs in a process of its own (`peer_process.py`), so what it imports never enters the
 server's. Lory's own engine is one of them, by the same door.

@@ -1,4 +1,4 @@
-"""The report on engines: takes figures, gives a table for a terminal, Markdown rows and JSON."""
+"""Presents the comparison of engines as a table, as Markdown and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict

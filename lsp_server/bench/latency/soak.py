@@ -1,4 +1,4 @@
-"""Hours of typing in a project that changes under git: takes a server, gives figures by the minute.
+"""Types for hours in a project that git changes, to find leaks and slowdowns.
 
 A minute is keys at a steady rate in one of several documents, suggestions taken now and then, and
 one change of the project: another branch, a rebase, many files written again. What an editor would

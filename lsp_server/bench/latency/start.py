@@ -1,4 +1,4 @@
-"""The start: takes a server's command, gives how long an editor waits for it, and what it costs.
+"""Measures how long an editor waits for a starting server, and how much memory it needs.
 
 Each start is one process: from its beginning to the answer to `initialize`, then to the first
 answer for ghost text that holds a suggestion, then its memory, then its processor time while

@@ -1,4 +1,4 @@
-"""A fast typist: takes a source file and a server, gives what became of each key's request.
+"""Types faster than anybody, and records how the server answers each key.
 
 Keys come at a fixed rate, whatever the server does. Each sends an edit, a cheap request whose
 answer says that the edit was taken, and a request for ghost text. Every other key first cancels the

@@ -1,4 +1,4 @@
-"""The load's report: takes records, gives a table and plain values."""
+"""Sums up what a fast typist saw, as a table and as JSON."""
 
 from collections import Counter
 from collections.abc import Iterable

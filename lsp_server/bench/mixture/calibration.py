@@ -1,4 +1,4 @@
-"""How far probabilities hold: takes cursors of files, gives what was written and what was right.
+"""Checks predicted probabilities against real files, and fits their correction.
 
 Shapes: N tokens.
 """

@@ -1,4 +1,4 @@
-"""Fits the cache model's weights: takes samples, gives the weights that make them likeliest.
+"""Fits the cache model's weights by maximum likelihood.
 
 Adam on the mean negative log-likelihood, with the gradient of the nested mixture by hand.
 

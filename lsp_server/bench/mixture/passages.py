@@ -1,4 +1,4 @@
-"""Passages in a file, so that models that this package cannot run are judged by the same counts.
+"""Passages of files, to judge models from outside this package by the same counts.
 
 `lory bench passages` writes them once. Whoever has a model then writes a file of what it gives to
 each token, and `lory bench mixed` mixes the project in: its weights are fitted for each model.

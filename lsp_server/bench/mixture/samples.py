@@ -1,4 +1,4 @@
-"""Samples for the cache model's weights: takes files of projects, gives what model and counts say.
+"""Collects what the model and the project's counts predict for tokens of real files.
 
 Each sample is one token of a block of lines, or of a piece in the middle of one, that is cut out of
 its file and read again token by token: what the model, the other files of the project and the rest

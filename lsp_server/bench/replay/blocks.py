@@ -1,9 +1,8 @@
-"""Blocks to type: takes a file's text, gives runs of lines with what an editor indents by itself.
+"""Chooses the blocks of a file that the replay types.
 
-The editor's rule: after a newline it inserts of the next line's indentation as much as the last
-line that is not blank has, and up to four characters more where that line ends in a colon. The
-rest, where the next line is indented further, is typed. It never inserts more than the next line
-has. What it inserts is counted neither as typed nor as saved.
+The plain editor indents a new line as the last line that is not blank, and up to four characters
+further after a colon, but never further than the next line of the file. The user types the rest of
+the indentation. What the editor inserts counts neither as typed nor as saved.
 """
 
 from dataclasses import dataclass

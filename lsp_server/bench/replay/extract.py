@@ -1,4 +1,4 @@
-"""Files of repositories at commits: takes targets and local clones, writes them as workspaces.
+"""Writes files of repositories at given commits to disk, as workspaces to replay in.
 
 Git's objects are read, nothing is checked out: bare clones serve as well, and stay as they are.
 """

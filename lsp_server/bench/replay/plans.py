@@ -1,4 +1,4 @@
-"""What is replayed in each file: places spread evenly over the files, the same for every server."""
+"""Plans a replay: places spread evenly over the files, equal for every server."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Cursors inside lines: takes a file's text, gives places to ask at and how an answer scores there.
+"""Chooses cursors inside lines, and scores the suggestions made there.
 
 The rest of the line is cut off before the server is asked; what follows on later lines stays. The
 truth is that rest without blanks at its end, and the whole suggestion is held against it.

@@ -1,4 +1,4 @@
-"""Waiting for a server: takes a session and files, gives what the server has loaded, once it has.
+"""Waits until a server has loaded its model and answers.
 
 A server that sends `lory/status` is ready when it says so. Any other is ready with its first
 suggestion at the files' own cursors, or when the time for that is over: one that starts to load

@@ -1,4 +1,4 @@
-"""What a replay has measured, place by place."""
+"""The records of a replay, one for each place."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field

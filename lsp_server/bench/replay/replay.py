@@ -1,7 +1,7 @@
-"""The replay: takes files and a server's command, gives what it offered at points and keys.
+"""Types real files again in a server, and records what it suggested at every step.
 
-Several servers, editors or forms of the files can be replayed side by side: file by file in turns,
-so that whatever else the machine does meets all of them.
+Several servers, editors or text forms can be replayed side by side. They take turns file by file,
+so that other load on the machine disturbs all of them alike.
 """
 
 from collections import deque

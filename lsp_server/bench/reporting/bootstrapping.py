@@ -1,4 +1,4 @@
-"""Shares over files with their 95 % intervals, and how such a share has changed."""
+"""Shares over files with 95 % intervals, and paired changes of them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

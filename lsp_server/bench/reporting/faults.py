@@ -1,4 +1,4 @@
-"""What is wrong with a suggestion where it stands, whatever the user wanted to write.
+"""Finds what is wrong with a suggestion where it stands, whatever the user wanted.
 
 A suggestion is judged by the text that accepting it would leave. One that is right by the truth has
 no fault. Each kind counts only where it can occur: `Verdict.cases`.

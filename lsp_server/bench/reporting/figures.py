@@ -1,4 +1,4 @@
-"""The figures of a replay: takes records, gives rates with intervals and latencies."""
+"""Computes a replay's rates, with intervals, and its latencies."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What the gaps came to, and what was wrong with suggestions: counts, and shares with intervals."""
+"""Computes the figures of gaps, and of faulty suggestions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

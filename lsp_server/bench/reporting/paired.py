@@ -1,6 +1,6 @@
-"""Two replays of the same places: takes an earlier one's JSON and new records, gives what changed.
+"""Compares two replays of the same places, and says what changed.
 
-Paired: where a file is drawn for the interval, both replays' outcomes in it are.
+The comparison is paired: the bootstrap draws a file with the outcomes of both replays.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The replay's report: takes records and figures, gives a table, JSON and a Markdown row."""
+"""Presents a replay as a table, as JSON and as a row of Markdown."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Files to replay: takes folders, or a list and the folder it is relative to, gives their texts."""
+"""Finds and reads the files to replay."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""The same Python in another form: its line ends, and tabs or so many spaces a level.
+"""Rewrites Python in another form: line ends, tabs, or another number of spaces.
 
 Rewritten are the levels of statements, the lines that hang behind an open bracket, comments and
 docstrings. What is aligned keeps its distance to the line that it belongs to, and the text of other

@@ -1,4 +1,4 @@
-"""Where a line of Python may begin, by the blocks that are open before it."""
+"""Which indentations a line of Python may have, given the blocks open before it."""
 
 import io
 import tokenize

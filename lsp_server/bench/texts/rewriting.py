@@ -1,4 +1,4 @@
-"""Workspaces in another form: copies of their Python files, and places that stay what they were."""
+"""Copies workspaces in another form, and maps places in them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

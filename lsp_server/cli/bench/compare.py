@@ -1,4 +1,4 @@
-"""`lory bench compare`: servers, editors and forms of the files side by side, in turns, paired."""
+"""`lory bench compare`: servers, editors or text forms in turns, paired."""
 
 import shlex
 from itertools import product

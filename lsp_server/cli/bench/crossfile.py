@@ -1,4 +1,4 @@
-"""`lory bench crossfile`: takes CrossCodeEval's rows, prints what related text does to lines."""
+"""`lory bench crossfile`: does text of other files help, on CrossCodeEval's cases?"""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`lory bench engines`: takes a bundle, prints one table of engines on its weights."""
+"""`lory bench engines`: compares engines on a bundle's weights."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""`lory bench fit`: takes files of projects, writes the weights of the cache model."""
+"""`lory bench fit`: fits the cache model's weights to projects."""
 
 import json
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""`lory bench load`: takes a rate and a file, prints how a server stands a fast typist."""
+"""`lory bench load`: how does a server stand a fast typist?"""
 
 import argparse
 import json

@@ -1,7 +1,6 @@
-"""`lory bench`: takes files and a server's command, prints how good and how fast it is.
+"""`lory bench replay` and the table of the other `lory bench` commands.
 
-`engines_cli.py` has the comparison of engines, `load_cli.py` the fast typist,
-`start_cli.py` the start, `soak_cli.py` hours of typing.
+The other commands are in the files of this folder, one each.
 """
 
 import shlex

@@ -1,4 +1,4 @@
-"""A replay from its configuration to its report: planned, carried out, shown and written."""
+"""Carries out a replay from its configuration to its report."""
 
 import json
 import sys

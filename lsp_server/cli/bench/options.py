@@ -1,4 +1,4 @@
-"""What several benchmarks take on the command line: each option once, with its help."""
+"""Command-line options that several benchmarks share."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`lory bench soak`: takes a server and hours, prints and keeps what each minute was like."""
+"""`lory bench soak`: hours of typing, with a line of figures for every minute."""
 
 import json
 import shlex

@@ -1,4 +1,4 @@
-"""`lory bench start`: takes a server's command, prints how long an editor waits for it."""
+"""`lory bench start`: how long does an editor wait for a starting server?"""
 
 import shlex
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""Text from elsewhere that helps at a cursor: takes its surroundings, gives snippets to show."""
+"""Context plugins: related text from the project that goes into the prompt."""

@@ -1,4 +1,4 @@
-"""Pieces of other files by likeness: takes sources, gives those nearest to some words, by BM25."""
+"""Ranks pieces of other files by their similarity to the text at the cursor (BM25)."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The plugin `edits`: takes a cursor, gives the lines that were edited last elsewhere."""
+"""The context plugin `edits`: lines that the user edited last in other places."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The plugin `imports`: takes a cursor, gives the heads of what the file imports from the project.
+"""The context plugin `imports`: signatures of what the file imports from the project.
 
 What is named nearest to the cursor comes first.
 """

@@ -1,4 +1,4 @@
-"""Where imports lead: takes an import of a file, gives the project's source that defines the name.
+"""Finds the project's source file that defines an imported name.
 
 Python's own search path is not asked: a name is looked for from the importing file's folder up to
 the workspace's, and below `src` and `lib` of each. Nothing is run.

@@ -1,4 +1,4 @@
-"""What a module offers: takes its source, gives its imports and the heads of its definitions.
+"""Outlines a module: its imports and the signatures of its definitions.
 
 tree-sitter reads what stands there, unfinished or wrong as it may be; nothing is run.
 """

@@ -1,4 +1,4 @@
-"""Context plugins: takes the cursor and the context so far, gives what the prompt is made of.
+"""The interface of context plugins, and the one that reads the current file.
 
 They run in the order of the setting `contexts`, on the engine's thread, on a snapshot: the document
 may change meanwhile. A plugin that knows related text appends it to `related`. What a plugin keeps

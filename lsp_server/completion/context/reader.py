@@ -1,4 +1,4 @@
-"""Reads cursors for the model: takes the file's own text, gives it in the canonical form.
+"""Turns the text around a cursor into the canonical form that the model reads.
 
 A key press changes one line of many: what stands above and below it is kept as it was read last.
 """

@@ -1,4 +1,4 @@
-"""The plugin `similar`: takes a cursor, gives pieces of other files that read like the text here.
+"""The context plugin `similar`: pieces of other files that resemble the text here.
 
 They come from the open documents, the files of the same folder, and the modules that the file
 imports. What is nearest stands last, next to the cursor's own file.

@@ -1,4 +1,4 @@
-"""What lies around a cursor: takes the session's documents and rules, gives plugins a snapshot.
+"""A snapshot of what context plugins may see: other documents, edits, folders, rules.
 
 Taken on the event loop's thread for every request, read on the engine's: texts are shared, not
 copied, and nothing here opens a file.

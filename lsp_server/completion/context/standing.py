@@ -1,4 +1,4 @@
-"""A cursor as the model sees it, and the way back: how a completion stands in the file itself.
+"""Maps a cursor to the canonical text and a completion back into the file's own form.
 
 A line that begins a statement may stand at an open block's level alone, or one level below a
 header; a line within brackets or a string may stand anywhere. What is written elsewhere fits

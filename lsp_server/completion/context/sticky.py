@@ -1,7 +1,7 @@
-"""Related text stays while one types: takes a cursor and a choice, keeps the choice for the place.
+"""Keeps the chosen snippets while the user types, so that the prompt changes little.
 
-Every change of the related text means reading the prompt again from there on. So a choice holds
-until the cursor is elsewhere, or what the choice depends on has changed.
+The engine reads the prompt again from the first changed token on. A choice of snippets therefore
+stays until the cursor moves elsewhere, or until something that it was made from changes.
 """
 
 from collections import OrderedDict

@@ -1,4 +1,4 @@
-"""Texts of the project's files: takes a path, gives what an open document or the disk holds.
+"""Reads a project file for context plugins: the open document if there is one, else the disk.
 
 What may not be read is not opened, nor is the cursor's own file: it is being edited, and the disk
 holds what the user has deleted. Files that lie outside of the workspace's folders, are no text, or

@@ -1,4 +1,4 @@
-"""Loads what completes: takes settings, gives the engine with its tokenizer and plugins."""
+"""Loads the engine, tokenizer and plugins that the settings name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace

@@ -1,4 +1,4 @@
-"""A bundle that is new here is tried out in a process of its own before this one opens it.
+"""Tries a new bundle in a separate process before this one opens it.
 
 A graph or a tokenizer can hang, take all memory or kill its process, and no check of the files
 tells. What went well is remembered by the bundle's hashes in the user's cache folder; the bundle

@@ -1,4 +1,4 @@
-"""The process that tries a bundle out: takes a job on standard input, prints "ok" if it went well.
+"""Tries a bundle in a separate process, and prints "ok" if it works.
 
 Its limits are set before anything of the bundle is read.
 """

@@ -1,4 +1,4 @@
-"""Parts of candidates: takes a candidate and a number of characters, gives the part."""
+"""Cuts candidates at a given number of characters."""
 
 from dataclasses import replace
 from itertools import accumulate

@@ -1,8 +1,8 @@
-"""Candidates in the middle of a line, judged by how likely the rest of the line is behind them.
+"""Judges candidates in the middle of a line by how likely they make its rest.
 
-A line is as likely as its words before the cursor, a start of the candidate and the rest together.
-Those of all starts of all candidates, and of the line as it stands, are compared: so the candidate
-ends where the rest goes on best, and is nothing where the line wants nothing.
+The engine computes how likely the whole line is with each beginning of each candidate, and without
+any. The most likely line wins: a candidate ends where the rest of the line continues best, and
+nothing is shown where the line is most likely as it is.
 """
 
 from collections.abc import Callable, Iterator, Sequence

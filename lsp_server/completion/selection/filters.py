@@ -1,4 +1,4 @@
-"""Candidate filters: takes a candidate and its cursor, gives what may be shown of it, or None.
+"""The candidate filters that Lory ships: likely part, repeated text, blank text.
 
 They run in the order of the setting `filters`. A user who asks why nothing was shown is told the
 filter's name, and its reason where it gives one: `explained_by`.

@@ -1,4 +1,4 @@
-"""The engine's thread: takes jobs, runs one at a time, the newest first; can be given up."""
+"""Runs the engine's jobs on a thread of its own, the newest first."""
 
 import logging
 from collections import deque

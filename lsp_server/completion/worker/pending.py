@@ -1,4 +1,4 @@
-"""What is said of a completion that is being made: by the engine, and to who waits for it."""
+"""Requests that wait for the engine, and the status that is shown meanwhile."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The engine's thread under a clock: one that takes too long is given up, and another made."""
+"""Replaces the engine's thread when a job takes too long."""
 
 import asyncio
 from collections.abc import Callable

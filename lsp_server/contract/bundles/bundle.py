@@ -1,4 +1,4 @@
-"""The bundle: takes a folder, gives its verified manifest and paths, or one clear error."""
+"""Opens a bundle's folder and verifies its files."""
 
 import hashlib
 import re

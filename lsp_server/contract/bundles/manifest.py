@@ -1,4 +1,4 @@
-"""A bundle's manifest, format 1: takes `bundle.json`, gives frozen dataclasses, and back."""
+"""Reads and writes a bundle's manifest, `bundle.json`."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Takes an ONNX file, gives its operator sets and the external files it reads, without `onnx`.
+"""Reads from an ONNX file which operators and external files it needs, without `onnx`.
 
 Reads protobuf's wire format over a memory map and skips the weights themselves, so that a file of
 any size takes milliseconds. Field numbers are those of onnx.proto.

@@ -1,4 +1,4 @@
-"""Says in which order a model reads the parts of a prompt, and what stands between them.
+"""The order in which a model reads the parts of a prompt.
 
 A layout is a row of parts: a field (`{path}`, `{suffix}`, `{prefix}`), a sentinel such as
 `<|suffix|>`, or text. Models of others have orders of their own; the middle follows the last part.

@@ -1,4 +1,4 @@
-"""Decides how much to suggest: takes the text around a cursor, gives a line or a block.
+"""Decides whether a suggestion is one line or a block.
 
 Python is parsed (`syntax.py`); other languages are read by their row of `profiles.py`: a block is
 wanted below a line that opens one, and on an empty line where a list or a call is open.

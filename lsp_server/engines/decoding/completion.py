@@ -1,8 +1,8 @@
-"""One completion being written: takes logits after a prompt, gives candidates token by token.
+"""Decodes one completion token by token, with its alternatives.
 
-A step feeds the chosen token together with a draft of what may follow it, copied from the open
-project. The model gives the logits after each of them; as long as the token chosen there is the
-drafted one, it costs no step of its own. What is written is what one token a step would write.
+Each step feeds the chosen token together with a draft of the tokens that may follow, copied from
+the open project. The model returns logits after each of them. As long as the token chosen from the
+logits is the drafted one, it needs no step of its own. The text does not depend on the drafts.
 
 Shapes: T positions whose logits are known, V vocabulary.
 """

@@ -1,4 +1,4 @@
-"""What may come next: the model's logits and what the open project says, mixed into probabilities.
+"""Predicts the next token from the model's logits and the project's counts.
 
 Shapes: V vocabulary.
 """

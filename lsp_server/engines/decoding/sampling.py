@@ -1,4 +1,4 @@
-"""Choosing the next token: takes probabilities, gives a token and the logarithm of its probability.
+"""Picks the next token, greedily or by sampling.
 
 Shapes: V is the number of tokens to choose from.
 """

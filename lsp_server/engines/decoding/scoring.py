@@ -1,4 +1,4 @@
-"""How likely given texts are after a prompt; what texts have in common is read once.
+"""Computes how likely given texts are after a prompt.
 
 Shapes: T positions whose logits are known, V vocabulary.
 """

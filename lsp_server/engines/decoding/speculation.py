@@ -1,7 +1,7 @@
-"""Drafts: takes what the open project says after a context, gives the tokens that it expects next.
+"""Drafts the next tokens from the project's counts, for the model to verify.
 
-A draft is verified by the model together with the token before it, so it never changes what is
-written; it only has to be right often enough. A verified token costs about a quarter of a step.
+The model verifies a draft together with the token before it, so a draft never changes the text. It
+only has to be right often enough. A verified token costs about a quarter of a step.
 
 Source: Leviathan et al. 2023, "Fast inference from transformers via speculative decoding", greedy
 case; the draft comes from counts instead of a smaller model.

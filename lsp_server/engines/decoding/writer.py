@@ -1,4 +1,4 @@
-"""A candidate in the making: takes tokens as bytes, gives its text and when to stop."""
+"""Assembles a candidate's text from token bytes, and applies the stop rule."""
 
 import math
 from codecs import getincrementaldecoder

@@ -1,4 +1,4 @@
-"""What files and texts are told apart by: takes a name or a text, gives 64 bits."""
+"""64-bit digests that identify files and texts."""
 
 from hashlib import blake2b
 from unicodedata import normalize

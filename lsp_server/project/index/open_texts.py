@@ -1,4 +1,4 @@
-"""Open documents: takes their ids, gives the places of a context by looking at every token.
+"""Finds a context in the open documents, by comparing every position.
 
 They change too often to be sorted, and are few: a million tokens are looked at in a millisecond.
 """

@@ -1,4 +1,4 @@
-"""A frozen part of the project: takes the ids of texts, gives the places of a context among them.
+"""An immutable part of the index: a sorted token stream of many files.
 
 The texts stand in one stream, each read backwards, so that what stands before a place begins there
 and a longer context is a longer prefix. The places are sorted by it: those of a context are

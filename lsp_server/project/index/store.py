@@ -1,4 +1,4 @@
-"""The store of the open project: takes segments and open texts, gives views for the engine.
+"""The project index: its segments and open texts, and views of them for the engine.
 
 Any thread may ask, without a lock: what it reads is replaced as a whole. What is taken in says of
 which epoch it is, and is refused under the workspace's lock once the rules are others: so nothing

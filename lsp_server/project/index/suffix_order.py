@@ -1,4 +1,4 @@
-"""The order of contexts: takes a stream of token ids, gives its places sorted by what begins there.
+"""Sorts the positions of a token stream by the tokens that follow them.
 
 Prefix doubling after Manber and Myers (1993), only among places that are not yet told apart after
 Larsson and Sadakane (1999), to a fixed depth: code repeats itself for pages.

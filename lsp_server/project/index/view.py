@@ -1,4 +1,4 @@
-"""What the project says at one cursor: takes a context, gives its rungs.
+"""Looks up what follows a context, as the index stands at one cursor.
 
 A view does not change: what is added to the project meanwhile is in the next one.
 """

@@ -1,4 +1,4 @@
-"""What the indexing process tells: takes batches, gives bytes on a pipe, and back.
+"""The messages from the indexing process to the server.
 
 A frame is a kind, five counts and the arrays; the last one says that the work was done.
 """

@@ -1,4 +1,4 @@
-"""The indexing process: takes a job on standard input, gives batches on standard output, and ends.
+"""The indexing process, which reads and tokenizes the project's files.
 
 A process of its own, at the lowest priority: reading, tokenizing and sorting a project takes a core
 for seconds, which the thread that completes must not share.

@@ -1,4 +1,4 @@
-"""The indexing process, from outside: takes a job, gives its batches; ends with its owner."""
+"""Starts the indexing process and receives its batches."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""The end of a session: said from any thread, and kept within two seconds whatever still runs."""
+"""Ends the session within two seconds, whatever still runs."""
 
 import asyncio
 import os

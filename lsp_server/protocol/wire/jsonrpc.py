@@ -1,4 +1,4 @@
-"""JSON-RPC: takes messages as they come, gives every request an answer, also those pygls drops."""
+"""JSON-RPC that answers every request, including those that pygls would drop."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A client's session: takes its messages, gives them to the server, until one of both goes.
+"""Reads the client's messages and passes them to the server until either ends.
 
 Messages are read on a thread of their own, whole, so that the event loop wakes once for each: it
 shares the interpreter with the engine's thread, and every wake may have to wait for that one.

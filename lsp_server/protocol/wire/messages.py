@@ -1,4 +1,4 @@
-"""What can be told of a message before the protocol's library has read it, broken ones too."""
+"""Looks into messages before the protocol library reads them."""
 
 from typing import Any
 

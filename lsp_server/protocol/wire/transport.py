@@ -1,4 +1,4 @@
-"""Byte streams: takes an editor's input, gives well-framed messages or one clear fault.
+"""Reads and writes framed messages on byte streams.
 
 A stream that is out of step never gets back into it, so the first bytes that are no header end the
 session.

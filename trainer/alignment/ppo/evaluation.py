@@ -1,4 +1,4 @@
-"""Held-out evaluation of a policy: takes weights, gives what its completions are worth, and harm.
+"""Evaluates a policy on held-out prompts, and says whether tuning did harm.
 
 Completions are greedy, at the same prompts each time, so that two evaluations are paired. Before
 and after tuning it also samples some at every prompt, at the temperature of the rollouts: what PPO

@@ -1,4 +1,4 @@
-"""One iteration of PPO: takes rollouts and their scores, gives what is learned from them and how.
+"""Turns scored rollouts into advantages, and computes PPO's losses from them.
 
 Shapes: G prompts, B texts of this process, T tokens of a text at most.
 """

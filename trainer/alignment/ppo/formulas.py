@@ -1,4 +1,4 @@
-"""PPO's formulas: takes log-probabilities, values and rewards, gives advantages and losses.
+"""PPO's formulas: advantages, KL estimates, clipped losses, KL control.
 
 No model, no randomness, no state: every function is tested on numbers worked by hand. A mask is
 true where the policy wrote a token, its end token included; what stands under a false one never
@@ -147,7 +147,7 @@ WORST_ERROR = 0.2
 """The gathered part follows no larger share of the target (Ziegler et al.)."""
 
 LEAST_EXPONENT, MOST_EXPONENT = -1.0, 1.5
-"""Of e, in the factor of the present error: the KL at 0, and at two and a half times its target."""
+"""Bounds of the exponent in the factor of the current error: KL of 0, and of 2.5 targets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""PPO's optimizer steps: takes what an iteration has gathered, gives the policy changed by it."""
+"""Takes PPO's optimizer steps."""
 
 import math
 from collections import Counter

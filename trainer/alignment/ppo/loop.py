@@ -1,4 +1,4 @@
-"""The PPO loop: takes a policy, its frozen reference, prompts and rewards, gives the policy tuned.
+"""The PPO loop: write rollouts, score them, learn, evaluate, save.
 
 Everything random is a function of seed, iteration and process. A checkpoint holds policy, value
 head, optimizer, iteration and KL control, and a resumed run repeats the same bits on a processor.

@@ -1,12 +1,12 @@
-"""Natural gradient: takes gradients, gives steps that cost the least of what the model knows.
+"""Natural-gradient steps (K-FAC), sized by how much predictions change.
 
-A step along a gradient goes where the loss falls fastest for its length in numbers. Here length is
-measured in what the model says: the Fisher information of its predictions for some text, the
-corpus's and its own, which is twice the KL divergence that a small step makes there. The Fisher
-matrix of a layer is taken as the Kronecker product of two small ones, of what goes into it and of
-the gradients at what comes out (K-FAC, Martens and Grosse 2015; in reinforcement learning ACKTR,
-Wu et al. 2017). It is measured once, at the weights that tuning starts with, which the policy has
-to stay near anyway.
+A plain gradient step goes where the loss falls fastest per unit of weight. A natural step goes
+where it falls fastest per unit of change in the predictions, measured by their Fisher information
+on text of the corpus and of the policy: a small step's KL divergence is half its length squared.
+The Fisher matrix of a layer is approximated by the Kronecker product of two small matrices, one of
+the layer's inputs and one of the gradients at its outputs (K-FAC, Martens and Grosse 2015; in
+reinforcement learning ACKTR, Wu et al. 2017). It is measured once, at the weights that tuning
+starts with, because the policy stays near them.
 
 Shapes: I channels into a layer, O out of it, T tokens.
 """

@@ -1,4 +1,4 @@
-"""What PPO's loop works with: policy, reference, prompts, rewards, and who measures the outcome."""
+"""What the PPO loop works with: policy, reference, prompts, rewards, evaluator."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The policy: takes texts after their prompts, gives what model and value head say of each token.
+"""The policy: a language model with a value head.
 
 A prompt and its texts are one row of the model's input: a tree, whose branches share what they
 begin with. So prompts, and what several texts begin with, are read once, forward and backward.

@@ -1,8 +1,8 @@
-"""Where rollouts start: takes documents, gives prompts with what stands around the completion.
+"""Prompts for rollouts: cursors in files, holes of problems, openings of texts.
 
-At a cursor of a real file the prompt is the served one. The piece before the cursor that it leaves
-to the completion counts to the completion here, so a rollout needs no healing. So at the hole of a
-problem, which has tests. An opening is the beginning of a text, which the rollout goes on with.
+At a cursor, and at the hole of a problem, the prompt is laid out as it is served. The partial token
+that the prompt leaves out belongs to the completion here, so rollouts need no token healing. An
+opening is the beginning of a text, which the rollout continues.
 """
 
 import random

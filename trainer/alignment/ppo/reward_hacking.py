@@ -1,4 +1,4 @@
-"""A guard against reward hacking: takes completions at held-out cursors, gives shares of bad signs.
+"""Detects reward hacking in held-out completions.
 
 A sign counts only where the truth does not have it as well. `valid` is the headline: the share of
 texts that parse in place and have no undefined names, which is where the rewards `parses` and
@@ -175,13 +175,13 @@ def judge(
 ) -> Judgement:
     """Compare figures of the same held-out cursors and blocks, before tuning and now.
 
-    Harm is exact match or bits per byte beyond `lines`. Both are for what was measured and no
-    tests: of 300 cursors, half a point is a cursor and a half. `cursors` adds the 95 % interval
-    that a change from so many paired cursors has at least: with d of n cursors changed, all in one
-    direction, the standard error of the change is sqrt(d - d * d / n) / n. For two of 300 that is
-    -0.7 ± 0.9 points: a fall that may be chance, for which such weights are not kept all the same;
-    hence `ppo.patience` before a run ends. More cursors say more; ten times as many have an
-    interval three times as narrow.
+    A run is harmful if exact match or bits per byte crosses its threshold in `lines`. A threshold
+    is no statistical test: of 300 cursors, half a point is a cursor and a half. `cursors` adds the
+    least 95 % interval that a change of so many paired cursors can have: if d of n cursors changed,
+    all in one direction, the standard error of the change is sqrt(d - d * d / n) / n. For two of
+    300 the change is -0.7 ± 0.9 points, which may be chance. Weights of such an evaluation are not
+    kept, but only `ppo.patience` of them end the run. Ten times as many cursors make the interval
+    three times as narrow.
     """
     return Judgement(find_harm(before, now, cursors, lines), tuple(find_drift(before, now)))
 

@@ -1,4 +1,4 @@
-"""Rollouts: takes a policy and prompts, gives completions that it samples, side by side.
+"""Samples completions of many prompts in one batch.
 
 A prompt and its completions are one row of the model's input, and completions that begin with the
 same tokens share these (`reader.py`).

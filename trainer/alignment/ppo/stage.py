@@ -1,4 +1,4 @@
-"""PPO: takes the newest weights, documents and rewards, gives weights whose text scores higher.
+"""Stage `ppo`: tunes the newest weights towards higher rewards.
 
     metrics.jsonl    one line an iteration; tensorboard/ has the same as curves
     checkpoints/     the newest training states

@@ -1,4 +1,4 @@
-"""Reading prompts and what they are gone on with: takes tokens, gives what a model says after them.
+"""Runs the model over prompts and their continuations with a shared KV cache.
 
 Prompts are padded on the left, so that every completion starts in the same column. Positions count
 from each prompt's own start, and nothing looks at padding. Of the texts behind a prompt each

@@ -1,4 +1,4 @@
-"""Preferences `analysis`: takes cursors, gives sound code over code that static analysis faults.
+"""Preference source `analysis`: sound code over code that static analysis rejects.
 
 Two kinds of pairs: the truth over the same text broken in one place; and one of the model's samples
 over another at the same cursor. A fault is that the file does not parse with the text in place, or

@@ -1,9 +1,9 @@
-"""Preferences `feedback`: takes the server's database of suggestions, gives kept over ignored ones.
+"""Preference source `feedback`: suggestions that were kept over ones that were ignored.
 
 Two suggestions at the same prompt make a pair where the user kept more of one than of the other. A
 suggestion scores the share of its characters that still stood there when it was settled; one that
-he went against, by typing something else or by accepting another, scores 0. Silence is no
-rejection: one that was not on show, or disappeared because he moved on, makes no pair.
+they decided against, by typing something else or by accepting another, scores 0. Silence is no
+rejection: one that was not on show, or disappeared because they moved on, makes no pair.
 """
 
 import sqlite3
@@ -64,7 +64,7 @@ class Judged:
 
     text: str
     score: float
-    """Share of its characters that he kept."""
+    """Share of its characters that they kept."""
     propensity: float
     """Probability by which it was shown."""
 

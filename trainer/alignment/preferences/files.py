@@ -1,4 +1,4 @@
-"""Preferences `rows`: takes files of pairs that were made elsewhere, gives them in the one format.
+"""Preference source `rows`: pairs from files that were made elsewhere.
 
 Columns: prompt (a text, or path, prefix and suffix), chosen, rejected; margin and group where there
 are any.

@@ -1,4 +1,4 @@
-"""Preferences `labels`: takes files or a hub dataset of labelled texts, gives texts and numbers."""
+"""Preference source `labels`: labelled texts from files or a hub dataset."""
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping

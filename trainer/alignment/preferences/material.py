@@ -1,4 +1,4 @@
-"""What sources of preferences draw on: takes finished stages, gives cursors, samples, the split."""
+"""What preference sources draw on: cursors, samples, the held-out split."""
 
 import hashlib
 import random

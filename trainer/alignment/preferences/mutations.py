@@ -1,4 +1,4 @@
-"""Mutations: takes a piece of code, gives it broken in one place, in ways drawn by seed."""
+"""Breaks code in one place, in ways that static analysis notices."""
 
 import keyword
 import random

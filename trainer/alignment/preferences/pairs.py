@@ -1,4 +1,4 @@
-"""Preferences: takes pairs and labels, gives Parquet files and reads them back; what sources are.
+"""Pairs and labels, their Parquet files, and the interface of preference sources.
 
     pairs.parquet    prompt (path, prefix, suffix), chosen, rejected, margin, source, group, heldout
     labels.parquet   text, label, source, group, heldout

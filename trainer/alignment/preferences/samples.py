@@ -1,4 +1,4 @@
-"""Preferences `samples`: takes cursors, gives the truth over what the model wrote there itself."""
+"""Preference source `samples`: what a person wrote over what the model wrote."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

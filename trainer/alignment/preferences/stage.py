@@ -1,6 +1,6 @@
-"""Preferences: takes source plugins with their options, gives pairs and labelled texts.
+"""Stage `preferences`: collects pairs and labelled texts from all sources.
 
-pairs.parquet, labels.parquet    see `preference.py`
+pairs.parquet, labels.parquet    see `pairs.py`
 report.json                      figures for the card; counts, margins and length bias by source
 """
 

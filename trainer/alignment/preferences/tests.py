@@ -1,4 +1,4 @@
-"""Preferences `tests`: takes problems with unit tests, gives samples that pass over such that fail.
+"""Preference source `tests`: samples that pass unit tests over ones that fail.
 
 The problems have the columns of stage evaluate. Do not evaluate on a set that a reward has seen.
 """

@@ -1,4 +1,4 @@
-"""What a reward model is worth: takes its scores of held-out pairs or texts, gives figures."""
+"""Measures a reward model on held-out pairs and labels."""
 
 import math
 from collections.abc import Sequence

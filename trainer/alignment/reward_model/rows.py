@@ -1,4 +1,4 @@
-"""What a reward model reads: takes completions and texts, gives token ids that end in one place.
+"""Lays out completions and texts as token ids for the reward model.
 
 A completion stands after its prompt in the served layout, and its end token after it, where the
 score is taken, whatever ended it. What is longer than the context loses the prompt's beginning.

@@ -1,4 +1,4 @@
-"""Scores of a reward model: takes rows of token ids, gives the number at each one's last token.
+"""Scores rows of token ids with a reward model.
 
 Shapes: B rows, T tokens of the longest one, D channels.
 """

@@ -1,4 +1,4 @@
-"""The reward model: takes preferences and the newest weights, gives a model that scores texts.
+"""Stage `reward`: trains a model that scores texts.
 
     metrics.jsonl    one line an optimizer step; tensorboard/ has the same as curves
     model/           weights and configuration, as transformers saves them, tokenizer.json, and

@@ -1,4 +1,4 @@
-"""Trainers of a reward model: takes rows of token ids, gives trl's or transformers' trainer."""
+"""Sets up trl's and transformers' trainers for reward models."""
 
 from collections.abc import Sequence
 from pathlib import Path

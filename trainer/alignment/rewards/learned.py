@@ -1,4 +1,4 @@
-"""Reward `model`: takes completions, gives what a trained reward model scores them.
+"""Reward `model`: the score of a trained reward model.
 
 It reads texts, not token ids: its tokenizer need not be the policy's. Besides the model of stage
 `reward`, it loads any sequence classifier that transformers can, such as one of the hub; that reads

@@ -1,4 +1,4 @@
-"""Text that does nothing: takes a completion, says whether it leaves undone what the truth does.
+"""Detects completions that do nothing where the truth does something.
 
 Such text breaks no rule that is asked of it, so a policy finds it where nothing holds it back.
 """

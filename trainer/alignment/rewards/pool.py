@@ -1,4 +1,4 @@
-"""Asking rewards: takes their specs and completions, gives weighted sums and every part.
+"""Asks all rewards in parallel processes, and adds up their weighted values.
 
 Each reward is asked in worker processes, one completion at a time, so that one that raises or hangs
 costs its own number and no more; a BatchReward is asked here. A completion for which a part has no

@@ -1,7 +1,7 @@
-"""Rewards: takes a completion at its cursor, gives a number; plugins of the group `lory.rewards`.
+"""The interface of rewards, plugins of the group `lory.rewards`.
 
 An entry point is called once with the options of its RewardSpec and gives a Reward or a
-BatchReward. `reward_pool.py` asks them.
+BatchReward. `pool.py` asks them.
 """
 
 from collections.abc import Callable, Mapping, Sequence

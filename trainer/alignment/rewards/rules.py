@@ -1,8 +1,8 @@
-"""Rule rewards: takes a completion, gives a number in 0..1, 1 for what one would want.
+"""Rewards by rules: parses, defined names, similarity, ending, repetition, tests.
 
-Partial credit is part of every rule: a reward that is 0 for nearly all texts teaches nothing. Where
-the truth is known, no text is worth less for what the truth does as well. Text that does nothing
-(`idle.py`) is worth 0 where the truth does something: it breaks no rule.
+Every rule gives partial credit: a reward that is 0 for nearly all texts teaches nothing. Where the
+truth is known, no text loses anything for what the truth does too. Text that does nothing
+(`no_op.py`) is worth 0 where the truth does something: it breaks no rule.
 """
 
 import os

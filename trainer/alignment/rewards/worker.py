@@ -1,4 +1,4 @@
-"""A process that rewards are asked in: takes completions over a pipe, gives numbers or why not."""
+"""A process in which rewards run, so that one that hangs or crashes costs only itself."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""Loss on answers: takes a model and samples, gives nats per answer token, over all and by kind.
+"""Measures the loss on answers alone, overall and by kind of sample.
 
 Shapes: B samples, T tokens of the longest prompt with its answer, V vocabulary.
 """

@@ -1,4 +1,4 @@
-"""Samples for supervised tuning: takes documents, gives prompts and answers as token ids.
+"""Makes prompts and answers for supervised fine-tuning from real code.
 
 What is asked for in words, a docstring's body or a comment's code, is laid out in one of three
 ways, drawn by seed: left to right; as the server would ask in that file, with what stands below;

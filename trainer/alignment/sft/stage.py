@@ -1,4 +1,4 @@
-"""Supervised tuning: takes the newest weights and documents, gives a model that answers prompts.
+"""Stage `sft`: supervised fine-tuning.
 
     metrics.jsonl    one line an optimizer step; tensorboard/ has the same as curves
     model/           weights and configuration, as transformers saves them, and tokenizer.json

@@ -1,4 +1,4 @@
-"""Blocks: takes segments, gives rows of a fixed number of tokens, and reads them back from disk.
+"""Packs segments into blocks of equal length, and stores them on disk.
 
 A file of blocks is raw little-endian uint16, row after row; every row holds whole segments and then
 `<|pad|>`. Rows are what the training loop counts in.

@@ -1,4 +1,4 @@
-"""Fill-in-the-middle cuts: takes a text and a random generator, gives the bounds of its middle.
+"""Chooses where fill-in-the-middle cuts a text.
 
 A random span lies between two uniform places (Bavarian et al. 2022). A line span runs from a cursor
 in a line to the end of that line or of one of the lines after it, which is what an editor asks for.

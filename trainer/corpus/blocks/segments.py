@@ -1,4 +1,4 @@
-"""Segments: takes documents, gives token ids that fit a block, in plain or infilling layout.
+"""Cuts documents into segments that fit a block, plain or for infilling.
 
 A document that is too long for a block is cut, at line starts where it has lines. A segment that
 ends where its document ends, or in a middle, ends with `<|end|>`; a plain one that was cut off does

@@ -1,4 +1,4 @@
-"""Random access to a split: takes a folder of documents, gives path and text of any of them.
+"""Random access to the documents of a split.
 
 The texts go once into a scratch file that is then memory-mapped, and their bounds into another, so
 that every epoch can draw its own order of all documents while memory stays bounded.

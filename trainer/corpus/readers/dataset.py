@@ -1,4 +1,4 @@
-"""Source plugin `dataset`: takes rows in CodeParrot's columns, hub or local, gives documents."""
+"""Source `dataset`: rows of a hub dataset or of local files."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping

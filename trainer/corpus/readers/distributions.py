@@ -1,4 +1,4 @@
-"""Source plugin `distributions`: takes this environment, gives its packages and library."""
+"""Source `distributions`: the standard library and the installed packages."""
 
 import re
 import sysconfig

@@ -1,4 +1,4 @@
-"""Admission of files: takes the listed files of one repository, gives documents and skips."""
+"""Decides which files of a repository are read, within the size limits."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator

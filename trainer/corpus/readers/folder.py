@@ -1,4 +1,4 @@
-"""Source plugin `folder`: takes a local folder, gives its files as documents; follows no links."""
+"""Source `folder`: the files of a local folder; links are not followed."""
 
 import os
 import stat

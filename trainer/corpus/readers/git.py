@@ -1,4 +1,4 @@
-"""Source plugin `git`: takes repositories, bare ones too, gives a commit's files, no checkout."""
+"""Source `git`: a commit's files from git repositories, without a checkout."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Licence names: takes a licence's text or a package's metadata, gives a lower-case SPDX name."""
+"""Recognizes licences by their text or metadata, as SPDX names."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The programs of published benchmarks, whole: prompt, answer and what follows, file by file."""
+"""The programs of published benchmarks, to keep them out of the corpus."""
 
 import gzip
 import json

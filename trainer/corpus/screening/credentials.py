@@ -1,4 +1,4 @@
-"""Credentials in text: which kind stands there, by detect-secrets' detectors of a token's own form.
+"""Detects credentials in text with detect-secrets.
 
 Those of entropy and of keywords flag ordinary code. A detector runs on the lines that a literal
 part of its tokens stands in: asking about every line takes many times as long.

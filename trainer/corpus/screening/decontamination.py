@@ -1,4 +1,4 @@
-"""Evaluation text in a corpus: how much of which benchmark problem a document holds.
+"""Finds benchmark problems in a corpus.
 
 A window is four consecutive lines of a text, stripped, lines under twelve characters left out,
 joined by newlines. A problem that is too short for one is a single window of all its lines. Known

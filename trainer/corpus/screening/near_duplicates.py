@@ -1,4 +1,4 @@
-"""Near-duplicate search: takes texts one after the other, gives whether a like one came before.
+"""Finds near-duplicates by MinHash.
 
 MinHash signatures over shingles of words, by datasketch, in the bands of its LSH; what shares a
 band counts where the signatures' estimate of the Jaccard similarity reaches the threshold (Broder,

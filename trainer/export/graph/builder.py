@@ -1,4 +1,4 @@
-"""An ONNX graph in the making: takes operations and weights, gives a model of one precision.
+"""Builds an ONNX graph node by node, in one precision.
 
 Shapes: S tokens of a call, T positions whose logits are wanted, D width, N and K a matrix's outputs
 and inputs, V vocabulary, C positions in the KV buffers.

@@ -1,4 +1,4 @@
-"""Decoder graphs: takes a transformers model (llama-style, GPT-2 or GPT-1), gives its ONNX graph.
+"""Exports transformers' decoders (llama-style, GPT-2, GPT-1) as ONNX graphs.
 
 Shapes are those of trainer/export/graph/builder.py.
 """

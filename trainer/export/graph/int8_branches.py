@@ -1,4 +1,4 @@
-"""Ways through a decoder graph: takes what wires a body, wires it once, or once for each length.
+"""Gives an int8 graph two branches: one for few tokens, one for long prompts.
 
 A few tokens (decoding, a draft to verify) are bound by memory: `MatMulNBits` reads the codes as
 they lie and rounds activations in blocks. Many tokens (a prompt) are bound by arithmetic: products

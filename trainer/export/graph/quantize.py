@@ -1,4 +1,4 @@
-"""Block quantization: takes a float matrix, gives codes and scales in the layout of MatMulNBits.
+"""Quantizes weights in blocks, as MatMulNBits expects them.
 
 Shapes: N rows (outputs), K columns (inputs), B blocks of a row, W bytes of a block's codes.
 """

@@ -1,4 +1,4 @@
-"""Weights of an exported graph: takes a llama-style bundle's graph, gives configuration and floats.
+"""Reads the weights back out of a llama-style bundle's graph.
 
 What was quantized comes back as the floats that its codes stand for, under transformers' names, so
 that other programs and other precisions can be given the very weights that are served.

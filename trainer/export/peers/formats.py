@@ -1,4 +1,4 @@
-"""A bundle for other programs: takes weights of a llama-style network, gives their file formats.
+"""Writes a bundle's weights in the formats of other programs.
 
 Text never passes through the converted models here: they are fed token ids.
 """

@@ -1,7 +1,7 @@
-"""A bundle's weights in float32, as entry points of `lory.peers`: the reference, and transformers.
+"""A bundle's weights in float32 for comparison, and in transformers.
 
 Each peer converts the bundle once and then writes greedy tokens from token ids; those of C and C++
-are in `native_peers.py`.
+are in `native.py`.
 """
 
 import shutil
