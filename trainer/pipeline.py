@@ -18,6 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
+from lsp_server.contract.records import write_record
 from trainer.alignment.config import PpoConfig, PreferencesConfig, RewardConfig, SftConfig
 from trainer.corpus.config import (
     DedupConfig,
@@ -32,7 +33,6 @@ from trainer.export.config import BundleConfig, ExportConfig
 from trainer.pretraining.config import PretrainConfig
 from trainer.runtime.old_settings import differing
 from trainer.runtime.processes import ALONE, Team
-from trainer.runtime.records import write_record
 from trainer.runtime.run_folder import Inputs, TuningStage
 
 

@@ -7,38 +7,20 @@ from pathlib import Path
 import pytest
 
 from lsp_server.feedback.database import COLUMNS, open_for_writing, write_rows
-from lsp_server.feedback.rows import Acceptance, Ending, Fate, Row, Settled, Trigger
+from lsp_server.feedback.rows import Acceptance, Ending, Fate, Settled
+from tests.feedback_rows import ACCEPTED
 from trainer.alignment.config import PreferencesConfig
 from trainer.alignment.preferences import feedback as preference_feedback
 from trainer.alignment.preferences.feedback import FeedbackSource
 from trainer.alignment.preferences.material import Material
 from trainer.alignment.preferences.pairs import Preference, Unused
 
-KEPT = Row(
+KEPT = replace(
+    ACCEPTED,
     id="1",
-    time=1.0,
-    session="s",
-    language="python",
-    model="m",
-    model_sha256="0" * 64,
-    prompt_sha256="1" * 64,
-    text="first(a)",
-    tokens=("first", "(a)"),
-    logprobs=(-0.1, -0.2),
-    rank=0,
-    candidates=1,
-    shown=True,
-    probability=0.74,
-    latency_ms=10.0,
-    trigger=Trigger.TYPED,
-    outcome=Acceptance.WHOLE,
-    ending=Ending.COMPLETE,
-    accepted_characters=8,
-    typed_characters=0,
     retained_characters=8,
     fate=Fate.KEPT,
     settled=Settled.ON_TIME,
-    seconds=1.0,
     path="a.py",
     prefix="x = ",
     suffix="\n",

@@ -23,6 +23,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast, PrinterCallback, TrainerCallback
 
 from lsp_server.contract.prompt import Sentinel
+from lsp_server.contract.records import write_record
 from trainer.alignment.config import LoopConfig, RewardConfig, SftConfig
 from trainer.errors import StageError
 from trainer.runtime.checks import require
@@ -31,7 +32,6 @@ from trainer.runtime.metrics import MetricsLog, TuningMetrics, read_lines
 from trainer.runtime.old_settings import differing, recorded
 from trainer.runtime.processes import process_count, process_rank
 from trainer.runtime.progress import progress_bar
-from trainer.runtime.records import write_record
 
 CHECKPOINTS = "checkpoints"
 WHOLE = "whole.json"

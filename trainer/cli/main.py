@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, get_type_hints
 
+from lsp_server.contract.records import write_whole
 from trainer.errors import RecipeError, TrainerError
 from trainer.pipeline import (
     STAGES,
@@ -22,7 +23,6 @@ from trainer.pipeline import (
 from trainer.runtime.cpu import prepare_process
 from trainer.runtime.old_settings import advice, nest, translate
 from trainer.runtime.processes import Team, join_team, leave_team, process_rank
-from trainer.runtime.records import write_whole
 from trainer.runtime.run_lock import hold_run
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from lsp_server.contract.records import write_record
 from trainer.corpus.config import DedupConfig
 from trainer.corpus.document import Document, DocumentWriter, read_documents
 from trainer.corpus.ledger import (
@@ -23,7 +24,6 @@ from trainer.corpus.screening.decontamination import Found, Windows, read_window
 from trainer.corpus.screening.near_duplicates import NearDuplicates
 from trainer.errors import CorpusError
 from trainer.runtime.progress import watch
-from trainer.runtime.records import write_record
 
 
 def run(config: DedupConfig, inputs: Mapping[str, Path], out: Path) -> None:

@@ -18,6 +18,7 @@ from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
+from lsp_server.contract.records import write_record
 from trainer.corpus.config import FiltersConfig
 from trainer.corpus.document import Document, DocumentWriter, read_documents
 from trainer.corpus.ledger import KEPT, Entry, Tally, entry_of
@@ -25,7 +26,6 @@ from trainer.corpus.row_file import RowWriter
 from trainer.corpus.screening.credentials import find_secret
 from trainer.errors import CorpusError
 from trainer.runtime.progress import watch
-from trainer.runtime.records import write_record
 
 HEAD_LINES = 5
 """Lines at the start in which a file says what it is."""

@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from lsp_server.contract.prompt import load_tokenizer
+from lsp_server.contract.records import write_record
 from trainer.corpus.blocks.block_file import BlockWriter, shuffle_rows
 from trainer.corpus.blocks.segments import Segment, Segmenter
 from trainer.corpus.blocks.text_store import TextStore
 from trainer.corpus.config import PackingConfig
 from trainer.errors import CorpusError
 from trainer.runtime.progress import watch
-from trainer.runtime.records import write_record
 from trainer.runtime.run_folder import Inputs
 
 BATCH_DOCUMENTS = 1024

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from lsp_server.contract.records import write_record
 from trainer.corpus.config import SourcesConfig, SourceSpec
 from trainer.corpus.document import DocumentWriter
 from trainer.corpus.readers.files import Admitted, Skipped, Source
@@ -15,7 +16,6 @@ from trainer.corpus.row_file import RowWriter
 from trainer.errors import CorpusError, SourceError
 from trainer.runtime.plugins import PluginGroup
 from trainer.runtime.progress import watch
-from trainer.runtime.records import write_record
 
 GROUP = PluginGroup("lory.sources", "source plugin", SourceError)
 

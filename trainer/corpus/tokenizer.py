@@ -14,12 +14,12 @@ from tokenizers.pre_tokenizers import ByteLevel, PreTokenizer, Sequence, Split
 from tokenizers.trainers import BpeTrainer
 
 from lsp_server.contract.prompt import SENTINELS, guard_sentinels, load_tokenizer
+from lsp_server.contract.records import write_record
 from trainer.corpus.config import TokenizerConfig
 from trainer.corpus.document import Document, read_canonical
 from trainer.errors import CorpusError
 from trainer.runtime.bundles import copy_tokenizer
 from trainer.runtime.progress import watch
-from trainer.runtime.records import write_record
 
 LETTER = r"[\p{L}\p{M}]"
 MARK = r"[^\s\p{L}\p{M}\p{N}_]"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.contract.bundles.manifest import Measurement
-from trainer.runtime.records import write_whole
+from lsp_server.contract.records import write_whole
 
 Measure = Callable[[Path], list[Measurement]]
 """Measures into the part's folder, which may hold what an interrupted run left."""

@@ -10,13 +10,13 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+from lsp_server.contract.records import write_record
 from trainer.evaluation.config import EvaluateConfig
 from trainer.evaluation.heldout_measures import measure_bits, measure_lines, measure_memory
 from trainer.evaluation.program_measures import measure_humaneval, measure_infilling, measure_safim
 from trainer.evaluation.resumable import Measure, join_samples, measure_part, open_parts
 from trainer.export.artifacts import find_graphs, hash_files
 from trainer.model.networks import newest_weights
-from trainer.runtime.records import write_record
 from trainer.runtime.run_folder import Inputs
 
 

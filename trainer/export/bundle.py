@@ -33,13 +33,13 @@ from lsp_server.contract.bundles.manifest import (
     write_manifest,
 )
 from lsp_server.contract.bundles.onnx_file import read_summary
+from lsp_server.contract.records import write_whole
 from lsp_server.engines.decoder import describe_tensors, open_session
 from lsp_server.engines.onnx import create
 from trainer.corpus.ledger import TRAIN, read_entries
 from trainer.export.artifacts import find_graphs
 from trainer.export.config import BundleConfig
 from trainer.export.model_card import CardFacts, write_card
-from trainer.runtime.records import write_whole
 from trainer.runtime.run_folder import TuningStage
 
 RECIPE = "recipe.yaml"

@@ -16,11 +16,11 @@ import onnx
 
 from lsp_server.contract.bundles.bundle import CARD, MODEL, Bundle, load, record_files
 from lsp_server.contract.bundles.manifest import write_manifest
+from lsp_server.contract.records import write_whole
 from trainer.export.bundle import check, read_needs
 from trainer.export.graph.builder import Precision, Quantization
 from trainer.export.graph.decoders import build_graph
 from trainer.export.graph.weights import read_weights
-from trainer.runtime.records import write_whole
 
 
 def requantize(source: Path, out: Path, precision: Precision) -> Bundle:

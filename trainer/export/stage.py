@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lsp_server.contract.prompt import budget_for, build, load_tokenizer
+from lsp_server.contract.records import write_record
 from lsp_server.engines.decoder import OnnxDecoder, open_session
 from lsp_server.engines.onnx import open_engine
 from trainer.corpus.document import read_canonical
@@ -28,7 +29,6 @@ from trainer.export.parity import (
     compare_quantized,
 )
 from trainer.runtime.progress import watch
-from trainer.runtime.records import write_record
 from trainer.tasks.cursors import Cursor, sample_cursors
 from trainer.tasks.line_completion import LineMatch, match_line
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.contract.prompt import encode, load_tokenizer
+from lsp_server.contract.records import write_record
 from trainer.pretraining.config import PretrainConfig
 from trainer.runtime.checks import require
 from trainer.runtime.cpu import Precision, fastest_precision, prepare_process
 from trainer.runtime.processes import open_accelerator
-from trainer.runtime.records import write_record
 from trainer.runtime.run_folder import Inputs
 
 SESSIONS = "sessions.jsonl"

@@ -11,12 +11,12 @@ import html
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from lsp_server.contract.records import write_whole
 from trainer.errors import StageError
 from trainer.pipeline import STAGES
 from trainer.report.figures import render
 from trainer.report.scaling import scaling_section
 from trainer.report.sections import Section, Table, read_sections
-from trainer.runtime.records import write_whole
 
 STYLE = """
 :root { color-scheme: light dark; }

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from trainer.runtime.records import write_whole
+from lsp_server.contract.records import write_whole
 
 PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
 """Dense bf16 operations a second, by a part of the device's name; makers' data sheets."""

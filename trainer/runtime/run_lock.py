@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from lsp_server.contract.records import write_record
 from trainer.errors import StageError
-from trainer.runtime.records import write_record
 
 LOCK, HOLDER = ".lock", ".holder.json"
 

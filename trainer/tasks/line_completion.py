@@ -1,6 +1,5 @@
 """Completes lines, and compares them with the truth."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Event
 
@@ -22,21 +21,6 @@ class LineMatch:
     exact: bool
     similarity: float
     """Levenshtein ratio in 0..1, as CodeXGLUE's line completion takes it (fuzz.ratio / 100)."""
-
-
-def match_lines(
-    engine: Engine,
-    tokenizer: Tokenizer,
-    cursors: Sequence[Cursor],
-    *,
-    with_suffix: bool,
-    budget: Budget,
-) -> list[LineMatch]:
-    """`match_line` at each cursor, in order."""
-    return [
-        match_line(engine, tokenizer, cursor, with_suffix=with_suffix, budget=budget)
-        for cursor in cursors
-    ]
 
 
 def match_line(

@@ -12,10 +12,10 @@ from threading import Event
 from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import Budget, Prompt, build, left_to_right
+from lsp_server.contract.records import write_whole
 from lsp_server.contract.stopping import ONE_LINE, StopRule, rule_for
 from lsp_server.engines import Engine, Limits
 from trainer.runtime.progress import watch
-from trainer.runtime.records import write_whole
 from trainer.tasks.problems import Task, end_of_solution, seeded_number
 from trainer.tasks.sandbox import Isolation, SandboxLimits, run_programs
 from trainer.tasks.sandbox_verdict import Verdict

@@ -108,11 +108,6 @@ class LspClient:
         """`time.perf_counter()` of the server's last message, or of its start."""
         return self._heard_at
 
-    @property
-    def error_output(self) -> str:
-        """The last lines of the server's standard error."""
-        return "\n".join(self._error_lines)
-
     def request(self, method: str, params: Any, timeout: float) -> Response:
         """Asks and waits; BenchError where no answer comes within `timeout`."""
         response = self.wait(self.start_request(method, params), timeout)

@@ -10,6 +10,7 @@ from typing import Any
 import cattrs
 
 from lsp_server.contract.bundles.prompt_layout import OWN, Layout, fault_of
+from lsp_server.contract.records import write_record
 from lsp_server.errors import BundleError
 
 FORMAT = 1
@@ -188,9 +189,7 @@ def structure_dimension(value: Any, _: Any) -> int | str:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write `bundle.json`, the last file of a bundle."""
-    partial = folder / f"{MANIFEST}.partial"
     record = strict_converter().unstructure(manifest)
     if manifest.layout == OWN:
         del record["layout"]  # as every earlier version writes and reads it
-    partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / MANIFEST)
+    write_record(folder / MANIFEST, record)

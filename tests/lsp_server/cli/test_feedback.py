@@ -19,37 +19,13 @@ from lsp_server.contract.feedback_store import PATH_VARIABLE, SCHEMA
 from lsp_server.errors import FeedbackError
 from lsp_server.feedback.database import open_for_reading, open_for_writing, write_rows
 from lsp_server.feedback.figures import figures_of
-from lsp_server.feedback.rows import Acceptance, Ending, Row, Trigger
+from lsp_server.feedback.rows import Acceptance, Row
 from lsp_server.feedback.sqlite_sink import SqliteSink
+from tests.feedback_rows import ACCEPTED
 
 NOW = time()
 DAY = 86_400.0
-SHOWN = Row(
-    id="0",
-    time=NOW,
-    session="s",
-    language="python",
-    model="m",
-    model_sha256="0" * 64,
-    prompt_sha256="1" * 64,
-    text="first(a)",
-    tokens=("first", "(a)"),
-    logprobs=(-0.1, -0.2),
-    rank=0,
-    candidates=1,
-    shown=True,
-    probability=0.74,
-    latency_ms=10.0,
-    trigger=Trigger.TYPED,
-    outcome=Acceptance.WHOLE,
-    ending=Ending.COMPLETE,
-    accepted_characters=8,
-    typed_characters=0,
-    retained_characters=4,
-    fate=None,
-    settled=None,
-    seconds=1.0,
-)
+SHOWN = replace(ACCEPTED, time=NOW)
 IGNORED = replace(
     SHOWN,
     id="1",

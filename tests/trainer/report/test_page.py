@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lsp_server.contract.prompt import Parts
+from lsp_server.contract.records import write_record
 from trainer.alignment.preferences.pairs import Preference
 from trainer.alignment.reward_model.figures import describe_pairs
 from trainer.cli.main import ReportCommand, main, parse_report
@@ -18,7 +19,6 @@ from trainer.pretraining.config import PretrainConfig
 from trainer.report.page import write_report
 from trainer.report.sections import read_sections
 from trainer.runtime.metrics import IterationMetrics, MetricsLog, StepMetrics
-from trainer.runtime.records import write_record
 
 PNG = b"\x89PNG\r\n\x1a\n"
 CODE = 'x = "<b>|`' + "*_a_*`\n"

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from lsp_server.contract.prompt import budget_for
 from lsp_server.engines.scripted import Rule, ScriptedEngine
 from trainer.tasks.cursors import Cursor
-from trainer.tasks.line_completion import compare, match_lines
+from trainer.tasks.line_completion import compare, match_line
 
 BUDGET = budget_for(256)
 
@@ -35,20 +35,15 @@ def test_similarity_is_the_levenshtein_ratio(text: str, truth: str, similarity: 
 
 def test_a_completion_is_read_up_to_the_end_of_its_line(small_tokenizer: Tokenizer) -> None:
     engine = ScriptedEngine([Rule("retu", "rn value\nx = 2\n")], small_tokenizer, None)
-    (match,) = match_lines(
-        engine,
-        small_tokenizer,
-        [cursor("def f():\n    retu", "rn value", "\n")],
-        with_suffix=True,
-        budget=BUDGET,
-    )
+    place = cursor("def f():\n    retu", "rn value", "\n")
+    match = match_line(engine, small_tokenizer, place, with_suffix=True, budget=BUDGET)
     assert match == compare("rn value", "rn value")
 
 
 def test_no_candidate_is_a_miss_and_not_an_error(small_tokenizer: Tokenizer) -> None:
     engine = ScriptedEngine([], small_tokenizer, None)
-    cursors = [cursor("x = ", "12345", "\n")]
-    (match,) = match_lines(engine, small_tokenizer, cursors, with_suffix=False, budget=BUDGET)
+    place = cursor("x = ", "12345", "\n")
+    match = match_line(engine, small_tokenizer, place, with_suffix=False, budget=BUDGET)
     assert (match.exact, match.similarity) == (False, 0.0)
 
 
@@ -59,7 +54,7 @@ def test_the_engine_sees_the_suffix_only_where_asked(
     log = tmp_path / "log.jsonl"
     engine = ScriptedEngine([Rule("", "x")], small_tokenizer, log)
     place = cursor("a = 1\nb", " = 2", "\nc = 3\n")
-    match_lines(engine, small_tokenizer, [place], with_suffix=with_suffix, budget=BUDGET)
+    match_line(engine, small_tokenizer, place, with_suffix=with_suffix, budget=BUDGET)
     (request,) = map(json.loads, log.read_text().splitlines())
     assert request["prefix"] == place.prefix
     assert request["suffix"] == (place.suffix if with_suffix else "")

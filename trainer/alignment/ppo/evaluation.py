@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from tokenizers import Tokenizer
 
+from lsp_server.contract.records import write_record, write_whole
 from lsp_server.contract.stopping import StopRule
 from lsp_server.engines import StopReason
 from trainer.alignment.ppo.prompts import RolloutPrompt, in_place, repeat
@@ -31,7 +32,6 @@ from trainer.alignment.ppo.rollouts import Sampling, write_rollouts
 from trainer.alignment.rewards.protocol import Completion, Scores
 from trainer.model.heldout import HeldOut, bits_per_byte, sum_nats
 from trainer.model.objective import Objective
-from trainer.runtime.records import write_record, write_whole
 from trainer.tasks.intervals import Figure, ratio_figure
 
 SAMPLED = "sampled/"

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import Budget, load_tokenizer
+from lsp_server.contract.records import write_record
 from lsp_server.contract.stopping import StopRule, end_of_line
 from trainer.alignment.config import PpoConfig, RewardSpec
 from trainer.alignment.ppo.prompts import (
@@ -38,7 +39,6 @@ from trainer.errors import CorpusError
 from trainer.runtime.checks import require
 from trainer.runtime.cpu import prepare_process
 from trainer.runtime.processes import open_accelerator
-from trainer.runtime.records import write_record
 from trainer.runtime.run_folder import Inputs
 from trainer.tasks.problems import end_of_solution
 

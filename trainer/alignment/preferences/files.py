@@ -13,7 +13,7 @@ from lsp_server.contract.canonical import canonical_parts
 from lsp_server.contract.prompt import Parts
 from trainer.alignment.preferences.material import Material
 from trainer.alignment.preferences.pairs import Preference, PreferenceRow, Unused, prompt_group
-from trainer.corpus.readers.dataset import FORMATS, first_line
+from trainer.corpus.readers.dataset import first_line, open_file
 from trainer.errors import PreferenceError
 
 NAME = "rows"
@@ -53,17 +53,9 @@ class RowsSource:
 def read_file(path: Path) -> Iterator[Mapping[str, Any]]:
     """Rows with all columns, their texts checked."""
     import pyarrow as pa
-    from datasets import load_dataset
 
-    ending = Path(path.name.removesuffix(".gz")).suffix
-    if not path.is_file() or ending not in FORMATS:
-        raise PreferenceError(
-            f"preferences rows: expected a file in {', '.join(FORMATS)} (or .gz of it), "
-            f"found {path}"
-        )
     try:
-        rows = load_dataset(FORMATS[ending], data_files=str(path), split="train", streaming=True)
-        for row in rows:
+        for row in open_file(str(path), "preferences rows", PreferenceError):
             wrong = [name for name in COLUMNS if row.get(name) is None]
             wrong += [n for n in ("chosen", "rejected") if not isinstance(row.get(n), str | None)]
             if wrong:

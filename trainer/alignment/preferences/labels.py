@@ -3,17 +3,17 @@
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from trainer.alignment.preferences.material import Material
 from trainer.alignment.preferences.pairs import Label, PreferenceRow, Unused, digest
-from trainer.corpus.readers.dataset import first_line, open_hub
+from trainer.corpus.readers.dataset import FORMATS as TABLES
+from trainer.corpus.readers.dataset import first_line, open_file, open_hub
 from trainer.errors import PreferenceError, SourceError
 from trainer.tasks.problems import seeded_number
 
 NAME = "labels"
-FORMATS = {".csv": "csv", ".parquet": "parquet", ".jsonl": "json", ".json": "json"}
+FORMATS = {".csv": "csv", **TABLES}
 """Loader of `datasets` by a file's ending, `.gz` left out."""
 
 
@@ -89,21 +89,10 @@ class LabelsSource:
 
     def _open(self) -> Iterator[Mapping[str, Any]]:
         """Rows as the library gives them."""
-        from datasets import load_dataset
-
         if self.name:
             yield from open_hub(self.name, self.split, self.revision)
         for file in self.files:
-            path = Path(file).expanduser()
-            ending = Path(path.name.removesuffix(".gz")).suffix
-            if not path.is_file() or ending not in FORMATS:
-                raise PreferenceError(
-                    f"preferences labels: expected a file in {', '.join(FORMATS)} (or .gz of it), "
-                    f"found {file}"
-                )
-            yield from load_dataset(
-                FORMATS[ending], data_files=str(path), split="train", streaming=True
-            )
+            yield from open_file(file, "preferences labels", PreferenceError, FORMATS)
 
     def _number(self, label: object) -> float:
         """A label as a number; PreferenceError where it stands for none."""

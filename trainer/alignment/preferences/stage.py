@@ -12,6 +12,7 @@ from statistics import fmean
 from typing import Any
 
 from lsp_server.contract.intervals import percentiles
+from lsp_server.contract.records import write_record
 from trainer.alignment.config import PreferencesConfig
 from trainer.alignment.preferences.material import Material
 from trainer.alignment.preferences.pairs import (
@@ -26,7 +27,6 @@ from trainer.alignment.preferences.pairs import (
 )
 from trainer.errors import PreferenceError
 from trainer.runtime.progress import watch
-from trainer.runtime.records import write_record
 from trainer.runtime.run_folder import Inputs
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lsp_server.contract.prompt import load_tokenizer
+from lsp_server.contract.records import write_record
 from trainer.alignment.config import RewardConfig
 from trainer.alignment.preferences.pairs import Label, Preference, read_labels, read_pairs
 from trainer.alignment.reward_model.figures import (
@@ -28,7 +29,6 @@ from trainer.errors import RewardError
 from trainer.runtime.checks import require
 from trainer.runtime.cpu import prepare_process
 from trainer.runtime.processes import open_accelerator, process_rank
-from trainer.runtime.records import write_record
 from trainer.runtime.run_folder import Inputs
 
 Rows = TypeVar("Rows", bound=Sequence[Any])

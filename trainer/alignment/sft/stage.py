@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.contract.prompt import load_tokenizer
+from lsp_server.contract.records import write_record
 from trainer.alignment.config import SftConfig
 from trainer.alignment.sft.samples import Drawn, Sample, Sampler, count_samples
 from trainer.errors import CorpusError
 from trainer.runtime.checks import require
 from trainer.runtime.cpu import prepare_process
 from trainer.runtime.processes import open_accelerator, process_rank
-from trainer.runtime.records import write_record
 from trainer.runtime.run_folder import Inputs
 
 IGNORED = -100

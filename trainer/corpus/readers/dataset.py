@@ -9,7 +9,7 @@ from typing import Any
 
 from trainer.corpus.config import SourcesConfig
 from trainer.corpus.readers.files import Admitted, Origin, admit_text, skip
-from trainer.errors import SourceError
+from trainer.errors import SourceError, TrainerError
 
 FORMATS = {".parquet": "parquet", ".jsonl": "json", ".json": "json"}
 """Loader of `datasets` by a local file's ending, `.gz` left out."""
@@ -111,21 +111,21 @@ def open_hub(name: str, split: str, revision: str) -> Iterable[Mapping[str, Any]
 
 def open_files(files: list[str]) -> Iterator[Mapping[str, Any]]:
     """Rows of local files, one file after the other."""
+    for file in files:
+        yield from open_file(file, "source dataset", SourceError)
+
+
+def open_file(
+    file: str, who: str, fault: type[TrainerError], formats: Mapping[str, str] = FORMATS
+) -> Iterator[Mapping[str, Any]]:
+    """Rows of a local file; raises `fault` where it is none of a known format."""
     from datasets import load_dataset
 
-    for file in files:
-        path = Path(file).expanduser()
-        suffix = Path(path.name.removesuffix(".gz")).suffix
-        if not path.is_file():
-            raise SourceError(f"source dataset: expected a file at {file}, found none")
-        if suffix not in FORMATS:
-            raise SourceError(
-                f"source dataset: expected a name ending in {', '.join(FORMATS)} (or .gz of it), "
-                f"found {file}"
-            )
-        yield from load_dataset(
-            FORMATS[suffix], data_files=str(path), split="train", streaming=True
-        )
+    path = Path(file).expanduser()
+    ending = Path(path.name.removesuffix(".gz")).suffix
+    if not path.is_file() or ending not in formats:
+        raise fault(f"{who}: expected a file in {', '.join(formats)} (or .gz of it), found {file}")
+    yield from load_dataset(formats[ending], data_files=str(path), split="train", streaming=True)
 
 
 def checked_rows(rows: Iterable[Mapping[str, Any]], label: str) -> Iterator[Mapping[str, Any]]:

@@ -1,6 +1,5 @@
 """Source `distributions`: the standard library and the installed packages."""
 
-import re
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +8,8 @@ from functools import partial
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from platform import python_version
+
+from packaging.utils import NormalizedName, canonicalize_name
 
 from trainer.corpus.config import SourcesConfig
 from trainer.corpus.readers.files import Admitted, Origin, SourceFile, admit_files, skip
@@ -44,10 +45,10 @@ class DistributionsSource:
 
 def installed(names: list[str]) -> Iterator[tuple[str, Distribution]]:
     """Installed distributions by normalised name; of one name the first on the path counts."""
-    found: dict[str, Distribution] = {}
+    found: dict[NormalizedName, Distribution] = {}
     for distribution in distributions():
-        found.setdefault(normalise(distribution.metadata["Name"] or ""), distribution)
-    wanted = [normalise(name) for name in names] or sorted(found)
+        found.setdefault(canonicalize_name(distribution.metadata["Name"] or ""), distribution)
+    wanted = [canonicalize_name(name) for name in names] or sorted(found)
     for name in wanted:
         if name not in found:
             raise SourceError(
@@ -55,11 +56,6 @@ def installed(names: list[str]) -> Iterator[tuple[str, Distribution]]:
                 f"install it or correct `names`"
             )
         yield name, found[name]
-
-
-def normalise(name: str) -> str:
-    """A distribution's name as the packaging standard compares it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def read_distribution(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lsp_server.contract.prompt import Sentinel
-from trainer.runtime.records import write_record
+from lsp_server.contract.records import write_record
 
 Told = Callable[[int], None]
 

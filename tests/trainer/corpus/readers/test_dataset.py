@@ -117,8 +117,8 @@ def test_files_that_are_missing_of_another_form_or_cut_off_are_one_line(tmp_path
     (tmp_path / "cut.jsonl.gz").write_bytes(whole.read_bytes()[:2000])
     (tmp_path / "bad.parquet").write_bytes(b"PAR1 no")
     expected = {
-        "nowhere.jsonl": "expected a file at",
-        "a.csv": "expected a name ending in",
+        "nowhere.jsonl": "expected a file in",
+        "a.csv": "expected a file in",
         "cut.jsonl.gz": "cannot be read to its end",
         "bad.parquet": "cannot be read to its end",
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import trainer
-from trainer.runtime.records import write_record, write_whole
+from lsp_server.contract.records import write_record, write_whole
 
 
 def test_a_writer_that_fails_midway_leaves_what_was_there(

@@ -1,4 +1,4 @@
-"""Writes a stage's files completely or not at all."""
+"""Writes files completely or not at all."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write `record` as one indented JSON object."""
+    """Write `record` as indented JSON."""
     write_whole(path, json.dumps(record, indent=1) + "\n")
 
 
