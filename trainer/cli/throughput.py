@@ -1,11 +1,10 @@
-"""Compares the training speed of Lory's loop with that of transformers' trainer.
+"""How many tokens a second the own loop and transformers' Trainer make of a run, measured in turns.
 
     python -m trainer.cli.throughput runs/small --steps 6 --rounds 3
 
-The run's own loop beside transformers' Trainer on the same network, blocks, precision and batch.
+Both are loops of stage `pretrain`, on the same network, attention, blocks, precision and batch.
 They take turns, each in a process of its own, so that neither finds the other's threads or memory.
-The Trainer gets what its documentation recommends: fused AdamW, its own attention, the same
-compilation; it trains across the documents of a block, which ours keeps apart.
+The own loop keeps the run's settings; of these the Trainer gets AdamW and the plain loss alone.
 """
 
 import argparse
@@ -14,21 +13,30 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from trainer.cli.main import parse
 from trainer.errors import StageError
-from trainer.pretraining.config import PretrainConfig
-from trainer.pretraining.stage import open_loop, open_network, settle_precision
-from trainer.runtime.cpu import Precision, prepare_process
+from trainer.pretraining.config import ONE_CLICK, EarlyConfig, PretrainConfig
+from trainer.pretraining.stage import run as train
+from trainer.pretraining.stage import settle_precision
+from trainer.runtime.cpu import Precision
+from trainer.runtime.metrics import read_lines
 from trainer.runtime.processes import open_accelerator
-from trainer.runtime.run_folder import Inputs
 
-WAYS = ("lory", "transformers")
+Loop = Literal["own", "transformers"]
+WAYS: tuple[Loop, ...] = get_args(Loop)
+SELDOM: Mapping[str, Any] = {
+    "eval_every": 10**9,
+    "eval_blocks": 1,
+    "checkpoint_every": 10**9,
+    "early": EarlyConfig(),
+}
+"""Settings that keep a turn to its steps, all of one size."""
+
 WARM_UP = 2
 """Steps that are not counted: compilation, first memory, first batches."""
 
@@ -43,8 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--precision", default="", help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.way:
+        way: Loop = chosen.way
         config = replace(read_config(chosen.run), precision=chosen.precision)
-        seconds = time_steps(chosen.way, config, chosen.run, chosen.steps)
+        seconds = time_steps(way, config, chosen.run, chosen.steps)
         sys.stdout.write(json.dumps(seconds) + "\n")
         return
     compare(chosen.run, chosen.steps, chosen.rounds)
@@ -57,19 +66,19 @@ def compare(run: Path, steps: int, rounds: int) -> None:
 
     config = read_config(run)
     precision = settle_precision(config, open_accelerator(), run / "pretrain")
-    speeds: dict[str, list[float]] = {way: [] for way in WAYS}
+    speeds: dict[Loop, list[float]] = {way: [] for way in WAYS}
     for _ in range(rounds):
         for way in WAYS:
             seconds = in_a_process(way, precision, run, steps)
             speeds[way].append(config.batch_tokens / statistics.median(seconds))
     table = Table("trainer", "tokens/s", "of each turn", title=f"{run}, {config.model.preset}")
-    for way, found in speeds.items():
+    for loop, found in speeds.items():
         turns = ", ".join(f"{speed:,.0f}" for speed in found)
-        table.add_row(way, f"{statistics.median(found):,.0f}", turns)
-    pairs = zip(speeds["lory"], speeds["transformers"], strict=True)
+        table.add_row(loop, f"{statistics.median(found):,.0f}", turns)
+    pairs = zip(speeds["own"], speeds["transformers"], strict=True)
     ratio = statistics.median(ours / theirs for ours, theirs in pairs)
     Console(markup=False, emoji=False).print(
-        table, f"lory is {ratio:.2f} times as fast (median of turns)"
+        table, f"the own loop is {ratio:.2f} times as fast (median of turns)"
     )
 
 
@@ -78,7 +87,7 @@ def read_config(run: Path) -> PretrainConfig:
     return parse(["pretrain", "--run", str(run)]).recipe.pretrain
 
 
-def in_a_process(way: str, precision: Precision, run: Path, steps: int) -> list[float]:
+def in_a_process(way: Loop, precision: Precision, run: Path, steps: int) -> list[float]:
     """Seconds of each counted step of one turn; StageError where the process failed."""
     command = [sys.executable, "-m", "trainer.cli.throughput", str(run), "--steps", str(steps)]
     command += ["--way", way, "--precision", precision]
@@ -89,73 +98,17 @@ def in_a_process(way: str, precision: Precision, run: Path, steps: int) -> list[
     return seconds
 
 
-def time_steps(way: str, config: PretrainConfig, run: Path, steps: int) -> list[float]:
-    """Seconds of each counted optimizer step."""
+def time_steps(way: Loop, config: PretrainConfig, run: Path, steps: int) -> list[float]:
+    """Seconds of each counted optimizer step, from the metrics that the stage writes."""
+    if way == "transformers":
+        config = replace(config, **ONE_CLICK, model=replace(config.model, bigram_rows=0))
+    config = replace(config, loop=way, steps=WARM_UP + steps, budget="", **SELDOM)
     inputs = {stage: run / stage for stage in ("tokenizer", "packing")}
     with tempfile.TemporaryDirectory() as folder:
-        if way == "lory":
-            prepare_process()
-            return time_loop(config, inputs, steps, Path(folder))
-        return time_trainer(config, inputs, steps, Path(folder))
-
-
-def time_loop(config: PretrainConfig, inputs: Inputs, steps: int, out: Path) -> list[float]:
-    """Steps of the run's own loop."""
-    loop = open_loop(replace(config, eval_every=10**9), inputs, open_accelerator(), out)
-    return [timed(lambda: loop.take_step(0.0, 0.0)) for _ in range(WARM_UP + steps)][WARM_UP:]
-
-
-def timed(work: Any) -> float:
-    """Seconds that it takes; what is printed of a step has waited for the accelerator."""
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def time_trainer(config: PretrainConfig, inputs: Inputs, steps: int, out: Path) -> list[float]:
-    """Steps of transformers' Trainer."""
-    import torch
-    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
-
-    from trainer.pretraining.batches import Batches, accumulation
-
-    class Clock(TrainerCallback):  # type: ignore[misc]
-        """Notes when each optimizer step ends."""
-
-        def __init__(self) -> None:
-            self.ends: list[float] = []
-
-        def on_step_end(self, *_arguments: Any, **_named: Any) -> None:
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()
-            self.ends.append(time.perf_counter())
-
-    clock = Clock()
-    batches = Batches(inputs["packing"], config.batch_tokens // config.model.context)
-    rows = [row.astype("int64") for step in range(WARM_UP + steps) for row in batches.at(step)]
-    settings = TrainingArguments(
-        output_dir=str(out),
-        max_steps=WARM_UP + steps,
-        per_device_train_batch_size=config.micro_batch,
-        gradient_accumulation_steps=accumulation(config, batches.block_tokens, 1),
-        learning_rate=config.learning_rate,
-        optim="adamw_torch_fused",
-        bf16=config.precision == "bf16",
-        torch_compile=config.compile,
-        use_cpu=not torch.cuda.is_available(),
-        dataloader_pin_memory=torch.cuda.is_available(),
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-    )
-    examples = [{"input_ids": row, "labels": row} for row in rows]
-    trainer = Trainer(
-        open_network(config, inputs), settings, train_dataset=examples, callbacks=[clock]
-    )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    steps_apart = zip(clock.ends[1:], clock.ends, strict=False)
-    return [end - before for end, before in steps_apart][WARM_UP - 1 :]
+        train(config, inputs, Path(folder))
+        lines = read_lines(Path(folder) / "metrics.jsonl")
+    speeds = [json.loads(line)["tokens_per_second"] for line in lines]
+    return [config.batch_tokens / speed for speed in speeds][WARM_UP:]
 
 
 if __name__ == "__main__":

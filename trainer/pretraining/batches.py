@@ -45,8 +45,8 @@ class Batches:
 
         The early steps' blocks come in pieces of their texts' length.
         """
-        numbers = np.arange(self.rows_before(step), self.rows_before(step + 1)) + self.seen_rows
-        rows = np.stack([self._row(int(number)) for number in numbers % self.ends[-1]])
+        numbers = range(self.rows_before(step), self.rows_before(step + 1))
+        rows = np.stack([self.row(number) for number in numbers])
         whole = step >= self.early.steps or not self.early.text_tokens
         return rows if whole else rows.reshape(-1, self.early.text_tokens)
 
@@ -59,7 +59,9 @@ class Batches:
         """Their tokens, padding included."""
         return self.rows_before(step) * self.block_tokens
 
-    def _row(self, number: int) -> Rows:
+    def row(self, number: int) -> Rows:
+        """The block that is dealt out after `number` others, `[block_tokens]`."""
+        number = (number + self.seen_rows) % int(self.ends[-1])
         epoch = int(np.searchsorted(self.ends, number, side="right"))
         rows = self.epochs[epoch]
         row: Rows = rows[number - int(self.ends[epoch]) + len(rows)]

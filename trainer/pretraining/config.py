@@ -1,7 +1,8 @@
 """Settings of the stage `pretrain`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from trainer.model.config import ModelConfig
 from trainer.pretraining.schedule import parse_budget
@@ -24,6 +25,17 @@ class EarlyConfig:
         require_at_least(0, "pretrain.early", self, "steps", "batch_tokens", "text_tokens")
 
 
+ONE_CLICK: Mapping[str, Any] = {
+    "optimizer": "adamw",
+    "loss": "whole",
+    "key_tokens": [],
+    "budget": "",
+    "half_life_tokens": 0,
+    "early": EarlyConfig(),
+}
+"""Settings of pretraining that transformers' Trainer has no other choice in."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PretrainConfig:
     """Station 6: next-token training. Schedules count optimizer steps."""
@@ -36,6 +48,9 @@ class PretrainConfig:
     """Tokens of the packed corpus that the bundle was trained on already: left out at first."""
     steps: int = 1000
     """0 with a bundle keeps its weights."""
+    loop: Literal["own", "transformers"] = "own"
+    """own: this project's, which has all of these settings. transformers: its `Trainer`, one-click
+    training, on the same blocks; by AdamW, with the plain loss and for a number of steps alone."""
     batch_tokens: int = 16_384
     """Tokens per optimizer step, over all processes and micro-batches."""
     micro_batch: int = 4
@@ -87,3 +102,11 @@ class PretrainConfig:
         require_at_least(0, "pretrain", self, "warmup_steps", "seen_tokens", "half_life_tokens")
         parse_budget(self.budget)
         require(0 <= self.decay_share <= 1, "pretrain.decay_share", "0..1", self.decay_share)
+        if self.loop == "transformers":
+            for name, only in ONE_CLICK.items():
+                found, expected = getattr(self, name), f"{only!r} with loop: transformers"
+                require(found == only, f"pretrain.{name}", expected, repr(found))
+            expected = "0 with loop: transformers"
+            require(
+                self.model.bigram_rows == 0, "model.bigram_rows", expected, self.model.bigram_rows
+            )

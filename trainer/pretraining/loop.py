@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -174,13 +175,8 @@ class TrainingLoop:
         return autocast(self.accelerator.device.type, self.config.precision)
 
     def evaluate(self) -> float:
-        """Bits per byte on the held-out blocks, which the processes share."""
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        rows = self.data.heldout.rows[rank::world]
-        nats = sum_nats(self.objective, rows, self.config.micro_batch, self.autocast)
-        total = torch.tensor(nats, dtype=torch.float64, device=self.accelerator.device)
-        total = self.accelerator.reduce(total, reduction="sum")
-        return round(bits_per_byte(float(total), int(self.data.heldout.text_bytes.sum())), 5)
+        """Bits per byte on the held-out blocks."""
+        return heldout_bits(self.objective, self.data.heldout, self.config, self.accelerator)
 
     def agree(self, elapsed: float, stop: bool) -> tuple[float, bool]:
         """The first process's clock, and whether any process was asked to stop."""
@@ -208,6 +204,18 @@ class TrainingLoop:
             f"pretrain stopped at step {self.step} as asked; checkpoint written to "
             f"{self.out / 'checkpoints'}; give the same command again to go on from there"
         )
+
+
+def heldout_bits(
+    objective: Objective, heldout: HeldOut, config: PretrainConfig, accelerator: Any
+) -> float:
+    """Bits per byte on the held-out blocks, which the processes share."""
+    rows = heldout.rows[accelerator.process_index :: accelerator.num_processes]
+    in_precision = partial(autocast, accelerator.device.type, config.precision)
+    nats = sum_nats(objective, rows, config.micro_batch, in_precision)
+    total = torch.tensor(nats, dtype=torch.float64, device=accelerator.device)
+    total = accelerator.reduce(total, reduction="sum")
+    return round(bits_per_byte(float(total), int(heldout.text_bytes.sum())), 5)
 
 
 def describe(metrics: StepMetrics) -> str:

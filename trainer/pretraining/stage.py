@@ -20,6 +20,7 @@ from typing import Any
 
 from lsp_server.contract.prompt import encode, load_tokenizer
 from lsp_server.contract.records import write_record
+from trainer.errors import StageError
 from trainer.pretraining.config import PretrainConfig
 from trainer.runtime.checks import require
 from trainer.runtime.cpu import Precision, fastest_precision, prepare_process
@@ -52,19 +53,37 @@ def run(config: PretrainConfig, inputs: Inputs, out: Path) -> None:
 
 
 def open_loop(config: PretrainConfig, inputs: Inputs, accelerator: Any, out: Path) -> Any:
-    """The TrainingLoop of a run, with its network and data, where its newest checkpoint left it."""
+    """The loop of a run, with its network and data, where its newest checkpoint left it.
+
+    Raises StageError where its checkpoints are the other loop's, or were made from other data.
+    """
     import torch
 
     from trainer.model.attention import use_chunked_attention
     from trainer.pretraining.loop import TrainingLoop
+    from trainer.pretraining.one_click import OneClickLoop
 
+    check_loop(config, out)
     torch.manual_seed(config.seed)
     model = open_network(config, inputs)
     data = read_data(config, inputs, model.config.max_position_embeddings)
     if accelerator.device.type == "cpu":
         use_chunked_attention(model, narrow=config.attention == "bf16")
     config = replace(config, precision=settle_precision(config, accelerator, out))
+    if config.loop == "transformers":
+        return OneClickLoop(config, data, model, out)
     return TrainingLoop(config, data, model, accelerator, out)
+
+
+def check_loop(config: PretrainConfig, out: Path) -> None:
+    """Raise StageError where the run in `out` was begun by the other loop."""
+    first = first_settings(out)
+    loop = first.get("loop", "own") if first else config.loop
+    if loop != config.loop:
+        raise StageError(
+            f"{out} was begun with pretrain.loop {loop}, this run has {config.loop}; delete it to "
+            "start over, or restore the setting"
+        )
 
 
 def open_network(config: PretrainConfig, inputs: Inputs) -> Any:
@@ -153,19 +172,18 @@ def settle_precision(config: PretrainConfig, accelerator: Any, out: Path) -> Pre
         return "bf16"
     noted: list[Precision] = ["fp32"]
     if accelerator.is_main_process:  # the others would only disturb its timing
-        noted = [first_precision(out) or fastest_precision()]
+        noted = [first_settings(out).get("precision") or fastest_precision()]
     broadcast_object_list(noted)
     return noted[0]
 
 
-def first_precision(out: Path) -> Precision | None:
-    """What the first session of the run in `out` settled on; None before it."""
+def first_settings(out: Path) -> dict[str, Any]:
+    """Settings of the first session of the run in `out`; none before it."""
     if not (out / SESSIONS).exists():
-        return None
+        return {}
     first = (out / SESSIONS).read_text(encoding="utf-8").splitlines()[0]
     settings: dict[str, Any] = json.loads(first)["settings"]
-    precision: Precision = settings["precision"]
-    return precision
+    return settings
 
 
 def note_session(loop: Any) -> None:

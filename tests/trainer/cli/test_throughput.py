@@ -34,10 +34,10 @@ def test_both_take_their_turns_and_are_compared(
     speeds = [
         float(line.split("│")[2].replace(",", ""))
         for line in shown.splitlines()
-        if line.startswith(("│ lory", "│ transformers"))
+        if line.startswith(("│ own", "│ transformers"))
     ]
     assert len(speeds) == 2
-    ratio = float(shown.partition("lory is ")[2].split()[0])
+    ratio = float(shown.partition("own loop is ")[2].split()[0])
     assert ratio == pytest.approx(speeds[0] / speeds[1], abs=0.01)  # shown with two decimals
     assert not (run / "pretrain").exists()
 
@@ -45,5 +45,5 @@ def test_both_take_their_turns_and_are_compared(
 @pytest.mark.slow
 def test_a_turn_that_fails_is_an_error(run: Path) -> None:
     (run / "packing" / "packing.json").unlink()
-    with pytest.raises(StageError, match="the turn of lory failed"):
-        in_a_process("lory", "fp32", run, 1)
+    with pytest.raises(StageError, match="the turn of own failed"):
+        in_a_process("own", "fp32", run, 1)
