@@ -169,7 +169,7 @@ def parse(arguments: Sequence[str]) -> Command:
     """
     from jsonargparse import ArgumentError
 
-    parser, subparsers = build_parser()
+    parser, subparsers = build_parser(arguments[0] if arguments else "")
     try:
         namespace = parser.parse_args(resolve_recipes(arguments))
     except ArgumentError as exc:
@@ -188,15 +188,18 @@ def parse_report(arguments: Sequence[str]) -> ReportCommand:
     from jsonargparse import ArgumentError
 
     try:
-        chosen = build_parser()[0].parse_args(list(arguments))[REPORT]
+        chosen = build_parser(REPORT)[0].parse_args(list(arguments))[REPORT]
     except ArgumentError as exc:
         raise RecipeError(" ".join(str(exc).split())) from exc
     out = Path(chosen.out or Path(chosen.run) / REPORT)
     return ReportCommand(Path(chosen.run), out, tuple(map(Path, chosen.beside)))
 
 
-def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
-    """The parser and its parts: one subcommand for each stage, and `all`."""
+def build_parser(command: str) -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
+    """The parser and its parts: one subcommand for each stage, and `all`.
+
+    Only `command` gets its settings; those of all of them take a second.
+    """
     from jsonargparse import ActionConfigFile, ArgumentParser  # type: ignore[attr-defined]
 
     parser = ArgumentParser(
@@ -212,7 +215,8 @@ def build_parser() -> tuple["ArgumentParser", dict[str, "ArgumentParser"]]:
             "--recipe", action=ActionConfigFile, help="a recipe's name, or a YAML file"
         )
         sub.add_argument("--run", default=DEFAULT_RUN, help="folder of this run")
-        sub.add_class_arguments(Recipe, fail_untyped=False)
+        if name == command:
+            sub.add_class_arguments(Recipe, fail_untyped=False)
         commands.add_subcommand(name, sub)
         subparsers[name] = sub
     sub = ArgumentParser(exit_on_error=False, description="A page of what a run has measured.")
