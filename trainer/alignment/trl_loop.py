@@ -13,7 +13,6 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
 from lsp_server.contract.prompt import Sentinel
-from lsp_server.contract.records import write_record
 from trainer.alignment.config import LoopConfig, RewardConfig, SftConfig
 from trainer.pretraining.watched_trainer import (
     LoggedStep,

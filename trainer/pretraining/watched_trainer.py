@@ -18,13 +18,13 @@ import torch
 from accelerate.utils import broadcast_object_list
 from transformers import PrinterCallback, TrainerCallback
 
+from lsp_server.contract.records import write_record
 from trainer.errors import StageError
 from trainer.runtime.interrupt import StopRequest
 from trainer.runtime.metrics import Metrics, MetricsLog, read_lines
 from trainer.runtime.old_settings import differing, recorded
 from trainer.runtime.processes import process_rank
 from trainer.runtime.progress import progress_bar
-from trainer.runtime.records import write_record
 
 CHECKPOINTS = "checkpoints"
 WHOLE = "whole.json"
