@@ -1,5 +1,6 @@
 """Every code block of the documentation works: it is run, or its commands are parsed."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 import typer.main
 
 from lsp_server.cli.main import whole_app
+from lsp_server.settings import read_settings
 from tests.docs.pages import PAGES, ROOT, Block, read_blocks
 from trainer.cli.main import parse
 from trainer.export.adapter.cli import build_parser as adapter_parser
@@ -34,8 +36,16 @@ PARSED = [block for block in BLOCKS if block.how == "parsed only"]
 
 
 def test_every_block_is_run_or_parsed_or_tried_in_an_editor() -> None:
-    known = {"bash", "python", "toml", *TRIED_IN_EDITORS}
+    known = {"bash", "python", "toml", "json", *TRIED_IN_EDITORS}
     assert [str(block) for block in BLOCKS if block.language not in known] == []
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "json"], ids=str)
+def test_settings_of_an_editor_are_ones_that_lory_takes(block: Block) -> None:
+    given = json.loads(block.text)
+    assert given
+    assert all(name.startswith("lory.") for name in given)
+    read_settings({name.removeprefix("lory."): value for name, value in given.items()})
 
 
 @pytest.mark.slow

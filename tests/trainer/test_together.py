@@ -95,7 +95,7 @@ def test_a_stop_in_one_process_stops_both_and_they_go_on_to_the_same_weights(
         run = tmp_path / name
         for earlier in before:
             shutil.copytree(done / earlier, run / earlier)
-        arguments = [stage, "--recipe", str(recipe), "--run", str(run), f"--{stage}.steps=40"]
+        arguments = [stage, "--recipe", str(recipe), "--run", str(run), f"--{stage}.loop.steps=40"]
         process = start(TORCHRUN, *arguments)
         if stopped:
             stop_second(process, run / stage)
