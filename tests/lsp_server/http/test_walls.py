@@ -151,5 +151,8 @@ def test_as_many_texts_as_wanted_are_drawn_alike_by_the_same_seed(completing: Co
         prefix="def add(a, b):\n    return ", count=3, temperature=0.8, seed=5, min_probability=0.0
     )
     first, second = (completing.complete(request, "max", Event()).texts for _ in range(2))
-    assert first == second
+    # What is read again is rounded otherwise than what a cache has: so is its likelihood.
+    assert [text.tokens for text in first] == [text.tokens for text in second]
+    for one, other in zip(first, second, strict=True):
+        assert one.logprobs == pytest.approx(other.logprobs, abs=1e-4)
     assert len({text.text for text in first}) == len(first) > 1
