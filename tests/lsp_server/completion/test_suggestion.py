@@ -262,7 +262,7 @@ def test_blanks_at_the_end_are_not_shown_and_make_no_other_alternative(model: Mo
     assert [text for text, _ in chosen(model, candidates, ASKED)] == ["main()", "import"]
     without = chosen(replace(model, filters=()), candidates, ASKED)
     assert [text for text, _ in without] == ["main()", "import"]
-    tail = Candidate(("self", ".check", "()", "\n        "), (log(0.9),) * 4, StopReason.END)
+    tail = Candidate(("self", ".check", "()", "\n        "), (log(0.95),) * 4, StopReason.END)
     for cursor in (CURSOR, ASKED):
         assert [text for text, _ in chosen(model, [tail], cursor)] == ["self.check()"]
 
