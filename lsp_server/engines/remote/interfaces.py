@@ -48,8 +48,7 @@ class LlamaCpp:
         """One token's event; the last one has the model's name."""
         found = mapping_of(message)
         text = text_of(found, "content")
-        rated = rated_pieces(found.get("completion_probabilities"))
-        pieces = rated if rated and joined(rated) == text else plain_piece(text)
+        pieces = pieces_of(text, rated_pieces(found.get("completion_probabilities")))
         ended = found.get("stop") is True and found.get("stop_type", "eos") != "limit"
         return Event(pieces, ended, text_of(found, "model"))
 
@@ -81,8 +80,7 @@ class Ollama:
         """One line."""
         found = mapping_of(message)
         text = text_of(found, "response")
-        rated = rated_pieces(found.get("logprobs"))
-        pieces = rated if rated and joined(rated) == text else plain_piece(text)
+        pieces = pieces_of(text, rated_pieces(found.get("logprobs")))
         ended = found.get("done") is True and found.get("done_reason", "stop") != "length"
         return Event(pieces, ended, text_of(found, "model"))
 
@@ -121,8 +119,7 @@ class OpenAi:
             return Event(model=text_of(found, "model"))
         choice = mapping_of(choices[0])
         text = text_of(choice, "text")
-        rated = listed_pieces(choice.get("logprobs"))
-        pieces = rated if rated and joined(rated) == text else plain_piece(text)
+        pieces = pieces_of(text, listed_pieces(choice.get("logprobs")))
         return Event(pieces, choice.get("finish_reason") == "stop", text_of(found, "model"))
 
 
@@ -159,8 +156,10 @@ def text_of(found: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def plain_piece(text: str) -> tuple[Piece, ...]:
-    """Text of which nothing more is known."""
+def pieces_of(text: str, rated: tuple[Piece, ...]) -> tuple[Piece, ...]:
+    """A text by its tokens where they make it up, else as one piece of which nothing is known."""
+    if rated and joined(rated) == text:
+        return rated
     return (Piece(text),) if text else ()
 
 

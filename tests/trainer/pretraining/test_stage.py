@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.trainer.pretraining.short_runs import read_metrics, short_settings, weights
 from trainer.errors import CheckpointError, RecipeError, StageError
 from trainer.model.config import ModelConfig
 from trainer.model.networks import load
@@ -25,27 +26,7 @@ Inputs = dict[str, Path]
 
 
 def settings(**values: Any) -> PretrainConfig:
-    defaults: dict[str, Any] = {
-        "model": ModelConfig(preset="tiny", context=64),
-        "steps": 8,
-        "batch_tokens": 512,
-        "micro_batch": 4,
-        "precision": "bf16",
-        "warmup_steps": 2,
-        "eval_every": 4,
-        "eval_blocks": 6,
-        "checkpoint_every": 3,
-        "keep_checkpoints": 10,
-    }
-    return PretrainConfig(**{**defaults, **values})
-
-
-def read_metrics(out: Path) -> list[dict[str, float]]:
-    return [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
-
-
-def weights(out: Path) -> bytes:
-    return (out / "model" / "model.safetensors").read_bytes()
+    return short_settings(**{**{"precision": "bf16"}, **values})
 
 
 @pytest.fixture(scope="module")
