@@ -25,6 +25,17 @@ def ask(window: Window, place: Place) -> None:
         window.type(place.typed)
 
 
+def take(window: Window, ghost: str) -> None:
+    """Take a ghost text by Tab; where VS Code's own list of words is open too, it has the first."""
+    window.page.wait_for_timeout(SETTLED)
+    if window.page.locator(".suggest-widget.visible").count():
+        window.press("Tab")
+        window.until(
+            "the rest", lambda: ghost.removesuffix(window.ghost() or "?") not in ("", ghost)
+        )
+    window.press("Tab")
+
+
 @pytest.mark.parametrize("place", read_places(), ids=lambda place: place.title)
 def test_what_is_taken_leaves_a_right_line(open_window: OpenWindow, place: Place) -> None:
     window = open_window("".join(place.start_unclosed).replace("\n", place.line_end))
@@ -32,7 +43,7 @@ def test_what_is_taken_leaves_a_right_line(open_window: OpenWindow, place: Place
     ask(window, place)
     if place.gives:
         window.expect(place.gives.replace("\n", ""))
-        window.press("Tab")
+        take(window, place.gives.replace("\n", ""))
     else:
         window.page.wait_for_timeout(SETTLED)
         window.expect("")
