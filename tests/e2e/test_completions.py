@@ -122,6 +122,7 @@ def test_a_menu_s_entry_has_plain_line_ends_too(
     assert item["textEdit"]["newText"] == "value = 1\n  return value"
 
 
+@pytest.mark.alone
 def test_typing_along_is_answered_before_one_could_notice(
     editor: "Editor", measure: Callable[[Callable[[], object]], float]
 ) -> None:

@@ -18,6 +18,8 @@ from tests.raw_client import COMMAND, RawClient, document, framed, opening, plac
 if TYPE_CHECKING:
     from tests.e2e.conftest import Rules, Script
 
+pytestmark = pytest.mark.alone
+
 INLINE = "textDocument/inlineCompletion"
 WITHIN = 2.0
 """Seconds from any farewell to the end of the process."""

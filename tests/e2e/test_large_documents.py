@@ -20,6 +20,7 @@ def editor(start_editor: "StartEditor", write_script: "Callable[[Rules], Script]
     return editor
 
 
+@pytest.mark.alone
 def test_two_hundred_thousand_lines_are_edited_and_completed(
     editor: "Editor", measure: Callable[[Callable[[], object]], float]
 ) -> None:

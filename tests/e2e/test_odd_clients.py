@@ -370,6 +370,7 @@ def test_a_client_that_never_begins_is_answered_all_the_same(
         assert ask(client, 2, uri) == ["urn a + b"]
 
 
+@pytest.mark.alone
 def test_an_answer_to_nothing_that_was_asked_changes_nothing(
     tmp_path: Path, script: "Script"
 ) -> None:

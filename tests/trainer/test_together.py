@@ -27,6 +27,9 @@ TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m",
 ACCELERATE = ["accelerate.commands.launch", "--num_processes=2", "--multi_gpu", "-m"]
 """Without a GPU the stages' own Accelerator takes the processors."""
 
+STEPS = 16
+"""Of sft and reward: a few more than are taken until a stop arrives."""
+
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
@@ -49,7 +52,8 @@ def steps_of(folder: Path) -> list[int]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     """The recipe, a run of all its stages in two processes, and what they said."""
     folder = tmp_path_factory.mktemp("together")
-    recipe, run = write_recipe(folder), folder / "run"
+    tuning = {"steps": STEPS, "eval_every": 8, "checkpoint_every": 8}
+    recipe, run = write_recipe(folder, sft=tuning, reward=tuning), folder / "run"
     code, told = finish(start(ACCELERATE, "all", "--recipe", str(recipe), "--run", str(run)))
     assert code == 0, told[-3000:]
     return recipe, run, told
@@ -60,7 +64,7 @@ def test_two_processes_bring_every_stage_to_its_end_once(whole: tuple[Path, Path
     summaries = [line for line in told.splitlines() if line.startswith("lory-train: ")]
     names = ", ".join(stage.name for stage in STAGES)
     assert summaries == [f"lory-train: stages run: {names}; results in {run}"]
-    for stage, last in (("pretrain", 4), ("sft", 4), ("reward", 4), ("ppo", 2)):
+    for stage, last in (("pretrain", 4), ("sft", STEPS), ("reward", STEPS), ("ppo", 2)):
         assert steps_of(run / stage) == list(range(1, last + 1))
     assert (run / "bundle" / "bundle" / "bundle.json").exists()
     assert not (run / ".holder.json").exists()
@@ -88,33 +92,26 @@ def test_a_stop_in_one_process_stops_both_and_they_go_on_to_the_same_weights(
     whole: tuple[Path, Path, str], tmp_path: Path, stage: str
 ) -> None:
     recipe, done, _ = whole
-    names = [name for name in (each.name for each in STAGES) if name != stage]
-    before = names[: [each.name for each in STAGES].index(stage)]
-    weights = []
-    for name, stopped in (("whole", False), ("stopped", True)):
-        run = tmp_path / name
-        for earlier in before:
-            shutil.copytree(done / earlier, run / earlier)
-        arguments = [stage, "--recipe", str(recipe), "--run", str(run), f"--{stage}.loop.steps=40"]
-        process = start(TORCHRUN, *arguments)
-        if stopped:
-            stop_second(process, run / stage)
-            code, told = finish(process)
-            assert code != 0
-            assert "stopped at step" in told
-            steps = steps_of(run / stage)
-            assert steps == list(range(1, len(steps) + 1))
-            assert 1 < len(steps) < 40
-            (newest,) = (run / stage / "checkpoints").glob(f"checkpoint-{len(steps)}")
-            assert {"whole.json", "rng_state_0.pth", "rng_state_1.pth"} <= {
-                file.name for file in newest.iterdir()
-            }
-            process = start(TORCHRUN, *arguments)
-        code, told = finish(process)
-        assert code == 0, told[-3000:]
-        assert steps_of(run / stage) == list(range(1, 41))
-        weights.append((run / stage / "model" / "model.safetensors").read_bytes())
-    assert weights[0] == weights[1]
+    names = [each.name for each in STAGES]
+    for earlier in names[: names.index(stage)]:
+        shutil.copytree(done / earlier, tmp_path / earlier)
+    arguments = [stage, "--recipe", str(recipe), "--run", str(tmp_path)]
+    process = start(TORCHRUN, *arguments)
+    stop_second(process, tmp_path / stage)
+    code, told = finish(process)
+    assert code != 0
+    assert "stopped at step" in told
+    steps = steps_of(tmp_path / stage)
+    assert steps == list(range(1, len(steps) + 1))
+    assert 1 < len(steps) < STEPS
+    newest = tmp_path / stage / "checkpoints" / f"checkpoint-{len(steps)}"
+    parts = {"whole.json", "rng_state_0.pth", "rng_state_1.pth"}
+    assert parts <= {file.name for file in newest.iterdir()}
+    code, told = finish(start(TORCHRUN, *arguments))
+    assert code == 0, told[-3000:]
+    assert steps_of(tmp_path / stage) == list(range(1, STEPS + 1))
+    weights = [run / stage / "model" / "model.safetensors" for run in (tmp_path, done)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
 def stop_second(process: "subprocess.Popen[str]", folder: Path) -> None:

@@ -15,6 +15,8 @@ from lsp_server.http.people.keys import add_key
 from tests.http_service import Reply, RunningService, StartService, script_arguments
 from tests.scripted import Rules, Script
 
+pytestmark = pytest.mark.alone
+
 WriteScript = Callable[[Rules], Script]
 RULES: Rules = [
     {"after": "slow", "completion": "x = 1", "delay_ms": 400},

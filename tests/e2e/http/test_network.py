@@ -12,6 +12,8 @@ import pytest
 from tests.http_service import RunningService, StartService, run_serve, script_arguments
 from tests.scripted import Rules, Script
 
+pytestmark = pytest.mark.alone
+
 HEAD_SECONDS = 2.0
 MEGABYTE = 1_000_000
 RULES: Rules = [{"after": "", "completion": "x = 1"}]

@@ -135,21 +135,21 @@ def test_a_key_in_two_hundred_thousand_lines_takes_no_time_that_is_felt(
     times = []
     for turn in range(200):
         at = Position((turn * 997) % 200_000, 4)
-        start = time.perf_counter()
+        start = time.process_time()
         document.apply(Edit(at, at, "\n" if turn % 2 else "x"))
         document.before(at.line, 4)
         document.after(at.line, 4)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert sorted(times)[len(times) // 2] < 5e-3
 
 
 def test_a_key_in_a_line_of_five_megabytes_takes_no_time_that_is_felt() -> None:
     document = open_document("é" + "x" * 5_000_000)
     at = Position(0, 4_000_000)
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(10):
         document.apply(Edit(at, at, "y"))
-    assert (time.perf_counter() - start) / 10 < 0.1
+    assert (time.process_time() - start) / 10 < 0.1
 
 
 def test_an_unread_document_keeps_its_language_and_no_text() -> None:

@@ -148,6 +148,7 @@ def test_weights_depend_on_the_seed_alone(
     assert weights(tmp_path / "a") == weights(tmp_path / "b") != weights(tmp_path / "c")
 
 
+@pytest.mark.alone
 def test_a_budget_lands_the_decay_on_time(packed_inputs: Inputs, tmp_path: Path) -> None:
     run(settings(budget="4s", steps=100_000, checkpoint_every=1000), packed_inputs, tmp_path)
     metrics = read_metrics(tmp_path)

@@ -142,6 +142,7 @@ def test_what_processes_share_counts_once(isolation: Isolation) -> None:
     assert run(program, isolation).passed
 
 
+@pytest.mark.alone
 def test_no_more_programs_run_at_a_time_than_have_room_in_memory(
     isolation: Isolation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,6 +183,7 @@ def test_files_are_bounded(isolation: Isolation) -> None:
     assert outcome.detail.startswith("OSError")
 
 
+@pytest.mark.alone
 def test_a_fork_bomb_is_bounded_and_leaves_nothing_behind(isolation: Isolation) -> None:
     program = (
         "import os, time\n"
@@ -214,6 +216,7 @@ def processes() -> set[str]:
     return found
 
 
+@pytest.mark.alone
 def test_a_killed_evaluation_leaves_no_program_behind(isolation: Isolation, tmp_path: Path) -> None:
     needs(isolation, "processes")
     program = (

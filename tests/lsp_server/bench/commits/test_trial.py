@@ -26,7 +26,7 @@ def server(behaviour: str, argument: Path, *, menu: bool = False) -> ReplayConfi
         command=(sys.executable, str(SERVER), behaviour, str(argument)),
         menu=menu,
         editor=EditorName.PLAIN,
-        ready_timeout=2.0,
+        ready_timeout=20.0,
         timeout=20.0,
     )
 

@@ -9,6 +9,7 @@ from lsp_server.bench.latency.start import Start, measure_starts, start_table
 from lsp_server.errors import BenchError
 
 
+@pytest.mark.alone
 def test_a_start_is_answered_then_suggests_in_bounded_memory_and_then_rests(tmp_path: Path) -> None:
     options = {"min_probability": 0.0}
     config = StartConfig(command=OWN_SERVER, options=options, starts=1, idle_seconds=1.0)
