@@ -25,7 +25,7 @@ editors: $(DEV)/ready
 
 # Every core takes tests, with one thread each; what measures time has the machine to itself then.
 test: $(DEV)/ready editors
-	@OMP_NUM_THREADS=1 $(RUN) pytest --numprocesses logical --maxprocesses 4 --dist worksteal -m "not alone"
+	@$(RUN) pytest --numprocesses logical --maxprocesses 4 --dist worksteal -m "not alone"
 	@$(RUN) pytest -m alone
 
 lint: $(DEV)/ready

@@ -7,6 +7,7 @@ import argparse
 import heapq
 import inspect
 import json
+import os
 import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,6 +19,10 @@ from hypothesis import settings
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from lsp_server.contract.prompt import SENTINELS, Sentinel, encode, guard_sentinels
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: threads that wait do not spin
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each worker, and for what it starts
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("shared machine", deadline=None)  # where another job may take the time
 settings.load_profile("shared machine")
