@@ -16,7 +16,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from tests.trainer.recipe_of_all import write_recipe
+from tests.trainer.recipe_of_all import LOOP, write_recipe
 from trainer.pipeline import STAGES
 from trainer.runtime.metrics import read_lines
 
@@ -52,7 +52,7 @@ def steps_of(folder: Path) -> list[int]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
     """The recipe, a run of all its stages in two processes, and what they said."""
     folder = tmp_path_factory.mktemp("together")
-    tuning = {"steps": STEPS, "eval_every": 8, "checkpoint_every": 8}
+    tuning = {"loop": {**LOOP, "steps": STEPS, "eval_every": 8, "checkpoint_every": 8}}
     recipe, run = write_recipe(folder, sft=tuning, reward=tuning), folder / "run"
     code, told = finish(start(ACCELERATE, "all", "--recipe", str(recipe), "--run", str(run)))
     assert code == 0, told[-3000:]
