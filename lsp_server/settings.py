@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, get_origin
 import cattrs
 
 from lsp_server.contract.bundles.manifest import strict_converter
+from lsp_server.contract.languages.profiles import PROFILES
 from lsp_server.documents.exclusions import NEVER_READ, fault_of
 from lsp_server.errors import SettingsError
 
@@ -121,8 +122,9 @@ class Settings:
     """Suggest several lines where a body is missing or a bracket is open, or one line only."""
     max_lines: int = setting(12, within=(1, 200))
     """Lines of a block at most."""
-    languages: dict[str, bool] = setting({"python": True}, private={})
-    """Language ids that are on; files of others are not read."""
+    languages: dict[str, bool] = setting(dict.fromkeys(PROFILES, True), private={})
+    """Language ids that are on; files of others are not read. Where a bundle's model does not know
+    the language, `engine: project` completes it from the file and the project alone."""
     exclude: tuple[str, ...] = setting((), private=("**",), adds_up=True)
     """Globs of further files that are not read, such as `private/**`; those of passwords and keys
     never are. Every list that an editor has adds to the others."""

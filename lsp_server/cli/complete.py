@@ -13,12 +13,8 @@ from typing import Any
 from lsp_server.completion.context.plugin import Cursor
 from lsp_server.completion.context.snapshot import Snapshot
 from lsp_server.completion.explanation import Explanation, explain_request
-from lsp_server.completion.model.loading import (
-    Model,
-    complain,
-    follow_project,
-    load_quietly,
-)
+from lsp_server.completion.model.loading import Model, complain
+from lsp_server.completion.model.models import Models, load_models
 from lsp_server.completion.request_trace import Fate, Outcome, Station, Trace, probability
 from lsp_server.completion.suggestion import generate, select
 from lsp_server.completion.worker.pending import State
@@ -58,6 +54,8 @@ class Trial:
     """The last lines before the cursor."""
     trace: Trace
     """Without the time to load the model."""
+    model: str
+    """What answered, and in which language."""
     explanation: Explanation
 
 
@@ -74,27 +72,26 @@ def complete_at(place: FilePlace, given: Mapping[str, Any]) -> Trial:
     settings, guard = read_settings(given), PluginGuard(complain)
     cursor = read_cursor(place, settings)
     workspace = Workspace(lambda uri: None)
-    model = load_quietly(settings, guard, workspace)
-    if not model.serves(cursor.language):
-        served = ", ".join(model.bundle.manifest.languages)
-        raise LoryError(f"expected a file in {served}, found {place.path}; use another bundle")
-    with project_read(model, workspace, settings):
+    workspace.use(cursor.language)
+    models = load_models(settings, guard, lambda percent, message: None, workspace)
+    model = models.of(cursor.language)
+    assert model is not None  # the language that is used has been started
+    with project_read(models, workspace, settings):
         return try_cursor(model, settings, guard, cursor)
 
 
 @contextmanager
-def project_read(model: Model, workspace: Workspace, settings: Settings) -> Iterator[None]:
+def project_read(models: Models, workspace: Workspace, settings: Settings) -> Iterator[None]:
     """Read the working folder's other files, as an editor's workspace, for PATIENCE at most."""
     workspace.begin([Path.cwd().as_uri()], settings)
-    following = follow_project(model, tell)
-    deadline = perf_counter() + PATIENCE
-    while model.project and not model.project.is_whole and perf_counter() < deadline:
+    following = models.followed(tell)
+    deadline, index = perf_counter() + PATIENCE, models.project.project
+    while index and not index.is_whole and perf_counter() < deadline:
         sleep(PAUSE)
     try:
         yield
     finally:
-        if following is not None:
-            following.end()
+        following.stop_reading()
 
 
 def try_cursor(model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor) -> Trial:
@@ -105,7 +102,7 @@ def try_cursor(model: Model, settings: Settings, guard: PluginGuard, cursor: Cur
     trace.outcome = Outcome(filtered=filtered, generation=found)
     trace.end(Fate.ANSWERED, filtered.shown)
     tail = "".join(cursor.prefix.splitlines(keepends=True)[-SHOWN_LINES:])
-    return Trial(tail, trace, explain_request(trace, State("ready", 100, model.title)))
+    return Trial(tail, trace, found.model, explain_request(trace, State("ready", 100, model.title)))
 
 
 def tell(message: str) -> None:
@@ -165,6 +162,7 @@ def show(trial: Trial, *, why: bool = False) -> str:
     rows += [f"suggestion  {indent(candidate.text)}" for candidate in shown]
     rows += [] if shown else [f"suggestion  none. {explanation.summary}"]
     rows += [f"time        {trial.trace.milliseconds:.0f} ms"]
+    rows += [f"by          {trial.model}"]
     if why:
         width = max(len(name_of(item)) for item in explanation.stations) + 2
         rows += [f"{name_of(item):<{width}}{item.detail}" for item in explanation.stations]

@@ -17,15 +17,14 @@ from lsp_server.completion.request_trace import RULES_CHANGED, Outcome, Source, 
 from lsp_server.completion.suggestion_cache import SuggestionCache
 from lsp_server.completion.worker.pending import Pending, State, Status, post
 from lsp_server.completion.worker.watched_thread import WatchedWorker
-from lsp_server.engines import Candidate, Counts
+from lsp_server.engines import Candidate
 from lsp_server.errors import LoryError
 from lsp_server.plugins import PluginGuard, one_line
 from lsp_server.settings import Settings
 
 if TYPE_CHECKING:
     from lsp_server.completion.model.loading import Model
-    from lsp_server.contract.bundles.bundle import Bundle
-    from lsp_server.project.following import Following
+    from lsp_server.completion.model.models import Models
     from lsp_server.project.workspace import Workspace
 
 LOAD_SECONDS = 600.0
@@ -44,34 +43,26 @@ class Completer:
         self._guard = guard
         self._workspace = workspace
         self._worker = WatchedWorker(self._give_up)
-        self._given_up = 0
-        """How often since the settings last asked for a load."""
+        self._given_up = 0  # how often since the settings last asked for a load
         self._cache = SuggestionCache()
         self._pending: dict[str, Pending] = {}
         self._settings = Settings()
-        self._model: Model | None = None
-        self._following: Following | None = None
-        self._epoch = 0
-        """Counts changes of settings: what was begun before the last one is not remembered."""
-        self._loads = 0
-        """The epoch that the latest load belongs to."""
+        self._models: Models | None = None
+        self._epoch = 0  # counts changes of settings: what was begun before them is not remembered
+        self._loads = 0  # the epoch that the latest load belongs to
         self._counters = Counters()
         self.state = State("loading", 0, "waiting for the editor's settings")
-        self._fault = ""
-        """Why there is no model; written on the worker's thread."""
+        self._fault = ""  # why there is no model; written on the worker's thread
 
-    @property
-    def model(self) -> "Model | None":
-        """What is loaded."""
-        return self._model
+    def model_of(self, language: str) -> "Model | None":
+        """What answers in a language, if it is loaded."""
+        return None if self._models is None else self._models.of(language)
 
     def statistics(self) -> dict[str, Any]:
         """What has been counted, in plain values."""
-        model = self._model
-        engine = model.engine if model is not None else None
-        counted = self._counters.as_json(engine.counters if isinstance(engine, Counts) else None)
-        project = model.project if model is not None else None
-        return {**counted, "project": None if project is None else project.as_json()}
+        models = self._models
+        counted = self._counters.as_json(models.counters if models else None)
+        return {**counted, "project": models.facts if models else None}
 
     def load(self, settings: Settings) -> None:
         """Load the model of these settings in the background; requests wait for it."""
@@ -118,10 +109,10 @@ class Completer:
             self._worker.submit_first(self._forget_texts, LOAD_SECONDS)
 
     def _forget_texts(self) -> None:
-        if (model := self._model) is not None:
-            forgotten = model.forget(self._guard)
-            if self._worker.is_current and self._model is model:
-                self._model = forgotten
+        if (models := self._models) is not None:
+            forgotten = models.forget(self._guard)
+            if self._worker.is_current and self._models is models:
+                self._models = forgotten
 
     def unload(self, settings: Settings) -> None:
         """Forget the model."""
@@ -200,8 +191,8 @@ class Completer:
     def end(self) -> None:
         """Stop the engine's thread, and reading the project."""
         self._cancel_all()
-        if self._following is not None:
-            self._following.end()
+        if self._models is not None:
+            self._models.stop_reading()
         self._worker.end(PATIENCE_AT_END)
 
     def _cancel_all(self, outcome: Outcome | None = None) -> None:
@@ -210,11 +201,11 @@ class Completer:
 
     def _recall(self, cursor: Cursor) -> Outcome | None:
         """What remembered candidates offer at a cursor; None where the engine must be asked."""
-        if self._model is None:
+        if (model := self.model_of(cursor.language)) is None:
             return None
         from lsp_server.completion.suggestion import recall_from
 
-        return recall_from(self._cache, self._model, self._settings, self._guard, cursor)
+        return recall_from(self._cache, model, self._settings, self._guard, cursor)
 
     def _load(self, settings: Settings, epoch: int, loop: asyncio.AbstractEventLoop) -> None:
         """On the worker's thread: load, and say how it went."""
@@ -222,34 +213,51 @@ class Completer:
             return  # another load follows
         self._drop_model()
         try:
-            from lsp_server.completion.model.loading import follow_project, load_model
+            from lsp_server.completion.model.models import load_models
             from lsp_server.completion.model.tryout import admit
 
-            def may_open(bundle: "Bundle") -> None:
-                admit(bundle, settings, lambda: epoch == self._loads)
-
             progress = partial(post, loop, self._tell, "loading")
-            model = load_model(settings, self._guard, progress, self._workspace, may_open)
+            may_open = partial(admit, settings=settings, wanted=lambda: epoch == self._loads)
+            models = load_models(settings, self._guard, progress, self._workspace, may_open)
             if not self._worker.is_current:
                 return  # given up meanwhile
-            self._model = model
-            self._following = follow_project(model, self._guard.report_once)
+            self._models = models = models.followed(self._guard.report_once)
         except BaseException as exc:  # a library's panic is no Exception
-            if epoch != self._loads or not self._worker.is_current:
-                return
-            log.error("cannot load: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
-            self._fault = one_line(exc)
-            post(loop, self._tell, "error", 100, self._fault)
+            if epoch == self._loads and self._worker.is_current:
+                self._fail(exc, loop)
             return
-        post(loop, self._tell, "ready", 100, model.title)
+        post(loop, self._tell, "ready", 100, models.title)
+
+    def _fail(self, exc: BaseException, loop: asyncio.AbstractEventLoop) -> None:
+        log.error("cannot load: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
+        self._fault = one_line(exc)
+        post(loop, self._tell, "error", 100, self._fault)
+
+    def open_language(self) -> None:
+        """A document of a language was opened that none was open of before."""
+        if self._loads and self._settings.enabled:
+            start = partial(self._start_bundle, asyncio.get_running_loop())
+            self._worker.submit_first(start, LOAD_SECONDS)
+
+    def _start_bundle(self, loop: asyncio.AbstractEventLoop) -> None:
+        """On the worker's thread: start the bundle's model, if it is wanted by now."""
+        models = self._models
+        if models is None or not models.waits_for(self._workspace.notes.languages):
+            return
+        try:
+            begun = models.begun(partial(post, loop, self._tell, "loading"))
+        except BaseException as exc:  # a library's panic is no Exception
+            if self._worker.is_current and self._models is models:
+                self._fail(exc, loop)
+            return
+        if self._worker.is_current and self._models is models:
+            self._models = begun
+            post(loop, self._tell, "ready", 100, begun.title)
 
     def _drop_model(self) -> None:
-        if self._model is not None:
-            self._model.forget(self._guard)
-        self._model = None
-        if self._following is not None:
-            self._following.end()
-            self._following = None
+        if self._models is not None:
+            self._models.end(self._guard)
+        self._models = None
 
     def _generate(
         self, settings: Settings, pending: Pending, loop: asyncio.AbstractEventLoop
@@ -271,24 +279,18 @@ class Completer:
 
     def _tell_title(self) -> None:
         """Tell what completes now, where that is not what was told."""
-        if self._model and self.state.name == "ready" and self.state.message != self._model.title:
-            self._tell("ready", 100, self._model.title)
+        title = self._models.title if self._models else ""
+        if title and self.state.name == "ready" and self.state.message != title:
+            self._tell("ready", 100, title)
 
     def _ask_engine(self, settings: Settings, pending: Pending) -> Outcome:
         """What the engine has at a cursor and what of it may be shown, or why it is not asked."""
-        from lsp_server.completion.suggestion import generate, select
+        from lsp_server.completion.suggestion import ask_engine, no_model
 
-        model, cursor = self._model, pending.cursor
-        if model is None:
-            return Outcome(
-                obstacle=Station("model", f"no model is loaded: {self._fault}", passed=False)
-            )
-        if not model.serves(cursor.language):
-            return Outcome(obstacle=Station("model", model.refusal(cursor.language), passed=False))
+        if (model := self.model_of(pending.cursor.language)) is None:
+            return no_model(self._fault)
         self._counters.engine_runs += 1
-        found = generate(model, settings, self._guard, cursor, pending.cancelled)
-        shown = select(model, settings, self._guard, cursor, found.candidates)
-        return Outcome(filtered=shown, generation=found)
+        return ask_engine(model, settings, self._guard, pending.cursor, pending.cancelled)
 
     def _answer(self, pending: Pending, outcome: Outcome) -> None:
         if pending.answer.done():

@@ -139,7 +139,8 @@ def all_stations(trace: Trace, state: State) -> Iterator[Station]:
     if outcome.obstacle is not None:
         yield outcome.obstacle
     if state.name == "ready":
-        yield Station("model", state.message)
+        answered = outcome.generation.model if outcome.generation is not None else ""
+        yield Station("model", answered or state.message)
     if outcome.generation is not None:
         yield prompt_station(outcome.generation)
         yield engine_station(outcome.generation)

@@ -35,6 +35,8 @@ RULES_CHANGED = Station("document", "what may be read has changed meanwhile", pa
 class Generation:
     """One run of the engine, before any filter."""
 
+    model: str = ""
+    """What answered, and in which language; for people."""
     prompt: tuple[int, ...]
     """The token ids that were given to the engine."""
     candidates: tuple[Candidate, ...]

@@ -13,6 +13,7 @@ from lsp_server.completion.request_trace import (
     Filtered,
     Generation,
     Outcome,
+    Station,
     Verdict,
     probability,
 )
@@ -35,6 +36,8 @@ types along, the rest becomes likely enough to be shown without asking again."""
 
 SPARE = 2
 """Alternatives beyond those wanted, in place of those that turn out to say nothing new."""
+
+NO_COUNTS = "no model knows the language, and the project does not count; turn cache_model on"
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +86,7 @@ def generate(
         stop=partial(first_end, stop_rule(settings, read), wishes.stop),
         fits=standing.fits,
         min_probability=least_probability(settings, cursor) * FORESIGHT,
-        drafted=settings.draft,
+        drafted=0 if model.is_alone else settings.draft,
         mixture=model.mixture,
         alternatives=wanted + SPARE if wanted > 1 else 1,
         temperature=wishes.temperature,
@@ -103,12 +106,29 @@ def generate(
 
         candidates = condition(candidates, gap, score)
     return Generation(
+        model=f"{model.title}, in {cursor.language}",
         prompt=prompt.ids,
         candidates=tuple(map(standing.in_own_form, candidates)),
         read=engine.last_prefill if isinstance(engine, TellsPrefill) else None,
         milliseconds=(perf_counter() - begun) * 1e3,
         faults=tuple(filter(None, map(guard.fault, model.contexts))),
     )
+
+
+def no_model(fault: str) -> Outcome:
+    """What a request is answered with where nothing is loaded, and why."""
+    return Outcome(obstacle=Station("model", f"no model is loaded: {fault}", passed=False))
+
+
+def ask_engine(
+    model: Model, settings: Settings, guard: PluginGuard, cursor: Cursor, cancelled: Event
+) -> Outcome:
+    """What the engine has at a cursor and what of it may be shown, or why it is not asked."""
+    if model.is_alone and not settings.cache_model:
+        return Outcome(obstacle=Station("model", NO_COUNTS, passed=False))
+    found = generate(model, settings, guard, cursor, cancelled)
+    shown = select(model, settings, guard, cursor, found.candidates)
+    return Outcome(filtered=shown, generation=found)
 
 
 def recall_at(

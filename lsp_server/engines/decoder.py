@@ -19,6 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from lsp_server.contract.bundles.manifest import REBUILD, TensorSpec
+from lsp_server.engines.prompt_cache import FEW_TOKENS
 from lsp_server.errors import EngineError
 
 INPUT_IDS = "input_ids"
@@ -38,10 +39,6 @@ FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 PLAIN_ATTENTION = ("ORT_GQA_DISABLE_FLASH_ATTENTION", "1")
 """Of onnxruntime's two ways of attending on a processor, the one that reads a prompt of 512 tokens
 in 45 ms instead of 52; it is chosen by a variable of the environment alone."""
-
-FEW_TOKENS = 16
-"""Calls of up to as many tokens round alike, whatever else is in them: a graph may take another way
-for longer ones, see `trainer/export/graph/int8_branches.py`."""
 
 SHORT_CALL = 64
 """Tokens; calls up to this long keep their bindings for the next of their size."""

@@ -16,7 +16,7 @@ from lsp_server.engines.counters import EngineCounters
 from lsp_server.engines.decoder import OnnxDecoder, describe_tensors, open_session
 from lsp_server.engines.decoding.completion import Decoding
 from lsp_server.engines.decoding.prediction import Predictor
-from lsp_server.engines.decoding.scoring import Scoring
+from lsp_server.engines.decoding.scoring import score_texts
 from lsp_server.engines.devices import place
 from lsp_server.engines.prompt_cache import PromptCache
 from lsp_server.engines.vocabulary import Vocabulary, read_vocabulary
@@ -77,11 +77,8 @@ class OnnxEngine:
         self, prompt: Prompt, texts: Sequence[Ids], limits: Limits, cancelled: Event
     ) -> list[float] | None:
         """Natural logarithms of the probabilities of texts; None where that was cancelled."""
-        self._cache.activate(prompt.ids, prompt.owner)
-        scoring = Scoring(self._cache, Predictor(prompt, limits, self._vocabulary), prompt.ids)
-        scores = [scoring.score(ids, cancelled) for ids in texts]
-        known = [score for score in scores if score is not None]
-        return known if len(known) == len(scores) else None
+        predictor = Predictor(prompt, limits, self._vocabulary)
+        return score_texts(self._cache, predictor, prompt, texts, cancelled)
 
 
 def open_engine(model: Path, tokenizer: Tokenizer, threads: int) -> OnnxEngine:

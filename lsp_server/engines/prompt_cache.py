@@ -10,11 +10,10 @@ Shapes: T positions whose logits are wanted, V vocabulary.
 
 from collections.abc import Sequence
 from threading import Event
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from lsp_server.engines.decoder import OnnxDecoder
 
 PREFILL_TOKENS = 64
 """Tokens between two looks at `cancelled` while a prompt is read; larger chunks are no faster."""
@@ -24,10 +23,37 @@ WORTH_KEEPING = 64
 less is read again within one chunk."""
 
 
+FEW_TOKENS = 16
+"""Calls of up to as many tokens round alike, whatever else is in them: a graph may take another way
+for longer ones, see `trainer/export/graph/int8_branches.py`."""
+
+
+class Decoder(Protocol):
+    """What gives logits, such as one graph in onnxruntime."""
+
+    @property
+    def context(self) -> int:
+        """Tokens that a slot takes."""
+        ...
+
+    def forward(
+        self, ids: Sequence[int], past: int, wanted: int = 1, slot: int = 0
+    ) -> NDArray[np.float32]:
+        """Logits [T, V] of the last `wanted` of `ids`, which follow `past` cached ones of a slot.
+
+        The array may be overwritten by the next call, and belongs to the caller until then.
+        """
+        ...
+
+    def forget(self) -> None:
+        """Keep nothing of any prompt."""
+        ...
+
+
 class PromptCache:
     """Slots with the ids that they hold; one is active, and is read and written."""
 
-    def __init__(self, decoder: OnnxDecoder, slots: int) -> None:
+    def __init__(self, decoder: Decoder, slots: int) -> None:
         self.decoder = decoder
         self.last_prefill = 0
         """Tokens of the last prompt that had to be read."""

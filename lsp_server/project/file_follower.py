@@ -14,7 +14,7 @@ from lsp_server.plugins import Report, one_line
 from lsp_server.project.index.digests import name_digest, text_digest
 from lsp_server.project.index.segment import Segment
 from lsp_server.project.index.store import Batch, ProjectIndex
-from lsp_server.project.reading.indexer import Job
+from lsp_server.project.reading.indexer import BYTES_PER_TOKEN, Job
 from lsp_server.project.reading.process import IndexingProcess
 from lsp_server.project.reading.source_file import read_source
 from lsp_server.project.walk import Rules, is_inside
@@ -56,6 +56,8 @@ class FileFollower:
         self._report = report
         self._ended = False
         self._walked = 0
+        self._known: frozenset[str] = frozenset()
+        """Languages whose files were read."""
         self._first_tokens = 0
         self._late: list[Late] = []
 
@@ -85,12 +87,14 @@ class FileFollower:
         try:
             if notes.epoch != self._walked:
                 self._walk(notes)
+            elif notes.languages != self._known:
+                self._read_all(notes)
             else:
                 self._refresh(notes)
         except Exception as exc:
             log.exception("files of the project are left out")
             self._report(f"not all of the project's files are used: {one_line(exc)}")
-            self._walked = notes.epoch
+            self._walked, self._known = notes.epoch, notes.languages
             self._workspace.settle(closed(notes))
 
     def stop_outdated(self) -> None:
@@ -101,7 +105,8 @@ class FileFollower:
 
     def _is_due(self) -> bool:
         notes = self._workspace.notes
-        return notes.serving and (notes.epoch != self._walked or bool(closed(notes)))
+        due = notes.epoch != self._walked or notes.languages != self._known or bool(closed(notes))
+        return notes.serving and due
 
     def _keeps_still(self, notes: Notes) -> bool:
         """Whether there is no other news for a while."""
@@ -115,13 +120,19 @@ class FileFollower:
         """Read the whole project."""
         self._late = []
         self._index.clear(notes.epoch)
-        self._walked = notes.epoch
+        self._walked, self._known = notes.epoch, frozenset()
+        self._read_all(notes)
+
+    def _read_all(self, notes: Notes) -> None:
+        """Read all files of the languages that are written and not known yet."""
         if notes.settings.enabled and notes.settings.project and notes.roots:
-            for batch in self._read(notes, None):
+            for batch in self._read(notes, None) if notes.languages else ():
                 self._index.add([batch], notes.epoch)
+        self._known = notes.languages
         self._first_tokens = self._index.tokens
         with self._workspace.changed:
             self._index.whole = notes.epoch
+            self._index.languages = notes.languages
             self._workspace.changed.notify_all()
         log.info("the project has %d tokens", self._index.tokens)
 
@@ -161,12 +172,14 @@ class FileFollower:
 
     def _read(self, notes: Notes, files: tuple[str, ...] | None) -> Iterable[Batch]:
         """What the process reads: these files, or all where none are given."""
+        known = self._known if files is None else frozenset[str]()
+        most = notes.settings.project_megabytes * 1_000_000
         job = Job(
             roots=notes.roots,
-            rules=rules_of(notes),
+            rules=rules_of(notes, known),
             files=files,
             tokenizer=self._tokenizer_path,
-            most_bytes=notes.settings.project_megabytes * 1_000_000,
+            most_bytes=most - round(self._index.tokens * BYTES_PER_TOKEN if known else 0),
         )
         try:
             self.process = IndexingProcess(job)
@@ -190,9 +203,9 @@ def closed(notes: Notes) -> Mapping[str, int]:
     return {name: serial for name, serial in notes.stale.items() if name not in notes.open}
 
 
-def rules_of(notes: Notes) -> Rules:
-    """Which files the settings let be read."""
-    settings = notes.settings
-    on = tuple(language for language, is_on in settings.languages.items() if is_on)
+def rules_of(notes: Notes, besides: frozenset[str] = frozenset()) -> Rules:
+    """Which files the settings let be read: of the languages that are written, but for some."""
+    settings, used = notes.settings, notes.languages - besides
+    on = tuple(name for name, is_on in settings.languages.items() if is_on and name in used)
     roots = tuple(dict.fromkeys(name for root in notes.roots for name in (root.shown, root.real)))
     return Rules(languages=on, exclusions=Exclusions(settings.unread, roots))

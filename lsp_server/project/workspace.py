@@ -38,6 +38,8 @@ class Notes:
     """Files that may have changed on the disk, and the serial number of that news."""
     current: str = ""
     """The file that is being written."""
+    languages: frozenset[str] = frozenset()
+    """Of all documents that were opened: files of others are of no use."""
 
 
 class Workspace:
@@ -87,6 +89,16 @@ class Workspace:
                 self.notes, serving=True, folders=given, roots=roots, settings=settings
             )
             self._start_anew()
+
+    def use(self, language: str) -> bool:
+        """A document of a language was opened that may be read; whether it is the first such."""
+        if language in self.notes.languages:
+            return False
+        with self.changed:
+            known = self.notes.languages | {language}
+            self.notes = replace(self.notes, languages=known)
+            self.changed.notify_all()
+        return True
 
     def open(self, uri: str) -> None:
         """A document was opened or read anew: its file on the disk counts no more."""

@@ -115,7 +115,10 @@ class Session:
             return None
         if document is None or document.revision != revision:
             return Answer(tuple(shown))  # an editor that has gone on does not show it
-        return Answer(tuple(shown), self.feedback.offer(place, trace, self.completer.model))
+        return Answer(
+            tuple(shown),
+            self.feedback.offer(place, trace, self.completer.model_of(cursor.language)),
+        )
 
     def turn_away(self, uri: str, at: Position, obstacle: Station | None = None) -> None:
         """Note a request that nobody is asked for, as of an obstacle or as it was cancelled."""
@@ -159,11 +162,7 @@ class Session:
         language = self.documents.unread_language(uri)
         if language is None:
             return read_policy.NOT_OPEN
-        found = self._rule_against(uri, language) or read_policy.UNREAD
-        model = self.completer.model
-        if model is None or model.serves(language):
-            return found
-        return replace(found, advice=f"{found.advice} - but {model.refusal(language)}")
+        return self._rule_against(uri, language) or read_policy.UNREAD
 
     def _rule_against(self, uri: str, language: str) -> read_policy.Refusal | None:
         """Why a document may not be read; None where it may."""
@@ -175,6 +174,8 @@ class Session:
         if self._rule_against(uri, language) is None:
             self.feedback.close(uri)
             self.documents.open(uri, language, text)
+            if self.workspace.use(language):
+                self.completer.open_language()
         else:
             if self.documents.get(uri) is not None:  # in a language that was on
                 self.completer.forget_texts()

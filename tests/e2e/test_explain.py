@@ -143,7 +143,7 @@ def test_what_is_typed_along_is_told_to_come_from_memory(editor: "Editor") -> No
 @pytest.mark.parametrize(
     ("options", "name", "language", "reason", "advice"),
     [
-        ({}, "a.rs", "rust", "language 'rust' is off", "scripted knows python only, not rust"),
+        ({"languages": {}}, "a.rs", "rust", "language 'rust' is off", "add 'rust' to languages"),
         ({}, ".env.py", "python", f"excluded by {NEVER!r}", "files of passwords and keys"),
         ({"exclude": ["own/**"]}, "own/a.py", "python", "excluded by 'own/**'", "of exclude"),
         ({"enabled": False}, "a.py", "python", "lory is turned off", "set enabled to true"),
@@ -169,18 +169,17 @@ def test_a_document_that_is_not_read_tells_why_and_what_to_change(
     assert advice in told["summary"]
 
 
-def test_a_language_that_is_on_but_unknown_to_the_model_stops_at_the_model(
+def test_a_language_that_the_model_does_not_know_is_answered_by_the_projects_engine(
     start_editor: "StartEditor", script: "Script"
 ) -> None:
     editor = start_editor()
-    editor.initialize({**script.options, "languages": {"rust": True}})
-    editor.open("ret", "a.rs", "rust")
-    assert editor.ask(0, 3, "a.rs") == []
-    told = explain(editor, "a.rs")
-    assert told["summary"] == (
-        "Nothing was shown: scripted knows python only, not rust; set another bundle."
-    )
-    assert last_station(told) == ("model", "stopped")
+    editor.initialize(script.options)
+    editor.open("let alpha = beta;\n" * 4 + "let alpha", "a.rs", "rust")
+    assert editor.ask(4, 9, "a.rs") == [" = beta;"]
+    (model,) = [
+        s for s in explain(editor, "a.rs")["request"]["stations"] if s["station"] == "model"
+    ]
+    assert model["detail"] == "engine project, without a model, in rust"
 
 
 def test_nothing_is_kept_of_a_document_that_is_closed_or_may_not_be_read_any_more(

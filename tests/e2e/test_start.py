@@ -107,7 +107,10 @@ def test_a_real_model_completes_what_it_is_sure_of(
     editor = start_editor()
     options = {"bundle": str(model_bundle), "min_probability": 0.0, "min_characters": 1}
     editor.initialize(options)
-    assert re.search(r"engine onnx on (CPU|CUDA)$", editor.wait_status("ready"))
+    assert re.search(
+        r"engine onnx on (CPU|CUDA): python; engine project: other languages$",
+        editor.wait_status("ready"),
+    )
     line = "parser.add_argument(self, name, value)\n"
     editor.open(line * 8 + "parser.add_arg")
     offered = editor.ask(8, 14)

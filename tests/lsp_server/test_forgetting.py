@@ -164,7 +164,9 @@ def test_what_is_excluded_is_found_nowhere(
         if session.settings.enabled:
             await editor.until(editor.is_at_rest)
             await editor.answered(editor.ask("current.py", 3, 10))
-        await editor.until(lambda: session.settings.enabled or session.completer.model is None)
+        await editor.until(
+            lambda: session.settings.enabled or session.completer.model_of("python") is None
+        )
         await asyncio.sleep(0.5)  # jobs of the worker's thread, rows of the database's
         found.extend(traces_of_the_word(locals_of_threads()))
         assert WORD[6:].encode() not in editor.sent.getvalue()[heard:], "it is in answers"

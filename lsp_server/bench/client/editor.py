@@ -62,7 +62,7 @@ class EditorSession:
         """Opens the file; it must be closed before another is opened."""
         self.text, self._uri, self._version = file.text, file.uri, 1
         text = self._written(self.text)
-        document = {"uri": self._uri, "languageId": "python", "version": 1, "text": text}
+        document = {"uri": self._uri, "languageId": file.language, "version": 1, "text": text}
         self._changed_at = perf_counter()
         self.client.notify("textDocument/didOpen", {"textDocument": document})
 

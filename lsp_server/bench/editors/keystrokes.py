@@ -22,7 +22,14 @@ from lsp_server.bench.editors import (
 )
 from lsp_server.bench.editors.page import Page
 from lsp_server.bench.replay.blocks import Block
-from lsp_server.bench.reporting.faults import FaultTally, Sight, Verdict, judge, tally
+from lsp_server.bench.reporting.faults import (
+    UNJUDGED,
+    FaultTally,
+    Sight,
+    Verdict,
+    judge,
+    tally,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,8 @@ class Typing:
     """Of the block's opening marks, by offset: where the truth closes them, see `python_text`."""
     shortest: int
     """Characters that a suggestion must have to be taken."""
+    judged: bool = True
+    """Whether it is known what is wrong with a suggestion, as it is of Python."""
 
 
 def type_block(block: Block, page: Page, typing: Typing) -> TypingTally:
@@ -89,7 +98,7 @@ class Typist:
     def __init__(self, block: Block, page: Page, typing: Typing) -> None:
         self._block, self._page = block, page
         self._rules, self._closing = typing.rules, typing.closing
-        self._shortest = typing.shortest
+        self._shortest, self._judged = typing.shortest, typing.judged
         self._typed = ""
         """What stands between the block's start and the cursor."""
         self._tail = ""
@@ -128,7 +137,8 @@ class Typist:
             outcome = self._typed[: max(0, len(self._typed) - offer.rewrites)] + offer.text
             if outcome not in self._verdicts:
                 sight = Sight(self._page.before, self._page.after, offer)
-                self._verdicts[outcome] = judge(sight, right=self._is_right(offer))
+                right = self._is_right(offer)
+                self._verdicts[outcome] = judge(sight, right=right) if self._judged else UNJUDGED
         return offers
 
     def _is_right(self, offer: Offer) -> bool:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from lsp_server.bench.editors import ENTER, Caret, Stroke
 from lsp_server.bench.replay.blocks import automatic_indentation
+from lsp_server.bench.texts.files import PYTHON
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,7 @@ class Plain:
 
     step: int
     """Characters of indentation that a colon at a line's end adds."""
+    language: str = PYTHON
 
     def press(self, caret: Caret, key: str) -> Stroke:
         """The key, and after a newline the indentation."""
@@ -28,4 +30,4 @@ class Plain:
     def _indentation(self, before: str, coming: str) -> str:
         line = coming.partition("\n")[0]
         above = next((row for row in reversed(before.split("\n")) if row.strip()), "")
-        return line[: automatic_indentation(above, line, self.step)]
+        return line[: automatic_indentation(above, line, self.step, self.language)]

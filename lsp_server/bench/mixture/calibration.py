@@ -12,7 +12,7 @@ from threading import Event
 import numpy as np
 from numpy.typing import NDArray
 
-from lsp_server.bench.mixture.samples import OtherFiles, by_workspace
+from lsp_server.bench.mixture.samples import OtherFiles, by_workspace, rules_for
 from lsp_server.bench.mixture.typed_states import State, typed_states
 from lsp_server.bench.replay.blocks import choose_blocks
 from lsp_server.bench.replay.gaps import choose_gaps
@@ -20,14 +20,13 @@ from lsp_server.bench.texts.files import SourceFile
 from lsp_server.completion.context.plugin import Cursor
 from lsp_server.completion.model.loading import Model
 from lsp_server.completion.suggestion import generate
+from lsp_server.contract.languages.profiles import has_grammar
 from lsp_server.contract.prompt import CLOSERS
 from lsp_server.contract.text_form import CANONICAL, find_form
-from lsp_server.documents.exclusions import Exclusions
 from lsp_server.engines import Candidate
 from lsp_server.engines.mixture import NEARLY_SURE, Calibration
 from lsp_server.plugins import PluginGuard
 from lsp_server.project.index.view import ProjectView
-from lsp_server.project.walk import Rules
 from lsp_server.settings import Settings
 
 CURSORS = 6
@@ -88,7 +87,7 @@ def write_at_cursors(
     guard = PluginGuard(watch)
     rows: list[tuple[float, bool]] = []
     for root, group in by_workspace(files):
-        others = OtherFiles(root, model.tokenizer, Rules(("python",), Exclusions(())))
+        others = OtherFiles(root, model.tokenizer, rules_for(group))
         for file in group:
             known = replace(model, project=Fixed(others.view(file)))  # type: ignore[arg-type]
             for cursor, truth in cursors(file, blocks, Random(f"{seed} {file.name} cal")):
@@ -104,10 +103,11 @@ def write_at_cursors(
 def cursors(file: SourceFile, blocks: int, random: Random) -> list[tuple[Cursor, str]]:
     """Places as people meet them in an editor, each with what stood behind it in the file."""
     found = []
-    for block in choose_blocks(file.text, 12, random)[:blocks]:
-        states = typed_states(file.text, block)
+    for block in choose_blocks(file.text, 12, random, file.language)[:blocks]:
+        states = typed_states(file.text, block, file.language)
         found += states[:: max(1, len(states) // CURSORS)]
-    fresh = (gap for gap in choose_gaps(file.text, SHORTEST, random) if not gap.kind.is_in_line)
+    gaps = choose_gaps(file.text, SHORTEST, random) if has_grammar(file.language) else ()
+    fresh = (gap for gap in gaps if not gap.kind.is_in_line)
     for gap in islice(fresh, blocks * GAPS):
         before, after = file.text[: gap.start], file.text[gap.start + len(gap.cut) :]
         found.append(State(before, after, file.text[gap.start :]))
@@ -125,11 +125,11 @@ def cursor_at(file: SourceFile, state: State) -> Cursor:
     """The cursor of a state of the file."""
     return Cursor(
         uri=file.uri,
-        language="python",
+        language=file.language,
         path=file.path,
         prefix=state.before,
         suffix=state.after,
-        form=find_form(file.text, "python") or CANONICAL,
+        form=find_form(file.text, file.language) or CANONICAL,
     )
 
 

@@ -22,6 +22,7 @@ from lsp_server.bench.replay.gaps import choose_gaps
 from lsp_server.bench.texts.files import SourceFile
 from lsp_server.completion.model.loading import Model
 from lsp_server.contract.canonical import canonical_parts, canonical_text
+from lsp_server.contract.languages.profiles import has_grammar, language_of
 from lsp_server.contract.prompt import build, encode, load_tokenizer
 from lsp_server.contract.recall import LADDER, LONGEST, Levels
 from lsp_server.documents.exclusions import Exclusions
@@ -72,12 +73,15 @@ class OtherFiles:
 
     def __init__(self, root: Path, tokenizer: object, rules: Rules) -> None:
         self._paths = list(find_files([root_of(str(root))], rules))
-        texts = ((at, read_source(path)) for at, path in enumerate(self._paths))
+        texts = ((path, read_source(path)) for path in self._paths)
         self._segment: Segment = build_segment(
-            (at, np.array(encode(tokenizer, canonical_text(text)), np.uint16))  # type: ignore[arg-type]
-            for at, text in texts
+            (at, np.array(self._encode(tokenizer, path, text), np.uint16))
+            for at, (path, text) in enumerate(texts)
             if text is not None
         )
+
+    def _encode(self, tokenizer: object, path: str, text: str) -> list[int]:
+        return encode(tokenizer, canonical_text(text, language_of(path)))  # type: ignore[arg-type]
 
     def view(self, without: SourceFile) -> ProjectView:
         """All files but one."""
@@ -85,6 +89,11 @@ class OtherFiles:
         numbers = self._segment.digests.tolist()
         answers = np.array([self._paths[number] != left_out for number in numbers], np.bool_)
         return ProjectView((Part(self._segment, answers),), OpenTexts(()))
+
+
+def rules_for(files: Sequence[SourceFile]) -> Rules:
+    """All files of the languages of some."""
+    return Rules(tuple(sorted({file.language for file in files})), Exclusions(()))
 
 
 def by_workspace(files: Iterable[SourceFile]) -> Iterable[tuple[Path, list[SourceFile]]]:
@@ -111,16 +120,15 @@ def gather(
     model: Model, files: Sequence[SourceFile], blocks: int, seed: int, watch: Callable[[str], None]
 ) -> Iterator[Passage]:
     """Passages at the `places` of each file; of the model, tokenizer and budget alone count."""
-    rules = Rules(("python",), Exclusions(()))
     budget = replace(model.budget, heal=False, completion=BLOCK_TOKENS)
     for project, (root, group) in enumerate(by_workspace(files)):
-        others = OtherFiles(root, model.tokenizer, rules)
+        others = OtherFiles(root, model.tokenizer, rules_for(group))
         for file in group:
             view = others.view(file)
             for block in places(file, blocks, Random(f"{seed} {file.name} fit")):
                 end = block.start + len(block.text)
                 around = file.text[: block.start], file.text[end:]
-                prefix, suffix, [text] = canonical_parts(*around, [block.text])
+                prefix, suffix, [text] = canonical_parts(*around, [block.text], file.language)
                 prompt = build(model.tokenizer, file.path, prefix, suffix, budget)
                 ids = encode(model.tokenizer, text)[:BLOCK_TOKENS]
                 before, after = encode(model.tokenizer, prefix), encode(model.tokenizer, suffix)
@@ -168,6 +176,18 @@ class Sampler:
             yield from self._cache.feed(part, len(part)).copy()
 
 
+class EvenSampler:
+    """Knows nothing, as the engine that has no model."""
+
+    def __init__(self, model: Model) -> None:
+        vocabulary = read_vocabulary(load_tokenizer(model.bundle.tokenizer_path))
+        self._even = 1 / (len(vocabulary.pieces) - len(vocabulary.never_written))
+
+    def read(self, prompt: Sequence[int], ids: Sequence[int]) -> Iterator[tuple[float, float]]:
+        """For each of `ids` its probability, which is the highest one."""
+        return ((self._even, self._even) for _ in ids)
+
+
 def collect(
     model: Model,
     files: Sequence[SourceFile],
@@ -176,7 +196,7 @@ def collect(
     watch: Callable[[str], None],
 ) -> Samples:
     """Samples at the `places` of each file."""
-    sampler = Sampler(model, threads=1)
+    sampler = EvenSampler(model) if model.is_alone else Sampler(model, threads=1)
     rows: list[tuple[float, int, Levels, int]] = []
     projects: list[int] = []
     for passage in gather(model, files, blocks, seed, watch):
@@ -189,7 +209,9 @@ def collect(
 
 def places(file: SourceFile, blocks: int, random: Random) -> list[Block]:
     """Blocks of lines, and for each as many pieces cut out of the middle of lines."""
-    found = choose_blocks(file.text, 12, random)[:blocks]
+    found = choose_blocks(file.text, 12, random, file.language)[:blocks]
+    if not has_grammar(file.language):
+        return found
     gaps = (gap for gap in choose_gaps(file.text, 1, random) if gap.kind.is_in_line)
     pieces = [Block(gap.line, gap.start, gap.cut, frozenset()) for gap in islice(gaps, blocks)]
     return found + pieces

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 from lsp_server.bench.client.offers import Offer
 from lsp_server.bench.editors.keystrokes import Typing, type_block
+from lsp_server.bench.editors.plain import Plain
 from lsp_server.bench.editors.vscode import VisualStudioCode
-from lsp_server.bench.replay.blocks import Block
+from lsp_server.bench.replay.blocks import STEP_AFTER_COLON, Block
+from lsp_server.bench.texts.files import PYTHON
 from lsp_server.bench.texts.forms import DEFAULT_UNIT, own_unit_or_none
 from lsp_server.bench.texts.python_text import closing_marks_in
+from lsp_server.contract.languages.profiles import has_grammar
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +25,16 @@ class State:
     """What stands behind the cursor in the file."""
 
 
-def typed_states(text: str, block: Block) -> list[State]:
+def typed_states(text: str, block: Block, language: str = PYTHON) -> list[State]:
     """One for each key that leaves the file's text so far, in order."""
     end = block.start + len(block.text)
     page = SilentPage(text[: block.start], text[end:])
-    rules = VisualStudioCode(own_unit_or_none(text) or DEFAULT_UNIT)
-    type_block(block, page, Typing(rules, closing_marks_in(text, block.start, end), shortest=1))
+    if has_grammar(language):
+        rules = VisualStudioCode(own_unit_or_none(text) or DEFAULT_UNIT)
+        typing = Typing(rules, closing_marks_in(text, block.start, end), shortest=1)
+    else:
+        typing = Typing(Plain(STEP_AFTER_COLON, language), {}, shortest=1, judged=False)
+    type_block(block, page, typing)
     return [
         State(before, after, text[len(before) :])
         for before, after in page.seen

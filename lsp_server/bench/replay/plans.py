@@ -12,6 +12,7 @@ from lsp_server.bench.replay.blocks import Block, choose_blocks
 from lsp_server.bench.replay.gaps import Gap, choose_gaps
 from lsp_server.bench.replay.points import Point, choose_points
 from lsp_server.bench.texts.files import SourceFile
+from lsp_server.contract.languages.profiles import has_grammar
 from lsp_server.errors import BenchError
 
 Replayed = TypeVar("Replayed", Block, Point, Gap)
@@ -41,16 +42,21 @@ def plan_replay(config: ReplayConfig, files: Sequence[SourceFile]) -> list[FileP
     file holds any.
     """
     points = {
-        file: choose_points(file.text, config.shortest, Random(f"{config.seed} {file.name} p"))
+        file: choose_points(
+            file.text, config.shortest, Random(f"{config.seed} {file.name} p"), file.language
+        )
         for file in files
     }
     blocks = {
-        file: choose_blocks(file.text, config.lines, Random(f"{config.seed} {file.name} b"))
+        file: choose_blocks(
+            file.text, config.lines, Random(f"{config.seed} {file.name} b"), file.language
+        )
         for file in files
     }
     gaps = {
         file: choose_gaps(file.text, config.shortest, Random(f"{config.seed} {file.name} g"))
-        for file in (files if config.gaps else ())
+        for file in files
+        if config.gaps and has_grammar(file.language)
     }
     kept_points = spread(points, config.points)
     kept_blocks = spread(blocks, config.blocks)

@@ -13,6 +13,7 @@ from rapidfuzz import fuzz
 from lsp_server.bench.client.offers import Offer
 from lsp_server.bench.editors import indentation
 from lsp_server.bench.replay.blocks import is_code
+from lsp_server.bench.texts.files import PYTHON
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +53,14 @@ def score_point(point: Point, offers: Sequence[Offer]) -> PointScore:
     return PointScore(shown=True, exact=exact, similarity=fuzz.ratio(text, point.truth) / 100)
 
 
-def choose_points(text: str, shortest: int, random: Random) -> list[Point]:
+def choose_points(text: str, shortest: int, random: Random, language: str = PYTHON) -> list[Point]:
     """One point in each line that is code, in random order; at least `shortest` characters of the
     line follow it, and its indentation stands before it."""
     points = []
     offset = 0
     for number, row in enumerate(text.split("\n")):
         first, last = len(indentation(row)), len(row.rstrip()) - shortest
-        if is_code(row) and first <= last:
+        if is_code(row, language) and first <= last:
             column = random.randint(first, last)
             points.append(Point(number, offset + column, row[column:]))
         offset += len(row) + 1

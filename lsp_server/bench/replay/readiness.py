@@ -63,7 +63,7 @@ def wait_while_loading(session: EditorSession, deadline: float) -> None:
 def warm_up(session: EditorSession, file: SourceFile, random: Random) -> Reply:
     """Asks once, somewhere in the file."""
     session.open(file)
-    points = choose_points(file.text, session.config.shortest, random)
+    points = choose_points(file.text, session.config.shortest, random, file.language)
     place = points[0].start if points else len(file.text)
     (answer,) = session.ask_without(place, place + len(points[0].cut) if points else place)
     session.close()

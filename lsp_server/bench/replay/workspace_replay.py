@@ -23,8 +23,10 @@ from lsp_server.bench.replay.plans import FilePlan
 from lsp_server.bench.replay.points import score_point
 from lsp_server.bench.replay.readiness import wait_until_ready
 from lsp_server.bench.replay.records import BlockRecord, GapRecord, PointRecord, Records, sum_work
+from lsp_server.bench.texts.files import SourceFile
 from lsp_server.bench.texts.forms import DEFAULT_UNIT, own_unit_or_none
 from lsp_server.bench.texts.python_text import closing_marks_in
+from lsp_server.contract.languages.profiles import has_grammar
 
 Watch = Callable[[str], None]
 """Told the name of a file each time a point, a block or a gap of it is done."""
@@ -102,22 +104,22 @@ class WorkspaceReplay:
         """Deletes each block of the open file and types it again."""
         for block in plan.blocks:
             self._session.replace(block.start, block.start + len(block.text), "")
-            self._type(plan.file.name, block, plan.file.text)
+            self._type(plan.file, block, plan.file.text)
 
     def _replay_additions(self, plan: FilePlan) -> None:
         """Types each addition into the open file, which becomes what stood there before it."""
         for addition in plan.additions:
             self._session.become(addition.before)
-            self._type(plan.file.name, addition.block, addition.text)
+            self._type(plan.file, addition.block, addition.text)
 
-    def _type(self, name: str, block: Block, text: str) -> None:
+    def _type(self, file: SourceFile, block: Block, text: str) -> None:
         """Types a block of `text` into the open document, which lacks it."""
         page = SessionPage(self._session, block.start)
-        tally = type_block(block, page, typing_of(self._config, text, block))
+        tally = type_block(block, page, typing_of(self._config, text, block, file.language))
         examples = examples_of(block, page.looks, self._config.shortest)
-        record = BlockRecord(name, block.line + 1, tally, page.answers, examples)
+        record = BlockRecord(file.name, block.line + 1, tally, page.answers, examples)
         self._blocks.append(record)
-        self._watch(name)
+        self._watch(file.name)
 
     def _replay_gaps(self, plan: FilePlan) -> None:
         """Asks at each gap of the open file, as while one types and explicitly."""
@@ -133,8 +135,11 @@ class WorkspaceReplay:
         return GapRecord(plan.file.name, gap.line + 1, gap.kind, typing, asked)
 
 
-def typing_of(config: ReplayConfig, text: str, block: Block) -> Typing:
+def typing_of(config: ReplayConfig, text: str, block: Block, language: str) -> Typing:
     """How a block of a file is typed in the configuration's editor."""
+    if not has_grammar(language):
+        rules = Plain(len(config.form.unit) or STEP_AFTER_COLON, language)
+        return Typing(rules, {}, config.shortest, judged=False)
     closing = closing_marks_in(text, block.start, block.start + len(block.text))
     return Typing(rules_of(config, text), closing, config.shortest)
 

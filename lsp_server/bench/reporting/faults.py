@@ -67,6 +67,10 @@ class Verdict:
     faults: frozenset[Fault]
 
 
+UNJUDGED = Verdict(frozenset(), frozenset())
+"""Of a suggestion in a language whose faults are not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class FaultTally:
     """Suggestions by kind: those with which it could occur, and those with which it did."""

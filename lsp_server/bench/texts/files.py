@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from random import Random
 
+from lsp_server.contract.languages.profiles import is_named_as
 from lsp_server.errors import BenchError
+
+PYTHON = "python"
+"""What is replayed where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +24,8 @@ class SourceFile:
     """In the workspace, with forward slashes."""
     text: str
     """With newlines as its only line ends."""
+    language: str = PYTHON
+    """As an editor names it."""
 
     @property
     def uri(self) -> str:
@@ -59,18 +65,20 @@ def read_targets(path: Path) -> list[Target]:
     return targets
 
 
-def read_folders(folders: Sequence[Path]) -> list[SourceFile]:
-    """Every Python file below the folders, hidden ones and links left out; each folder is a
-    workspace."""
+def read_folders(folders: Sequence[Path], languages: Sequence[str] = (PYTHON,)) -> list[SourceFile]:
+    """Every file of the languages below the folders, hidden ones and links left out; each folder is
+    a workspace."""
     found = []
     for root in (folder.resolve() for folder in folders):
         if not root.is_dir():
             raise BenchError(f"expected a folder to replay, found no folder at {root}")
-        for path in sorted(root.rglob("*.py")):
+        for path in sorted(root.rglob("*")):
             relative = path.relative_to(root)
             hidden = any(part.startswith(".") for part in relative.parts)
-            if not hidden and not path.is_symlink():
-                found += read_file(root, relative.as_posix())
+            named = (name for name in languages if is_named_as((name,), path.name))
+            language = next(named, "")
+            if language and not hidden and not path.is_symlink() and path.is_file():
+                found += read_file(root, relative.as_posix(), language)
     return found
 
 
@@ -92,20 +100,24 @@ def read_listed(targets: Sequence[Target], root: Path) -> list[SourceFile]:
 
 
 def read_sources(
-    files: list[Path] | None, targets: Path | None, root: Path | None
+    files: list[Path] | None,
+    targets: Path | None,
+    root: Path | None,
+    languages: Sequence[str] = (PYTHON,),
 ) -> list[SourceFile]:
     """The files that the command line names, one way or the other."""
     if bool(files) == bool(targets) or (root is None) != (targets is None):
         raise BenchError("expected either --files DIR, or --list FILE with --root DIR")
     if targets is not None and root is not None:
         return read_listed(read_targets(targets), root)
-    return read_folders(files or ())
+    return read_folders(files or (), languages)
 
 
-def read_file(root: Path, path: str) -> list[SourceFile]:
+def read_file(root: Path, path: str, language: str = PYTHON) -> list[SourceFile]:
     """The file, or nothing where it is not readable UTF-8 text."""
     try:
-        return [SourceFile(root=root, path=path, text=(root / path).read_text(encoding="utf-8"))]
+        text = (root / path).read_text(encoding="utf-8")
+        return [SourceFile(root=root, path=path, text=text, language=language)]
     except (OSError, ValueError):
         return []
 
@@ -113,7 +125,7 @@ def read_file(root: Path, path: str) -> list[SourceFile]:
 def thin_out(files: Sequence[SourceFile], most: int, seed: int) -> list[SourceFile]:
     """The files in the seed's order, no more than `most`; BenchError where there are none."""
     if not files:
-        raise BenchError("expected Python files to replay, found none; name other folders")
+        raise BenchError("expected files to replay, found none; name other folders")
     shuffled = sorted(files, key=lambda file: file.name)
     Random(seed).shuffle(shuffled)
     return shuffled[:most]

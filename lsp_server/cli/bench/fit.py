@@ -10,6 +10,7 @@ import numpy as np
 import typer
 from rich.table import Table
 
+from lsp_server.bench.config import ReplayConfig
 from lsp_server.bench.mixture.calibration import (
     Bin,
     JudgedTokens,
@@ -27,7 +28,7 @@ from lsp_server.bench.mixture.fit import (
     nats_alone,
 )
 from lsp_server.bench.mixture.samples import by_workspace, collect
-from lsp_server.bench.texts.files import SourceFile, read_sources
+from lsp_server.bench.texts.files import PYTHON, SourceFile, read_sources, thin_out
 from lsp_server.cli.bench import options
 from lsp_server.cli.tables import Terminal, terminal
 from lsp_server.completion.model.loading import Model, load_quietly
@@ -42,14 +43,18 @@ def fit_command(
     files: options.Files = None,
     targets: options.Targets = None,
     root: options.TargetsRoot = None,
+    language: options.Languages = None,
     bundle: Annotated[str, typer.Option(help="Folder of the bundle.")] = "",
+    engine: Annotated[str, typer.Option(help="onnx, or project: without a model.")] = "onnx",
     blocks: options.Passages = 4,
+    max_files: options.MaxFiles = ReplayConfig.max_files,
     seed: Annotated[int, typer.Option(help="Of every choice.")] = 0,
 ) -> None:
     """Fit how much the open project counts beside the model, and how far probabilities hold."""
     console = terminal()
-    sources = read_sources(files, targets, root)
-    model = load_quietly(read_settings({"bundle": bundle} if bundle else {}), PluginGuard(print))
+    found = read_sources(files, targets, root, language or (PYTHON,))
+    sources = thin_out(found, max_files, seed)
+    model = load_quietly(read_settings({"bundle": bundle, "engine": engine}), PluginGuard(print))
     weights = fit_weights(console, model, sources, blocks, seed)
     calibrated = calibrate(console, model, weights, sources, seed)
     record = strict_converter().unstructure(calibrated)

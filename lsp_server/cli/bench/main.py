@@ -12,7 +12,7 @@ import typer
 from lsp_server.bench.config import OWN_SERVER, ReplayConfig, parse_options
 from lsp_server.bench.editors import EditorName
 from lsp_server.bench.replay.extract import extract
-from lsp_server.bench.texts.files import read_sources, read_targets, thin_out
+from lsp_server.bench.texts.files import PYTHON, read_sources, read_targets, thin_out
 from lsp_server.bench.texts.forms import Form
 from lsp_server.cli.bench import options
 from lsp_server.cli.bench.compare import compare_command
@@ -48,6 +48,7 @@ def replay_command(
     files: options.Files = None,
     targets: options.Targets = None,
     root: options.TargetsRoot = None,
+    language: options.Languages = None,
     server: options.Server = None,
     menu: Annotated[bool, typer.Option("--menu", help="Ask for the completion menu.")] = (
         ReplayConfig.menu
@@ -73,7 +74,11 @@ def replay_command(
     json_file: options.JsonFile = None,
     beside: options.Beside = None,
 ) -> None:
-    """Type real code through a language server, key by key, and say what its suggestions saved."""
+    """Type real code through a language server, key by key, and say what its suggestions saved.
+
+    What an editor closes by itself, where a line may be cut and what is wrong with a suggestion is
+    known of Python alone: other languages are typed in an editor that closes nothing.
+    """
     config = ReplayConfig(
         command=tuple(shlex.split(server)) if server else OWN_SERVER,
         menu=menu,
@@ -89,7 +94,9 @@ def replay_command(
         timeout=timeout,
         ready_timeout=ready,
     )
-    chosen = thin_out(read_sources(files, targets, root), config.max_files, config.seed)
+    chosen = thin_out(
+        read_sources(files, targets, root, language or (PYTHON,)), config.max_files, config.seed
+    )
     show(measure(config, chosen, beside), json_file)
 
 

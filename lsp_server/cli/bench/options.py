@@ -5,7 +5,12 @@ from typing import Annotated
 
 import typer
 
-Files = Annotated[list[Path] | None, typer.Option(help="A workspace; all its Python files count.")]
+Files = Annotated[
+    list[Path] | None, typer.Option(help="A workspace; all its files of the language count.")
+]
+Languages = Annotated[
+    list[str] | None, typer.Option("--language", help="Language ids; without one, python.")
+]
 Targets = Annotated[
     Path | None, typer.Option("--list", help="JSON Lines (.gz) with repo, path: files to take.")
 ]

@@ -11,6 +11,7 @@ from lsp_server.contract.prompt import Budget, budget_for, load_tokenizer
 from lsp_server.contract.recall import SEPARATOR
 from lsp_server.engines import Engine, TellsItself, TellsProvider
 from lsp_server.engines.mixture import MixtureWeights, read_weights
+from lsp_server.engines.project import MIXTURE, ProjectEngine
 from lsp_server.errors import EngineError, LoryError
 from lsp_server.plugins import (
     CONTEXTS,
@@ -20,11 +21,9 @@ from lsp_server.plugins import (
     Forgets,
     Plugin,
     PluginGuard,
-    Report,
     find_plugin,
     list_plugins,
 )
-from lsp_server.project.following import Following
 from lsp_server.project.index.store import ProjectIndex
 from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Device, Settings
@@ -49,6 +48,8 @@ class Model:
     """The open project; None where there is none, or it is not to be read."""
     reader: Reader = field(default_factory=Reader)
     """What turns the file's text into what the model reads."""
+    is_alone: bool = False
+    """Whether the project's counts answer without a model, of whatever language."""
 
     @property
     def title(self) -> str:
@@ -63,8 +64,8 @@ class Model:
 
     @property
     def sha256(self) -> str:
-        """Of the bundle's graph."""
-        return self.bundle.manifest.files[MODEL].sha256
+        """Of the bundle's graph; "" where none answers."""
+        return "" if self.is_alone else self.bundle.manifest.files[MODEL].sha256
 
     @property
     def recalls(self) -> bool:
@@ -82,7 +83,7 @@ class Model:
 
     def serves(self, language: str) -> bool:
         """Whether the model was made for a language id."""
-        return language in self.bundle.manifest.languages
+        return self.is_alone or language in self.bundle.manifest.languages
 
     def refusal(self, language: str) -> str:
         """Why a language is not served, and what to do."""
@@ -114,29 +115,26 @@ def load_model(
     installed = list_plugins()
     engine = start_engine(installed, bundle, settings)
     trusted = settings.trusted
-    budget = budget_for(bundle.manifest.context)
     readable = settings.project and fits_store(bundle)
-    completion = min(settings.max_tokens, bundle.manifest.context // 4)
+    alone = isinstance(engine, ProjectEngine)
     return Model(
         bundle=bundle,
         tokenizer=LineTokenizer(tokenizer),
         engine=engine,
-        budget=replace(budget, completion=completion, layout=bundle.manifest.layout),
+        budget=budget_of(bundle, settings),
         contexts=guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
         filters=guard.activate(installed, FILTERS, settings.filters, trusted=trusted),
-        mixture=read_weights(bundle.mixture_path),
+        mixture=read_weights(MIXTURE if alone else bundle.mixture_path),
         project=ProjectIndex(workspace) if workspace and readable else None,
+        is_alone=alone,
     )
 
 
-def follow_project(model: Model, report: Report) -> Following | None:
-    """Have the project's files and open documents read from now on; None where there are none."""
-    if model.project is None:
-        return None
-    path = str(model.bundle.tokenizer_path)
-    following = Following(model.project, model.tokenizer, path, report)
-    following.start()
-    return following
+def budget_of(bundle: Bundle, settings: Settings) -> Budget:
+    """What a prompt for a bundle's model may hold."""
+    completion = min(settings.max_tokens, bundle.manifest.context // 4)
+    budget = budget_for(bundle.manifest.context)
+    return replace(budget, completion=completion, layout=bundle.manifest.layout)
 
 
 def fits_store(bundle: Bundle) -> bool:

@@ -37,7 +37,7 @@ HASHED = replace(C, comments=(r"(?<![^\s;&|()])#",), quotes=(DOUBLE, SINGLE), wh
 MARKUP = Profile(quotes=(MARKUP_COMMENT,), whole=PROSE, blocks=Blocks.INDENTATION)
 MARKUP = replace(MARKUP, opener=r"<\w[^<>/]*>", closer="</")
 
-PROFILES: Mapping[str, Profile] = {
+ROWS: Mapping[str, Profile] = {
     "python": Profile(
         suffixes=(".py", ".pyi"),
         comments=("#",),
@@ -142,8 +142,17 @@ PROFILES: Mapping[str, Profile] = {
     "html": replace(MARKUP, suffixes=(".html", ".htm")),
     "xml": replace(MARKUP, suffixes=(".xml", ".xsd", ".svg")),
     "vue": replace(MARKUP, suffixes=(".vue",)),
-    "plaintext": Profile(suffixes=(".txt",), whole=PROSE),
 }
+ALIASES = {
+    "sh": "shellscript",
+    "bash": "shellscript",
+    "zsh": "shellscript",
+    "make": "makefile",
+    "cs": "csharp",
+    "rst": "restructuredtext",
+}
+"""What Neovim and others call languages of the table."""
+PROFILES: Mapping[str, Profile] = {**ROWS, **{name: ROWS[row] for name, row in ALIASES.items()}}
 UNKNOWN = Profile(quotes=(DOUBLE, SINGLE, TICK), whole=r"\w+'?")
 """What is read of a language without a row."""
 

@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 from lsp_server.contract.prompt import Prompt, Sentinel
 from lsp_server.engines import Candidate, Limits, StopReason
 from lsp_server.engines.counters import EngineCounters
-from lsp_server.engines.decoder import FEW_TOKENS
 from lsp_server.engines.decoding.prediction import Predictor
 from lsp_server.engines.decoding.sampling import Vector, make_sampler, softmax
 from lsp_server.engines.decoding.scoring import SMALLEST
 from lsp_server.engines.decoding.speculation import Drafter
 from lsp_server.engines.decoding.writer import CandidateWriter
-from lsp_server.engines.prompt_cache import PromptCache
+from lsp_server.engines.prompt_cache import FEW_TOKENS, PromptCache
 from lsp_server.engines.vocabulary import Vocabulary
 
 MOST_REFUSED = 64

@@ -56,6 +56,8 @@ class ProjectIndex:
         self.workspace = workspace
         self.whole = -1
         """The latest epoch of which every file has been read."""
+        self.languages: frozenset[str] = frozenset()
+        """Of the files that were read then."""
         self._files = Files()
         self._texts: Mapping[str, OpenText] = {}
         self._masked: tuple[Files, frozenset[str], tuple[Part, ...]] | None = None
@@ -79,7 +81,8 @@ class ProjectIndex:
     @property
     def is_whole(self) -> bool:
         """Whether all files have been read once under the rules that hold."""
-        return self.whole == self.workspace.notes.epoch
+        notes = self.workspace.notes
+        return self.whole == notes.epoch and self.languages == notes.languages
 
     def as_json(self) -> dict[str, int | bool]:
         """How much is known, in plain values, and whether all files have been read once."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from lsp_server.contract.canonical import canonical_text
+from lsp_server.contract.languages.profiles import language_of
 from lsp_server.contract.prompt import load_tokenizer
 from lsp_server.documents.exclusions import Exclusions
 from lsp_server.plugins import one_line
@@ -84,7 +85,7 @@ def read_batches(job: Job) -> Iterator[Batch]:
             continue
         found = text_digest(text)
         if found not in known:
-            read = canonical_text(text)
+            read = canonical_text(text, language_of(path))
             [encoding] = tokenizer.encode_batch_fast([read], add_special_tokens=False)
             ids = np.array(encoding.ids, np.uint16)
             left -= max(len(text), len(ids) * BYTES_PER_TOKEN)

@@ -178,9 +178,9 @@ def test_why_does_not_tell_of_a_request_elsewhere(
 
 
 def test_why_tells_what_is_off(editor: "Neovim") -> None:
-    editor.open_afresh("notes.md", "")
+    editor.open_afresh("notes.txt", "")
     editor.command("Lory why")
-    assert float_text(editor) == "Nothing is asked for here: language 'markdown' is off."
+    assert float_text(editor) == "Nothing is asked for here: language 'text' is off."
 
 
 def test_stats_and_feedback_open_a_window(editor: "Neovim", shared_script: "Script") -> None:

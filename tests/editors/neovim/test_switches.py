@@ -47,8 +47,8 @@ def test_one_language_is_turned_off_alone(editor: "Neovim", shared_script: "Scri
 
 
 def test_text_of_other_languages_is_never_sent(editor: "Neovim") -> None:
-    editor.open_afresh("notes.md", "secret\n")
-    assert editor.status == "off: language 'markdown' is off"
+    editor.open_afresh("notes.txt", "secret\n")
+    assert editor.status == "off: language 'text' is off"
     assert editor.lua("return #vim.lsp.get_clients({ bufnr = 0 })") == 0
 
 

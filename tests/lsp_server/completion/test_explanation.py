@@ -219,9 +219,9 @@ def test_every_station_says_what_it_did(trace: Trace, told: dict[str, str]) -> N
         (
             Settings(),
             "file:///a.rs",
-            "rust",
-            "language 'rust' is off",
-            "Nothing is shown here: language 'rust' is off; add 'rust' to languages.",
+            "klingon",
+            "language 'klingon' is off",
+            "Nothing is shown here: language 'klingon' is off; add 'klingon' to languages.",
         ),
         (
             Settings(),

@@ -264,7 +264,9 @@ def test_what_is_forgotten_is_read_anew_and_written_the_same() -> None:
     assert engine.last_prefill == 1
     engine.forget()
     assert not any(engine._cache._slots)
-    assert (engine._cache.decoder._calls, engine._cache.decoder._slots) == ({}, {})
+    decoder = engine._cache.decoder
+    assert isinstance(decoder, OnnxDecoder)
+    assert (decoder._calls, decoder._slots) == ({}, {})
     [after] = engine.complete(Prompt(ids), limits, Event())
     assert engine.last_prefill == len(ids)
     assert after.tokens == before.tokens

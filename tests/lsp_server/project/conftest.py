@@ -50,6 +50,7 @@ class Project:
 
     def begin(self, **settings: Any) -> None:
         """Follow the folder under these settings, and wait until it has been read."""
+        self.workspace.use("python")
         self.workspace.begin([self.root.as_uri()], Settings(**settings))
         self.following.start()
         assert eventually(self.has_been_read)

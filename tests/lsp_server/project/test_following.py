@@ -376,3 +376,18 @@ def test_where_the_editor_tells_nothing_is_watched(project: "Project") -> None:
     project.begin()
     assert {thread.name for thread in set(threading.enumerate()) - before} >= {"lory-project"}
     assert not any(thread.name == "lory-disk" for thread in set(threading.enumerate()) - before)
+
+
+def test_files_of_a_language_are_read_once_a_document_of_it_is_opened(project: "Project") -> None:
+    project.write("a.py", "return alpha\n")
+    project.write("b.go", "return beta\n")
+    project.write("c.rs", "return gamma\n")
+    project.begin(languages={"python": True, "go": True, "rust": False}, exclude=("private",))
+    project.write("private/d.go", "return delta\n")
+    assert project.index.as_json()["files"] == 1
+    assert project.workspace.use("go")
+    assert not project.workspace.use("go")
+    project.workspace.use("rust")  # which is off
+    assert eventually(lambda: project.index.is_whole)
+    assert project.index.as_json()["files"] == 2
+    assert project.goes_on("return") in (" alpha", " beta")

@@ -14,7 +14,8 @@ from collections.abc import Callable
 import numpy as np
 from onnx import GraphProto, TensorProto, helper
 
-from lsp_server.engines.decoder import FEW_TOKENS, INPUT_IDS, PRESENT
+from lsp_server.engines.decoder import INPUT_IDS, PRESENT
+from lsp_server.engines.prompt_cache import FEW_TOKENS
 from trainer.export.graph.builder import MICROSOFT, GraphBuilder, cache_info
 
 Body = Callable[[GraphBuilder], str]

@@ -7,7 +7,14 @@ local M = {}
 local changed_since = {}
 
 ---As the server's default, so that no text of other languages is sent before it is asked.
-M.default_languages = { python = true }
+M.default_languages = {
+  bash = true, c = true, cpp = true, cs = true, csharp = true, css = true, dart = true, dockerfile = true, go = true,
+  html = true, java = true, javascript = true, javascriptreact = true, json = true, jsonc = true, kotlin = true,
+  lua = true, make = true, makefile = true, markdown = true, perl = true, php = true, proto = true, python = true,
+  r = true, restructuredtext = true, rst = true, ruby = true, rust = true, scala = true, scss = true, sh = true,
+  shellscript = true, sql = true, swift = true, terraform = true, toml = true, typescript = true,
+  typescriptreact = true, vue = true, xml = true, yaml = true, zsh = true,
+}
 
 ---Neovim's own inline completion asks in one way only: with one suggestion there is nothing to go through.
 local BUILTIN = { alternatives_when_typing = 3 }

@@ -10,9 +10,9 @@ from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import Prompt, encode, spm
 from lsp_server.engines import Limits, Scores
-from lsp_server.engines.decoder import FEW_TOKENS
 from lsp_server.engines.mixture import LevelWeights, MixtureWeights
 from lsp_server.engines.onnx import OnnxEngine, open_engine
+from lsp_server.engines.prompt_cache import FEW_TOKENS
 from lsp_server.project.recall import ProjectRecall
 
 Graphs = Callable[[str, str], Path]

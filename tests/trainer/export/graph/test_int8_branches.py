@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import encode
-from lsp_server.engines.decoder import FEW_TOKENS, OnnxDecoder, open_session
+from lsp_server.engines.decoder import OnnxDecoder, open_session
+from lsp_server.engines.prompt_cache import FEW_TOKENS
 from trainer.export.graph.decoders import build_decoder
 
 Make = Callable[[str], Any]
