@@ -93,5 +93,5 @@ def test_thinning_out_follows_the_seed_and_not_the_order_given(tmp_path: Path) -
 
 
 def test_no_files_at_all_is_an_error() -> None:
-    with pytest.raises(BenchError, match="expected Python files"):
+    with pytest.raises(BenchError, match="expected files"):
         thin_out([], 5, 0)
