@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 
 LOAD_SECONDS = 600.0
 """After which a load is given up; a bundle that is tried out has a limit of its own."""
-PATIENCE_AT_END = 0.3
-"""Seconds that a running engine has to stop between two tokens."""
+PATIENCE_AT_END = 0.3  # seconds that a running engine has to stop between two tokens
 
 log = logging.getLogger(__name__)
 
@@ -271,9 +270,8 @@ class Completer:
         except BaseException as exc:  # a library's panic is no Exception
             log.error("no completion: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
             self._guard.report_once(one_line(exc))
-            outcome = Outcome(
-                obstacle=Station("engine", f"the engine failed: {one_line(exc)}", passed=False)
-            )
+            failure = Station("engine", f"the engine failed: {one_line(exc)}", passed=False)
+            outcome = Outcome(obstacle=failure)
         post(loop, self._answer, pending, outcome)
         post(loop, self._tell_title)
 
