@@ -106,7 +106,8 @@ class InnerEditor:
     def is_at_rest(self) -> bool:
         """Whether the model is there, all is read and nobody waits for an answer."""
         completer, notes = self.server.session.completer, self.server.session.workspace.notes
-        index = completer.model.project if completer.model else None
+        model = completer.model_of("python")
+        index = model.project if model else None
         others = [name for name in notes.open if name != notes.current]
         return (
             index is not None

@@ -79,8 +79,7 @@ def generate(
     for active in model.contexts:
         context = guard.run(active, Context, context, read, context)
     prompt = replace(assemble(model.tokenizer, parts_of(context), model.budget), owner=wishes.owner)
-    wanted = settings.suggestions(invoked=cursor.invoked)
-    most = model.budget.completion
+    wanted, most = settings.suggestions(invoked=cursor.invoked), model.budget.completion
     limits = Limits(
         max_tokens=most if wishes.max_tokens is None else min(most, wishes.max_tokens),
         stop=partial(first_end, stop_rule(settings, read), wishes.stop),

@@ -234,7 +234,10 @@ def test_a_bad_bundle_is_one_clear_error_and_a_good_one_mends_it(
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"engine": "unheard-of"}, "expected one of onnx, remote, scripted; found 'unheard-of'"),
+        (
+            {"engine": "unheard-of"},
+            "expected one of onnx, project, remote, scripted; found 'unheard-of'",
+        ),
         ({"engine_options": {}}, "expected other engine_options, found {}"),
         ({"filters": ["unheard-of"]}, "expected one of blank, likely, repeats"),
     ],

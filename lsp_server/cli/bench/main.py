@@ -74,11 +74,7 @@ def replay_command(
     json_file: options.JsonFile = None,
     beside: options.Beside = None,
 ) -> None:
-    """Type real code through a language server, key by key, and say what its suggestions saved.
-
-    What an editor closes by itself, where a line may be cut and what is wrong with a suggestion is
-    known of Python alone: other languages are typed in an editor that closes nothing.
-    """
+    """Type real code, key by key, and say what was saved; all but Python in a plain editor."""
     config = ReplayConfig(
         command=tuple(shlex.split(server)) if server else OWN_SERVER,
         menu=menu,

@@ -4,8 +4,9 @@ The model is started with the first document of one of its languages: who writes
 none in memory.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from lsp_server.completion.model.loading import (
     Model,
@@ -21,7 +22,7 @@ from lsp_server.engines import Counts
 from lsp_server.engines.counters import EngineCounters
 from lsp_server.engines.mixture import read_weights
 from lsp_server.engines.project import MIXTURE, ProjectEngine, open_project_engine
-from lsp_server.plugins import CONTEXTS, FILTERS, PluginGuard, Report, list_plugins
+from lsp_server.plugins import CONTEXTS, FILTERS, Plugin, PluginGuard, Report, list_plugins
 from lsp_server.project.following import Following
 from lsp_server.project.index.store import ProjectIndex
 from lsp_server.project.workspace import Workspace
@@ -123,22 +124,11 @@ def load_models(
     """
     progress(10, "verifying the bundle")
     bundle = load(settings.bundle_folder)
-    installed, trusted = list_plugins(), settings.trusted
-    own = fits_store(bundle)
+    installed, own = list_plugins(), fits_store(bundle)
     path = bundle.tokenizer_path if own else Settings().bundle_folder / TOKENIZER
-    tokenizer = load_tokenizer(path)
-    budget = replace(budget_for(READ), completion=min(settings.max_tokens, READ // 4))
-    project = Model(
-        bundle=bundle,
-        tokenizer=LineTokenizer(tokenizer),
-        engine=open_project_engine(tokenizer),
-        budget=budget,
-        contexts=guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
-        filters=guard.activate(installed, FILTERS, settings.filters, trusted=trusted),
-        mixture=read_weights(MIXTURE),
-        project=ProjectIndex(workspace) if workspace and settings.project else None,
-        is_alone=True,
-    )
+    project = project_model(settings, guard, bundle, installed, path)
+    if workspace and settings.project:
+        project = replace(project, project=ProjectIndex(workspace))
 
     def start(progress: Progress) -> Model:
         progress(20, "trying the bundle out, if it is new here")
@@ -168,3 +158,20 @@ def load_models(
             workspace.use(language)  # until a document tells, they are taken to be written
     opened = workspace.notes.languages if workspace else bundle.manifest.languages
     return models.begun(progress) if models.waits_for(opened) else models
+
+
+def project_model(
+    settings: Settings, guard: PluginGuard, bundle: Bundle, installed: Sequence[Plugin], path: Path
+) -> Model:
+    """What completes without a model, over the tokenizer at a path."""
+    tokenizer, trusted = load_tokenizer(path), settings.trusted
+    return Model(
+        bundle=bundle,
+        tokenizer=LineTokenizer(tokenizer),
+        engine=open_project_engine(tokenizer),
+        budget=replace(budget_for(READ), completion=min(settings.max_tokens, READ // 4)),
+        contexts=guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
+        filters=guard.activate(installed, FILTERS, settings.filters, trusted=trusted),
+        mixture=read_weights(MIXTURE),
+        is_alone=True,
+    )
