@@ -8,6 +8,7 @@ import heapq
 import inspect
 import json
 import os
+import sys
 import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
@@ -23,6 +24,11 @@ from lsp_server.contract.prompt import SENTINELS, Sentinel, encode, guard_sentin
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch: threads that wait do not spin
 if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each worker, and for what it starts
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+PLUGINS = str(Path(__file__).parent / "plugins")
+"""Where the engine `scripted` is installed, for the tests and the servers that they start."""
+sys.path.append(PLUGINS)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (PLUGINS, os.environ.get("PYTHONPATH"))))
 
 settings.register_profile("shared machine", deadline=None)  # where another job may take the time
 settings.load_profile("shared machine")

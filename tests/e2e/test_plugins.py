@@ -56,7 +56,8 @@ def installed(tmp_path: Path) -> Path:
 @pytest.fixture
 def editor(start_editor: "StartEditor", installed: Path) -> "Editor":
     """An editor whose server can import that distribution."""
-    return start_editor(environment={**os.environ, "PYTHONPATH": str(installed)})
+    paths = f"{installed}{os.pathsep}{os.environ['PYTHONPATH']}"
+    return start_editor(environment={**os.environ, "PYTHONPATH": paths})
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
 def test_every_plugin_that_the_settings_name_by_default_is_installed_and_loads() -> None:
     installed, settings = list_plugins(), Settings()
     names = {
-        ENGINES: (settings.engine, "scripted"),
+        ENGINES: (settings.engine, "project"),
         CONTEXTS: settings.contexts,
         FILTERS: settings.filters,
     }

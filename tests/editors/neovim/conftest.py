@@ -72,7 +72,8 @@ class Neovim:
     def start(self, init: str, name: str) -> None:
         """Start with this init.lua, in a home folder of its own, at a file of the project."""
         (self.home / "init.lua").write_text(init)
-        kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
+        names = ("PATH", "LANG", "TMPDIR", "PYTHONPATH")
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         folders = ("CONFIG", "DATA", "STATE", "CACHE", "RUNTIME")
         places = {f"XDG_{kind}_HOME": str(self.home / kind.lower()) for kind in folders}
         environment = {**kept, **places, "HOME": str(self.home), "OMP_WAIT_POLICY": "passive"}

@@ -30,7 +30,7 @@ def test_subcommands_are_completed(editor: "Neovim") -> None:
         everything
     )
     assert complete(editor, "Lory re") == ["restart"]
-    assert complete(editor, "Lory toggle ") == ["python"]
+    assert complete(editor, "Lory toggle py") == ["python"]
     assert complete(editor, "Lory why ") == []
 
 

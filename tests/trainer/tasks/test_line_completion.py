@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import budget_for
-from lsp_server.engines.scripted import Rule, ScriptedEngine
+from tests.plugins.lory_scripted import Rule, ScriptedEngine
 from trainer.tasks.cursors import Cursor
 from trainer.tasks.line_completion import compare, match_line
 

@@ -5,7 +5,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import Sentinel, budget_for, decode, encode, plain, psm, spm
-from lsp_server.engines.scripted import Rule, ScriptedEngine
+from tests.plugins.lory_scripted import Rule, ScriptedEngine
 from trainer.tasks.memorisation import GIVEN, WRITTEN, draw_snippets, is_reproduced, snippet_starts
 from trainer.tasks.subject import Subject
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import Budget, Sentinel, budget_for, decode
-from lsp_server.engines.scripted import Rule, ScriptedEngine
+from tests.plugins.lory_scripted import Rule, ScriptedEngine
 from trainer.tasks.problems import Problem
 from trainer.tasks.sandbox import SandboxLimits, probe_isolation
 from trainer.tasks.solving import (

@@ -13,8 +13,8 @@ from tokenizers import Tokenizer
 from lsp_server.contract.bundles.bundle import load
 from lsp_server.contract.prompt import Budget, build
 from lsp_server.engines import Candidate, Limits, StopReason
-from lsp_server.engines.scripted import ScriptedEngine, create
 from lsp_server.errors import EngineError
+from tests.plugins.lory_scripted import ScriptedEngine, create
 
 LIMITS = Limits(stop=lambda _: None)
 
