@@ -22,7 +22,8 @@ from lsp_server.contract.languages.profiles import language_of
 from lsp_server.contract.stopping import last_line
 from lsp_server.contract.text_form import CANONICAL
 from lsp_server.documents.exclusions import Exclusions
-from lsp_server.documents.text_documents import Encoding, Position, TextDocument
+from lsp_server.documents.positions import Encoding, Position
+from lsp_server.documents.text_documents import TextDocument
 from lsp_server.documents.uris import path_in_workspace, roots_of
 from lsp_server.errors import LoryError
 from lsp_server.plugins import PluginGuard

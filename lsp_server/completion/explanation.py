@@ -18,7 +18,7 @@ from lsp_server.completion.request_trace import (
 )
 from lsp_server.completion.selection.candidates import quote
 from lsp_server.completion.worker.pending import State
-from lsp_server.documents.text_documents import Position
+from lsp_server.documents.positions import Position
 from lsp_server.engines import Candidate, StopReason
 
 ENDED = {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from lsp_server.completion.context.plugin import Cursor
-from lsp_server.documents.text_documents import Position
+from lsp_server.documents.positions import Position
 from lsp_server.documents.text_edits import Point
 from lsp_server.engines import Candidate
 

@@ -12,7 +12,7 @@ from math import exp
 from struct import pack
 from time import perf_counter
 
-from lsp_server.documents.text_documents import Position
+from lsp_server.documents.positions import Position
 from lsp_server.engines import Candidate
 
 

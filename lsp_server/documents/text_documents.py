@@ -5,16 +5,13 @@ Positions count code units of the negotiated encoding; columns count code points
 """
 
 import logging
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from lsp_server.contract.text_form import CANONICAL, FormWatch, TextForm, with_plain_ends
 from lsp_server.documents.edited_regions import Change, EditedRegions
+from lsp_server.documents.positions import Encoding, Position, column_of, units_of
 from lsp_server.documents.text_edits import Point, TextEdit, content, split_lines
-
-ASTRAL = re.compile("[\U00010000-\U0010ffff]")
 
 PREFIX_CHARACTERS = 65_536
 SUFFIX_CHARACTERS = 16_384
@@ -22,22 +19,6 @@ WINDOW_LINES = 64
 """A long document's window starts at a multiple of this, so that typing seldom moves its start."""
 
 log = logging.getLogger(__name__)
-
-
-class Encoding(StrEnum):
-    """Code units that positions count."""
-
-    UTF8 = "utf-8"
-    UTF16 = "utf-16"
-    UTF32 = "utf-32"
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place as the editor counts it: line, and code units from the line's start."""
-
-    line: int
-    character: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,40 +233,3 @@ class Documents:
                 self.edited.record(uri, change)
             done.append(text_edit)
         return done
-
-
-def column_of(line: str, units: int, encoding: Encoding) -> int:
-    """Code points before `units` code units; a place inside a character is moved to its start."""
-    units = max(units, 0)
-    if encoding is Encoding.UTF32 or line.isascii():
-        return min(units, len(line))
-    if encoding is Encoding.UTF8:
-        return column_of_utf8(line, units)
-    if not count_astral(line[:units]):
-        return min(units, len(line))
-    for before, pair in enumerate(ASTRAL.finditer(line)):
-        if pair.start() + before + 2 > units:
-            return min(units - before, pair.start())
-    return min(units - count_astral(line), len(line))
-
-
-def column_of_utf8(line: str, units: int) -> int:
-    """Code points before `units` bytes; a place inside a character is the character's start."""
-    encoded = line[: units + 1].encode(errors="surrogatepass")
-    while 0 < units < len(encoded) and encoded[units] & 0xC0 == 0x80:
-        units -= 1
-    return len(encoded[:units].decode(errors="surrogatepass"))
-
-
-def units_of(text: str, encoding: Encoding) -> int:
-    """Code units of a text."""
-    if encoding is Encoding.UTF32 or text.isascii():
-        return len(text)
-    if encoding is Encoding.UTF8:
-        return len(text.encode(errors="surrogatepass"))
-    return len(text) + count_astral(text)
-
-
-def count_astral(text: str) -> int:
-    """Characters that UTF-16 writes as a surrogate pair."""
-    return len(text.encode("utf-16-le", errors="surrogatepass")) // 2 - len(text)

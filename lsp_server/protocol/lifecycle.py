@@ -10,7 +10,7 @@ from typing import Any
 from lsprotocol import types as lsp
 
 from lsp_server.contract.languages.profiles import glob_of_sources
-from lsp_server.documents.text_documents import Encoding
+from lsp_server.documents.positions import Encoding
 from lsp_server.documents.uris import can_be_file
 from lsp_server.plugins import one_line
 from lsp_server.protocol.client_process import wait_for_end

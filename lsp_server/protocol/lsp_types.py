@@ -8,7 +8,8 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from lsp_server.completion.insert_place import Answer, InsertPlace, Selection
 from lsp_server.completion.selection.candidates import first_line
-from lsp_server.documents.text_documents import Edit, Position
+from lsp_server.documents.positions import Position
+from lsp_server.documents.text_documents import Edit
 from lsp_server.protocol.fast_initialize import ACCEPTED_COMMAND
 
 

@@ -25,7 +25,8 @@ from lsp_server.completion.worker.pending import Status
 from lsp_server.contract.fitting import word_start
 from lsp_server.contract.text_form import with_plain_ends
 from lsp_server.documents.exclusions import EVERYTHING, Exclusions
-from lsp_server.documents.text_documents import Documents, Edit, Position, TextDocument
+from lsp_server.documents.positions import Position
+from lsp_server.documents.text_documents import Documents, Edit, TextDocument
 from lsp_server.documents.uris import path_in_workspace, roots_of
 from lsp_server.feedback.observer import Observer
 from lsp_server.plugins import PluginGuard, Report

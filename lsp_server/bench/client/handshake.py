@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from lsp_server.bench.client.positions import Encoding
+from lsp_server.documents.positions import Encoding
 from lsp_server.errors import BenchError
 
 Handler = Callable[[Any], Any]

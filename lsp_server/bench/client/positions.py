@@ -1,23 +1,12 @@
-"""Converts between offsets in a text and LSP positions, in the server's encoding.
+"""Converts between offsets in a text and positions, in the encoding that a server chose.
 
-Texts here have only newlines as line ends, as Python's text files are read; form feeds and U+2028
-end no line, as LSP has it.
+Texts here have only newlines as line ends, as Python's text files are read.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-
-class Encoding(StrEnum):
-    """The unit in which columns are counted."""
-
-    UTF8 = "utf-8"
-    UTF16 = "utf-16"
-    UTF32 = "utf-32"
-
-
-UNIT_BYTES = {Encoding.UTF8: 1, Encoding.UTF16: 2, Encoding.UTF32: 4}
+from lsp_server.documents.positions import Encoding, column_of, units_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +20,11 @@ class Cursor:
     """How the server counts columns."""
 
 
-def units(text: str, encoding: Encoding) -> int:
-    """Length of `text` in units of the encoding."""
-    if encoding is Encoding.UTF32:
-        return len(text)
-    return len(encoded(text, encoding)) // UNIT_BYTES[encoding]
-
-
 def position_at(text: str, offset: int, encoding: Encoding) -> dict[str, int]:
     """The LSP position of the place before `text[offset]`."""
     start = text.rfind("\n", 0, offset) + 1
     line = text.count("\n", 0, start)
-    return {"line": line, "character": units(text[start:offset], encoding)}
+    return {"line": line, "character": units_of(text[start:offset], encoding)}
 
 
 def offset_at(text: str, position: Any, encoding: Encoding) -> int:
@@ -58,18 +40,4 @@ def offset_at(text: str, position: Any, encoding: Encoding) -> int:
         start = newline + 1
     end = text.find("\n", start)
     line = text[start : end if end >= 0 else len(text)]
-    if encoding is Encoding.UTF32:
-        return start + min(int(position["character"]), len(line))
-    width: int = position["character"] * UNIT_BYTES[encoding]
-    column = encoded(line, encoding)[:width]
-    return start + len(column.decode(codec(encoding), errors="ignore"))
-
-
-def codec(encoding: Encoding) -> str:
-    """Python's name of the encoding, without a byte order mark."""
-    return encoding if encoding is Encoding.UTF8 else f"{encoding}-le"
-
-
-def encoded(text: str, encoding: Encoding) -> bytes:
-    """The text's bytes in the encoding."""
-    return text.encode(codec(encoding), errors="surrogatepass")
+    return start + column_of(line, int(position["character"]), encoding)

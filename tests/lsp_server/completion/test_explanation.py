@@ -25,7 +25,7 @@ from lsp_server.completion.request_trace import (
     Verdict,
 )
 from lsp_server.completion.worker.pending import State
-from lsp_server.documents.text_documents import Position
+from lsp_server.documents.positions import Position
 from lsp_server.engines import Candidate, StopReason
 from lsp_server.settings import Settings
 

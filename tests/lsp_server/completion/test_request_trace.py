@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from lsp_server.completion.request_trace import Fate, Generation, Trace, Traces, probability
-from lsp_server.documents.text_documents import Position
+from lsp_server.documents.positions import Position
 from lsp_server.engines import Candidate, StopReason
 
 HERE, THERE = Position(1, 4), Position(2, 0)

@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 from lsp_server.completion.context.plugin import Cursor
 from lsp_server.completion.request_trace import Generation
 from lsp_server.completion.suggestion_cache import CURSORS, DOCUMENTS, Rest, SuggestionCache
-from lsp_server.documents.text_documents import (
-    PREFIX_CHARACTERS,
-    Edit,
-    Encoding,
-    Position,
-    TextDocument,
-)
+from lsp_server.documents.positions import Encoding, Position
+from lsp_server.documents.text_documents import PREFIX_CHARACTERS, Edit, TextDocument
 from lsp_server.engines import Candidate, StopReason
 
 TEXTS = st.text(alphabet="ab\n", max_size=8)

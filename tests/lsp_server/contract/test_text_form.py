@@ -5,7 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lsp_server.contract.text_form import CANONICAL, TextForm, find_form
-from lsp_server.documents.text_documents import Documents, Edit, Encoding, Position, TextDocument
+from lsp_server.documents.positions import Encoding, Position
+from lsp_server.documents.text_documents import Documents, Edit, TextDocument
 
 CLASS = "class A:\n{0}def f(self):\n{0}{0}if self:\n{0}{0}{0}return 1\n"
 UNITS = st.sampled_from(["\t", " ", "  ", "   ", "    ", " " * 8])

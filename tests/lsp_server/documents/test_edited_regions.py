@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.documents.edited_regions import LONGEST, REGIONS, Change, EditedRegions, Region
-from lsp_server.documents.text_documents import Documents, Edit, Position
+from lsp_server.documents.positions import Position
+from lsp_server.documents.text_documents import Documents, Edit
 
 LINES = "".join(f"line {at}\n" for at in range(200))
 

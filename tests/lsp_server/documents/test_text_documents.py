@@ -8,16 +8,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lsp_server.contract.text_form import with_plain_ends
+from lsp_server.documents.positions import Encoding, Position, column_of, units_of
 from lsp_server.documents.text_documents import (
     PREFIX_CHARACTERS,
     SUFFIX_CHARACTERS,
     Documents,
     Edit,
-    Encoding,
-    Position,
     TextDocument,
-    column_of,
-    units_of,
 )
 from lsp_server.documents.text_edits import split_lines
 

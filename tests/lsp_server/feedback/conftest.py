@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from lsp_server.documents.text_documents import Documents, Edit, Encoding, Position, units_of
+from lsp_server.documents.positions import Encoding, Position, units_of
+from lsp_server.documents.text_documents import Documents, Edit
 from lsp_server.engines import Candidate, StopReason
 from lsp_server.feedback.rows import Offer, Row, Trigger
 from lsp_server.feedback.tracker import Tracker

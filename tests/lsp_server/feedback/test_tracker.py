@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lsp_server.documents.text_documents import Encoding
+from lsp_server.documents.positions import Encoding
 from lsp_server.feedback.rows import Row
 
 if TYPE_CHECKING:

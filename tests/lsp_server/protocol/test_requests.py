@@ -5,7 +5,7 @@ import json
 from io import BytesIO
 from typing import Any
 
-from lsp_server.documents.text_documents import Position
+from lsp_server.documents.positions import Position
 from lsp_server.protocol.handlers import create_server
 from lsp_server.protocol.wire.transport import Output
 

@@ -10,7 +10,7 @@ import pytest
 
 from lsp_server.bench.client.handshake import Workspace, initialize, read_facts, section_of
 from lsp_server.bench.client.lsp_client import METHOD_NOT_FOUND, LspClient
-from lsp_server.bench.client.positions import Encoding
+from lsp_server.documents.positions import Encoding
 from lsp_server.errors import BenchError
 
 SMALL_SERVER = Path(__file__).parents[1] / "small_server.py"

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from lsp_server.bench.client.offers import Offer, inline_offers, menu_offers, plain_text
-from lsp_server.bench.client.positions import Cursor, Encoding
+from lsp_server.bench.client.positions import Cursor
+from lsp_server.documents.positions import Encoding
 from lsp_server.errors import BenchError
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lsp_server.bench.client.positions import Encoding, offset_at, position_at
+from lsp_server.bench.client.positions import offset_at, position_at
+from lsp_server.documents.positions import Encoding
 
 TEXT = "a = '🎉é'\nb\x0c = 1\n"
 

@@ -8,10 +8,10 @@ import pytest
 
 from lsp_server.bench.client.handshake import ServerFacts
 from lsp_server.bench.client.lsp_client import LspClient
-from lsp_server.bench.client.positions import Encoding
 from lsp_server.bench.client.server_counters import Work, read_work, within, work_of
 from lsp_server.bench.reporting.figures import work_figures
 from lsp_server.completion.counters import Counters
+from lsp_server.documents.positions import Encoding
 from lsp_server.engines.counters import EngineCounters
 from lsp_server.errors import BenchError
 

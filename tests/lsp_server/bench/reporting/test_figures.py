@@ -5,12 +5,12 @@ import pytest
 from lsp_server.bench.client.editor import Reply, ReplyStatus
 from lsp_server.bench.client.handshake import ServerFacts
 from lsp_server.bench.client.offers import Offer
-from lsp_server.bench.client.positions import Encoding
 from lsp_server.bench.editors.keystrokes import TypingTally
 from lsp_server.bench.replay.points import PointScore
 from lsp_server.bench.replay.records import BlockRecord, PointRecord, Records
 from lsp_server.bench.reporting.bootstrapping import Bootstrap, Rate
 from lsp_server.bench.reporting.figures import compute_figures, latency_of
+from lsp_server.documents.positions import Encoding
 
 FACTS = ServerFacts(
     name="small",

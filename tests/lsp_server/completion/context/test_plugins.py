@@ -9,7 +9,8 @@ from lsp_server.completion.context.plugin import Context, ContextPlugin, Cursor,
 from lsp_server.completion.context.similar import SimilarContext
 from lsp_server.completion.suggestion import parts_of
 from lsp_server.contract.prompt import SENTINELS, Budget, Sentinel, assemble, decode
-from lsp_server.documents.text_documents import Edit, Position
+from lsp_server.documents.positions import Position
+from lsp_server.documents.text_documents import Edit
 from tests.lsp_server.completion.context.conftest import MARK, Project
 
 API = '''class Client:

@@ -4,7 +4,8 @@ from timeit import repeat
 
 from lsp_server.completion.context.snapshot import LONGEST_TEXT, MOST_TEXTS, Lookout, Snapshot
 from lsp_server.documents.exclusions import Exclusions
-from lsp_server.documents.text_documents import Documents, Edit, Position, TextDocument
+from lsp_server.documents.positions import Position
+from lsp_server.documents.text_documents import Documents, Edit, TextDocument
 
 ROOT = "file:///w"
 SOURCE = "".join(f"line {at}\n" for at in range(300))
