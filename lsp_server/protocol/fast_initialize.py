@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from lsp_server import __version__
+from lsp_server.protocol.wire.framing import framed
 
 STATISTICS = "lory/statistics"
 EXPLAIN = "lory/explain"
@@ -58,4 +59,4 @@ def frame_answer(number: int | str, encoding: str) -> bytes:
         "serverInfo": {"name": "lory", "version": __version__},
     }
     body = json.dumps({"id": number, "jsonrpc": "2.0", "result": result}).encode()
-    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    return framed(body)

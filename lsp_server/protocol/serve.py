@@ -4,7 +4,8 @@ import gc
 from typing import BinaryIO
 
 from lsp_server.protocol.fast_initialize import answer_initialize
-from lsp_server.protocol.wire.transport import FramedInput, Output, standard_streams, tcp_streams
+from lsp_server.protocol.wire.framing import FramedInput
+from lsp_server.protocol.wire.transport import Output, standard_streams, tcp_streams
 
 
 def serve(reader: BinaryIO, writer: BinaryIO, followed_seconds: float | None = None) -> int:

@@ -31,7 +31,7 @@ SERVER: Mapping[str, tuple[str, ...]] = {
     ),
     "bench": (
         *("completion", "contract", "documents", "engines", "errors", "plugins", "project"),
-        *("settings",),
+        *("protocol", "settings"),
     ),
     "http": (
         *("completion", "contract", "documents", "engines", "errors", "plugins", "project"),

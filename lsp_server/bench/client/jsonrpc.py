@@ -4,17 +4,14 @@ import json
 from typing import IO, Any
 
 from lsp_server.errors import BenchError
-
-LONGEST_HEADER = 4096
-"""Bytes; a longer first line is no header."""
+from lsp_server.protocol.wire.framing import FramedInput, framed
 
 Message = dict[str, Any]
 
 
 def frame(message: Message) -> bytes:
     """The bytes of one message, header and body."""
-    body = json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
-    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    return framed(json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 def read_body(stream: IO[bytes]) -> bytes | None:
@@ -22,42 +19,14 @@ def read_body(stream: IO[bytes]) -> bytes | None:
 
     Raises BenchError where something else than the protocol was written, or half a message.
     """
-    length = read_header(stream)
-    if length is None:
-        return None
-    body = stream.read(length)
-    if len(body) < length:
+    output = FramedInput(stream)
+    body = output.message()
+    if output.fault:
         raise BenchError(
-            f"expected a message of {length} bytes from the server, found {len(body)} bytes and "
-            "then the end of its output; run it by hand to see why it ended"
+            f"the server's standard output: {output.fault}; a language server may print only "
+            "protocol messages there: run it by hand to see what it says"
         )
     return body
-
-
-def read_header(stream: IO[bytes]) -> int | None:
-    """Length in bytes of the body that follows; None at the end of the stream."""
-    length: int | None = None
-    while line := stream.readline(LONGEST_HEADER):
-        if not line.strip():
-            if length is None:
-                raise not_a_header(line)
-            return length
-        name, colon, value = line.partition(b":")
-        if not colon or not line.endswith(b"\n"):
-            raise not_a_header(line)
-        if name.strip().lower() == b"content-length":
-            if not value.strip().isdigit():
-                raise not_a_header(line)
-            length = int(value)
-    return None
-
-
-def not_a_header(line: bytes) -> BenchError:
-    """The error for output that is no LSP message."""
-    return BenchError(
-        f"expected a Content-Length header on the server's standard output, found {line[:80]!r}; "
-        "a language server may print only protocol messages there"
-    )
 
 
 def parse(body: bytes) -> Message:

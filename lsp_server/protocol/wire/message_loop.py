@@ -15,8 +15,9 @@ from threading import BoundedSemaphore, Thread
 
 from lsp_server.protocol.handlers import create_server
 from lsp_server.protocol.wire.ending import Ending
+from lsp_server.protocol.wire.framing import FramedInput
 from lsp_server.protocol.wire.messages import says_goodbye
-from lsp_server.protocol.wire.transport import FramedInput, Output
+from lsp_server.protocol.wire.transport import Output
 
 FORMAT = "lory: %(levelname)s: %(message)s"
 LOOKAHEAD = 64
@@ -72,7 +73,7 @@ def run_message_loop(
     output.close()
     server.session.end()
     if framed.fault:
-        logging.getLogger(__name__).error("%s", framed.fault)
+        logging.getLogger(__name__).error("%s; start this command from an editor", framed.fault)
     return exit_code()
 
 

@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pytest
 
-from lsp_server.protocol.wire.transport import FramedInput
+from lsp_server.protocol.wire.framing import FramedInput
 
 
 def read_all(data: bytes) -> tuple[list[bytes], str]:
