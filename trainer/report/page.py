@@ -8,8 +8,10 @@ Stages that the run does not have are left out; those underway are shown as far 
 
 import base64
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lsp_server.contract.records import write_whole
 from trainer.errors import StageError
@@ -17,21 +19,6 @@ from trainer.pipeline import STAGES
 from trainer.report.figures import render
 from trainer.report.scaling import scaling_section
 from trainer.report.sections import Section, Table, read_sections
-
-STYLE = """
-:root { color-scheme: light dark; }
-body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; line-height: 1.5;
-  font-family: system-ui, sans-serif; }
-img { max-width: 100%; height: auto; }
-figure { margin: 1rem 0; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; }
-caption { text-align: left; font-weight: 600; padding: .5rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .25rem .75rem .25rem 0;
-  border-bottom: 1px solid #8886; }
-code { font-size: .85rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-a { color: inherit; }
-"""
 
 
 def write_report(run: Path, out: Path, beside: Sequence[Path] = ()) -> Path:
@@ -100,43 +87,15 @@ def markdown_code(text: str) -> str:
     return f"<code>{shown}</code>"
 
 
-def html_page(title: str, sections: Sequence[Section], images: dict[str, bytes]) -> str:
-    """The whole page."""
-    body = "\n".join(html_section(section, images) for section in sections)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n"
-        f"<body>\n<main>\n<h1>{html.escape(title)}</h1>\n{body}\n</main>\n</body>\n</html>\n"
+def html_page(title: str, sections: Sequence[Section], images: Mapping[str, bytes]) -> str:
+    """The whole page, by the template beside this module."""
+    pages = Environment(
+        loader=PackageLoader("trainer.report", ""),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
-
-
-def html_section(section: Section, images: dict[str, bytes]) -> str:
-    """One section."""
-    parts = [f"<h2>{html.escape(section.title)}</h2>"]
-    parts += [f"<p>{html.escape(text)}</p>" for text in section.paragraphs]
-    for figure in section.figures:
-        data = base64.b64encode(images[figure.name]).decode()
-        alt = html.escape(figure.alt)
-        parts.append(f'<figure><img alt="{alt}" src="data:image/png;base64,{data}"></figure>')
-    parts += [html_table(table) for table in section.tables]
-    return f"<section>\n{chr(10).join(parts)}\n</section>"
-
-
-def html_table(table: Table) -> str:
-    """One table, in a frame of its own where it is wider than the page."""
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in table.head)
-    rows = "\n".join(
-        f"<tr>{''.join(html_cell(name, cell, table) for name, cell in row)}</tr>"
-        for row in (zip(table.head, cells, strict=True) for cells in table.rows)
-    )
-    return (
-        f'<div class="wide"><table>\n<caption>{html.escape(table.caption)}</caption>\n'
-        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>"
-    )
-
-
-def html_cell(name: str, cell: str, table: Table) -> str:
-    """One cell."""
-    text = html.escape(cell)
-    return f"<td><code>{text}</code></td>" if name in table.code else f"<td>{text}</td>"
+    encoded = {name: base64.b64encode(image).decode() for name, image in images.items()}
+    template = pages.get_template("page.html.jinja")
+    return template.render(title=title, sections=sections, images=encoded)
