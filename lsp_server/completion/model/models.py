@@ -41,8 +41,9 @@ class Models:
     """None until a document of its languages is opened."""
     languages: tuple[str, ...]
     """That the bundle's model was made for; none where it is not wanted."""
-    start: Callable[[Progress], Model] = field(compare=False)
-    """Starts the bundle's model; LoryError where that cannot be."""
+    start: Callable[[Progress, Model], Model] = field(compare=False)
+    """Starts the bundle's model beside the project's; LoryError where that cannot be. It keeps no
+    model: a kept one would keep texts."""
     tokenizer_path: str
     """Of the tokenizer that the project's texts are kept in the ids of."""
     following: Following | None = None
@@ -58,7 +59,7 @@ class Models:
 
     def begun(self, progress: Progress) -> "Models":
         """With the bundle's model, which counts its work beside the project's engine."""
-        model, engine = self.start(progress), self.project.engine
+        model, engine = self.start(progress, self.project), self.project.engine
         if isinstance(model.engine, Counts) and isinstance(engine, Counts):
             model.engine.counters = engine.counters
         return replace(self, bundled=model)
@@ -124,15 +125,15 @@ def load_models(
     """
     progress(10, "verifying the bundle")
     bundle = load(settings.bundle_folder)
+    progress(20, "trying the bundle out, if it is new here")
+    admit(bundle)
     installed, own = list_plugins(), fits_store(bundle)
     path = bundle.tokenizer_path if own else Settings().bundle_folder / TOKENIZER
     project = project_model(settings, guard, bundle, installed, path)
     if workspace and settings.project:
         project = replace(project, project=ProjectIndex(workspace))
 
-    def start(progress: Progress) -> Model:
-        progress(20, "trying the bundle out, if it is new here")
-        admit(bundle)
+    def start(progress: Progress, project: Model) -> Model:
         progress(30, "reading the tokenizer")
         read = project.tokenizer if own else LineTokenizer(load_tokenizer(bundle.tokenizer_path))
         progress(50, "starting the engine")

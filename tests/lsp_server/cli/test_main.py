@@ -57,7 +57,8 @@ def test_a_place_is_completed_by_a_bundle(source: Path, small_bundle: Path) -> N
         assert 0 < offer["probability"] <= 1
     out, _, code = run(*how, folder=source.parent)
     assert out.startswith("prefix      import argparse\n")
-    assert out.splitlines()[-1].endswith(" ms")
+    assert out.splitlines()[-2].endswith(" ms")
+    assert out.splitlines()[-1].endswith("small 0.1.0, engine onnx on CPU, in python")
     assert code == 0
 
 

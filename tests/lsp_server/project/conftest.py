@@ -48,11 +48,15 @@ class Project:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
 
-    def begin(self, **settings: Any) -> None:
-        """Follow the folder under these settings, and wait until it has been read."""
+    def start(self, **settings: Any) -> None:
+        """Follow the folder under these settings, with Python being written."""
         self.workspace.use("python")
         self.workspace.begin([self.root.as_uri()], Settings(**settings))
         self.following.start()
+
+    def begin(self, **settings: Any) -> None:
+        """The same, and wait until it has been read."""
+        self.start(**settings)
         assert eventually(self.has_been_read)
 
     def has_been_read(self) -> bool:

@@ -198,8 +198,7 @@ def test_other_folders_and_settings_have_it_read_again(project: "Project", tmp_p
 def test_a_killed_process_is_told_once_and_what_it_had_read_answers(project: "Project") -> None:
     for number in range(4000):
         project.write(f"f{number}.py", f"name_{number} = {number}\n" * 20)
-    project.workspace.begin([project.root.as_uri()], project.workspace.notes.settings)
-    project.following.start()
+    project.start()
     assert eventually(lambda: project.following.files.process is not None)
     running = project.following.files.process
     assert running is not None
@@ -217,8 +216,7 @@ def test_a_killed_process_is_told_once_and_what_it_had_read_answers(project: "Pr
 def test_the_process_ends_with_its_owner(project: "Project") -> None:
     for number in range(4000):
         project.write(f"f{number}.py", f"name_{number} = {number}\n" * 20)
-    project.workspace.begin([project.root.as_uri()], project.workspace.notes.settings)
-    project.following.start()
+    project.start()
     assert eventually(lambda: project.following.files.process is not None)
     running = project.following.files.process
     assert running is not None

@@ -1,8 +1,9 @@
 """Drafts never change what is written, and save steps where they are right."""
 
+import heapq
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from threading import Event
 
 import pytest
@@ -77,18 +78,18 @@ def test_with_drafts_the_engine_writes_token_for_token_what_it_writes_without(
 def test_the_shipped_bundle_writes_the_same_with_drafts_but_for_rounding() -> None:
     engine = create(load(Settings().bundle_folder), threads=1)
     tokenizer = load_tokenizer(Settings().bundle_folder / "tokenizer.json")
-    text = Path(create.__code__.co_filename).read_text(encoding="utf-8")
+    text = inspect.getsource(heapq)
     weights = read_weights(load(Settings().bundle_folder).mixture_path)
     limits = replace(LIMITS, max_tokens=16, mixture=weights)
     same: list[bool] = []
-    for at in range(600, 4200, 60):
+    for at in range(600, 6000, 60):
         prompt = prompt_at(tokenizer, text, at, heal=True)
         (plain,), (drafted,) = (
             write(engine, prompt, replace(limits, drafted=most)) for most in (0, 8)
         )
         same.append(drafted.tokens == plain.tokens)
     assert engine.counters.accepted > 60
-    assert sum(same) >= 0.85 * len(same)  # float noise can move an activation by a step of int8
+    assert sum(same) >= 0.9 * len(same)  # float noise can move an activation by a step of int8
 
 
 def test_a_right_draft_saves_steps_and_a_wrong_one_changes_nothing(
