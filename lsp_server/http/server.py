@@ -47,7 +47,8 @@ class ServiceProcess:
 
     def __init__(self, config: ServeConfig) -> None:
         """Checks all that can be checked before anything is started; LoryError for a fault."""
-        self._config = config
+        self._given = config.settings
+        config = self._config = pinned(config)
         register = Register(config.keys)
         refuse_open_service(config, register)
         self._fleet = Fleet(
@@ -138,20 +139,13 @@ class ServiceProcess:
         """
         async with self._reloading:
             self._service.register.reload()
-            given = (
-                self._config.settings
-                if bundle is None
-                else {
-                    **self._config.settings,
-                    "bundle": bundle,
-                }
-            )
-            config = replace(self._config, settings=given)
+            given = {**self._given, **({} if bundle is None else {"bundle": bundle})}
+            config = pinned(replace(self._config, settings=given))
             settings = config.judged
             found = await asyncio.to_thread(load, settings.bundle_folder)
             await asyncio.to_thread(admit, found, settings, lambda: not self._ending.is_set())
             await self._fleet.replace(engine_start(config))
-            self._config = config
+            self._given, self._config = given, config
             return self._status()
 
     def _status(self) -> Mapping[str, Any]:
@@ -184,6 +178,12 @@ def refuse_open_service(config: ServeConfig, register: Register) -> None:
             f"--host {config.host}: expected keys in {config.keys} before others can reach this "
             "service, found none; add one with: lory serve keys add NAME"
         )
+
+
+def pinned(config: ServeConfig) -> ServeConfig:
+    """With the bundle by its folder: an engine that starts again later opens the same."""
+    folder = str(config.judged.bundle_folder)
+    return replace(config, settings={**config.settings, "bundle": folder})
 
 
 def engine_start(config: ServeConfig) -> EngineStart:
