@@ -17,7 +17,7 @@ Tell = Callable[[str], None]
 
 IMPORT = "lory-train import"
 SPOKEN = "lory-train: "
-LAST_LINES = 5
+LAST_LINES, TRACEBACK = 99, "Traceback"
 STANDARD_ERROR = 2
 NEEDED = ("gguf", "onnx", "safetensors")
 """Modules that an import needs beyond the server's own."""
@@ -94,7 +94,7 @@ def follow(process: "subprocess.Popen[str]", name: str, tell: Tell) -> None:
     held = ""
     last: deque[str] = deque(maxlen=LAST_LINES)
     for line in process.stderr:
-        if held:
+        if held and not any(said.startswith(TRACEBACK) for said in last):
             tell(held)
         held = printable(line.strip().removeprefix(SPOKEN))
         last.append(held)

