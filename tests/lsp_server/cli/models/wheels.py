@@ -82,7 +82,7 @@ def write_wheel(folder: Path, name: str, files: Mapping[str, bytes], licence: st
     """A wheel of version 1.0 that pip takes."""
     stem = f"{name.replace('-', '_')}-1.0"
     stated = f"License: {licence}\n" if licence else ""
-    members = {
+    members: dict[str, bytes | str] = {
         **files,
         f"{stem}.dist-info/METADATA": f"{METADATA}Name: {name}\n{stated}",
         f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
