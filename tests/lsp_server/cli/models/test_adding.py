@@ -17,6 +17,7 @@ from tests.lsp_server.cli.test_main import run
 from tests.trainer.export.importing.conftest import edit_json
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_converted_once_its_licence_is_accepted_and_completes(
     models: Models, write_checkpoint: WriteCheckpoint, tmp_path: Path
 ) -> None:

