@@ -29,6 +29,7 @@ from lsp_server.http.guard.bodies import HungUp, Receive, parse_body, read_body
 from lsp_server.http.guard.credentials import identify
 from lsp_server.http.guard.origins import refuse_foreign_host, refuse_pages
 from lsp_server.http.operation.routes import DIALECT as OPERATION
+from lsp_server.http.operation.traces import Answer
 from lsp_server.http.people.register import Person
 from lsp_server.http.refusal import Refusal
 from lsp_server.http.service import Service
@@ -39,6 +40,9 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 UNKNOWN = "other"
 """The route of requests for no route, in measures and the log."""
 LONGEST_SESSION = 200
+GONE = 499
+LATER = 1.0
+"""Seconds; own connections are closed in time, but those of an ingress are not."""
 NOBODY = Person("", "")
 
 log = logging.getLogger(__name__)
@@ -80,20 +84,33 @@ class App:
         """Answer one request."""
         if scope["type"] != "http":
             return
-        begun, path = perf_counter(), scope["path"]
         exchange = Exchange(secrets.token_hex(8), Headers(scope=scope), scope)
+        traces = self._service.traces
+        if traces is None:
+            await self._exchange(exchange, receive, send)
+            return
+        with traces.follow() as trail:
+            try:
+                await self._exchange(exchange, receive, send)
+            finally:
+                traces.record(trail, self._end_of(exchange), exchange.headers)
+
+    async def _exchange(self, exchange: "Exchange", receive: Receive, send: Send) -> None:
+        """Answer, count and log."""
+        begun = perf_counter()
         try:
             response = await self._answer(exchange, receive)
         except HungUp:
-            self._note(exchange, 499, 0, begun)
+            self._note(exchange, begun)
             return
         response.headers["x-request-id"] = exchange.id
-        name = path if path in self._known else UNKNOWN
+        exchange.status, exchange.size_out = response.status_code, len(response.body)
+        name = self._name_of(exchange)
         self._service.measures.requests.labels(name, str(response.status_code)).inc()
         self._service.measures.seconds.labels(name).observe(perf_counter() - begun)
         with suppress(OSError):
-            await response(scope, receive, send)
-        self._note(exchange, response.status_code, len(response.body), begun)
+            await response(exchange.scope, receive, send)
+        self._note(exchange, begun)
 
     async def _answer(self, exchange: "Exchange", receive: Receive) -> Response:
         """The answer, whatever happens."""
@@ -120,7 +137,11 @@ class App:
             exchange.person = identify(headers, service.register, admin=admin)
         if not known:
             raise self._nothing_there(exchange)
-        content = await read_body(headers, receive, config.body_bytes)
+        try:
+            async with asyncio.timeout(config.head_seconds + LATER):
+                content = await read_body(headers, receive, config.body_bytes)
+        except TimeoutError as exc:
+            raise Refusal(408, "The request did not become whole in time") from exc
         exchange.size = len(content)
         body = parse_body(content) if method == "POST" else {}
         chosen = next((each for each in known if each.route.accepts(body)), None)
@@ -164,21 +185,35 @@ class App:
         if refusal.status == 405:
             methods = sorted({each.route.method for each in known})
             response.headers["allow"] = ", ".join(methods)
-        if refusal.status in (413, 415):
+        if refusal.status in (408, 413, 415):
             response.headers["connection"] = "close"  # the body was not read
         return response
 
-    def _note(self, exchange: "Exchange", status: int, size: int, begun: float) -> None:
-        path = exchange.scope["path"]
+    def _name_of(self, exchange: "Exchange") -> str:
+        """The route as measures, spans and the log name it."""
+        path: str = exchange.scope["path"]
+        return path if path in self._known else UNKNOWN
+
+    def _end_of(self, exchange: "Exchange") -> Answer:
+        return Answer(
+            method=exchange.method if self._of(exchange) else UNKNOWN,
+            route=self._name_of(exchange),
+            dialect=exchange.dialect.name if exchange.dialect else "",
+            status=exchange.status,
+            bytes_in=exchange.size,
+            bytes_out=exchange.size_out,
+        )
+
+    def _note(self, exchange: "Exchange", begun: float) -> None:
         log.info(
             "%s %s %s %d %.0f ms, %d bytes in, %d out",
             exchange.id,
             exchange.method,
-            path if path in self._known else UNKNOWN,
-            status,
+            self._name_of(exchange),
+            exchange.status,
             (perf_counter() - begun) * 1e3,
             exchange.size,
-            size,
+            exchange.size_out,
         )
 
 
@@ -191,6 +226,9 @@ class Exchange:
     scope: Scope
     person: Person = NOBODY
     size: int = 0
+    size_out: int = 0
+    status: int = GONE
+    """Of the answer; until there is one, that the client may be gone before."""
     dialect: Dialect | None = None
 
     @property

@@ -72,6 +72,8 @@ class Completion:
     written_tokens: int = 0
     milliseconds: float = 0.0
     """In the engine."""
+    waited: float = 0.0
+    """Milliseconds before an engine was free."""
     from_memory: bool = False
     """Whether it is what is left of an earlier answer."""
 

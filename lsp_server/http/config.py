@@ -2,7 +2,7 @@
 
 import ipaddress
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ class ServeConfig:
     settings: dict[str, Any] = field(default_factory=dict)
     """The language server's settings: bundle, min_probability, max_lines and so on."""
     engines: int = field(default_factory=lambda: max(1, os.cpu_count() or 1))
-    """Processes that run the model, each on `threads` of the settings."""
+    """Processes that run the model, each on `threads` of the settings; with Ray: of each replica,
+    and one is enough there.
+    """
     cache_megabytes: int = 512
     """Of key-value caches in all engines together; a prompt of the shipped model takes 6.3."""
     hosts: tuple[str, ...] = ()
@@ -59,6 +61,10 @@ class ServeConfig:
     connections_per_address: int = 256
     drain_seconds: float = 9.0
     """That requests have to end once the service is told to."""
+    replicas: int = 2
+    """With Ray: copies of the service at least."""
+    most_replicas: int = 4
+    """With Ray: copies of the service at most, as many as the requests ask for."""
 
     def __post_init__(self) -> None:
         check("port", self.port, 0, 65535)
@@ -74,12 +80,20 @@ class ServeConfig:
         check("connections", self.connections, 1, 100_000)
         check("connections_per_address", self.connections_per_address, 1, 100_000)
         check("drain_seconds", self.drain_seconds, 0.1, 600)
+        check("replicas", self.replicas, 1, 1000)
+        check("most_replicas", self.most_replicas, self.replicas, 1000)
         self.judged  # noqa: B018 - a fault shows before anything is started
 
     @property
     def judged(self) -> Settings:
         """The settings, checked; of the project nothing is read. SettingsError for a fault."""
         return read_settings({**self.settings, "project": False})
+
+    def with_bundle(self, folder: str | None) -> "ServeConfig":
+        """The same service with another bundle; None for the files as they are now."""
+        if folder is None:
+            return self
+        return replace(self, settings={**self.settings, "bundle": folder})
 
     @property
     def keys(self) -> Path:

@@ -5,28 +5,22 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 import uvicorn
 
-from lsp_server.completion.model.tryout import admit
-from lsp_server.contract.bundles.bundle import load
 from lsp_server.errors import ServeError
 from lsp_server.http.app import App, load_dialects
-from lsp_server.http.config import MEGABYTE, ServeConfig
-from lsp_server.http.engine.fleet import Fleet
-from lsp_server.http.engine.link import EngineStart
+from lsp_server.http.config import ServeConfig
+from lsp_server.http.engine.starting import check_bundle, engine_start
 from lsp_server.http.guard.connections import guarded
 from lsp_server.http.operation.control import ControlSocket
 from lsp_server.http.people.register import Register
-from lsp_server.http.service import Service
-from lsp_server.settings import Settings
+from lsp_server.http.service import open_service
 
 LOOK = 0.05
-FEWEST_SLOTS = 2
 ENDS = ("SIGTERM", "SIGINT")
 BACKLOG = 512
 
@@ -47,17 +41,11 @@ class ServiceProcess:
 
     def __init__(self, config: ServeConfig) -> None:
         """Checks all that can be checked before anything is started; LoryError for a fault."""
-        self._given = config.settings
-        config = self._config = pinned(config)
+        self._config = config
         register = Register(config.keys)
         refuse_open_service(config, register)
-        self._fleet = Fleet(
-            engine_start(config),
-            config.engines,
-            deadline=config.deadline,
-            longest_wait=config.longest_wait,
-        )
-        self._service = Service(config, register, self._fleet)
+        self._service = open_service(config, register)
+        self._fleet = self._service.fleet
         self._control = ControlSocket(config.control, self._handle)
         self._reloading = asyncio.Lock()
         self._ending = asyncio.Event()
@@ -67,17 +55,21 @@ class ServiceProcess:
         config = self._config
         await self._control.open()
         listening = listen(config)
-        self._catch_signals()
+        catch_ends(self._ending.set)
+        if hasattr(signal, "SIGHUP"):
+            reload = self._service.register.reload
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
         starting = asyncio.ensure_future(self._start_engines())
         listener = self._listener()
         serving = asyncio.ensure_future(listener.serve(sockets=[listening]))
         ending = asyncio.ensure_future(self._ending.wait())
         try:
-            self._announce(listening)
+            host, port = listening.getsockname()[:2]
+            announce(host, port, self._service.register)
             await asyncio.wait((starting, ending, serving), return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()  # its fault ends the service
-                self._say("ready")
+                say("ready")
                 await asyncio.wait((ending, serving), return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._service.draining = True
@@ -85,14 +77,15 @@ class ServiceProcess:
             starting.cancel()
             with suppress(asyncio.CancelledError):
                 await serving
-            await self._fleet.end()
+            await self._service.end()
             await self._control.close()
 
     async def _start_engines(self) -> None:
-        settings = self._config.judged
-        bundle = load(settings.bundle_folder)
-        await asyncio.to_thread(admit, bundle, settings, lambda: not self._ending.is_set())
+        await asyncio.to_thread(check_bundle, self._config, self._is_wanted)
         await self._fleet.begin()
+
+    def _is_wanted(self) -> bool:
+        return not self._ending.is_set()
 
     def _listener(self) -> Listener:
         config = self._config
@@ -114,17 +107,6 @@ class ServiceProcess:
             )
         )
 
-    def _catch_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for name in ENDS:
-            number = getattr(signal, name)
-            try:
-                loop.add_signal_handler(number, self._ending.set)
-            except NotImplementedError:  # Windows
-                signal.signal(number, lambda *_: loop.call_soon_threadsafe(self._ending.set))
-        if hasattr(signal, "SIGHUP"):
-            loop.add_signal_handler(signal.SIGHUP, self._service.register.reload)
-
     async def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """Do what the control socket is told."""
         if request["command"] == "reload":
@@ -139,13 +121,10 @@ class ServiceProcess:
         """
         async with self._reloading:
             self._service.register.reload()
-            given = {**self._given, **({} if bundle is None else {"bundle": bundle})}
-            config = pinned(replace(self._config, settings=given))
-            settings = config.judged
-            found = await asyncio.to_thread(load, settings.bundle_folder)
-            await asyncio.to_thread(admit, found, settings, lambda: not self._ending.is_set())
+            config = self._config.with_bundle(bundle)
+            await asyncio.to_thread(check_bundle, config, self._is_wanted)
             await self._fleet.replace(engine_start(config))
-            self._given, self._config = given, config
+            self._config = config
             return self._status()
 
     def _status(self) -> Mapping[str, Any]:
@@ -158,15 +137,29 @@ class ServiceProcess:
             "engines": fleet.pids,
         }
 
-    def _announce(self, listening: socket.socket) -> None:
-        host, port = listening.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        keys = "keys needed" if self._service.register.needs_key else "no keys"
-        self._say(f"listening on http://{shown}:{port} ({keys})")
 
-    def _say(self, text: str) -> None:
-        sys.stderr.write(f"lory serve: {text}\n")
-        sys.stderr.flush()
+def catch_ends(end: Callable[[], None]) -> None:
+    """Call `end` on the running event loop when a signal tells the service to end."""
+    loop = asyncio.get_running_loop()
+    for name in ENDS:
+        number = getattr(signal, name)
+        try:
+            loop.add_signal_handler(number, end)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(end))
+
+
+def announce(host: str, port: int, register: Register) -> None:
+    """Say where the service listens."""
+    shown = f"[{host}]" if ":" in host else host
+    keys = "keys needed" if register.needs_key else "no keys"
+    say(f"listening on http://{shown}:{port} ({keys})")
+
+
+def say(text: str) -> None:
+    """Tell whoever started the service."""
+    sys.stderr.write(f"lory serve: {text}\n")
+    sys.stderr.flush()
 
 
 def refuse_open_service(config: ServeConfig, register: Register) -> None:
@@ -178,40 +171,6 @@ def refuse_open_service(config: ServeConfig, register: Register) -> None:
             f"--host {config.host}: expected keys in {config.keys} before others can reach this "
             "service, found none; add one with: lory serve keys add NAME"
         )
-
-
-def pinned(config: ServeConfig) -> ServeConfig:
-    """With the bundle by its folder: an engine that starts again later opens the same."""
-    folder = str(config.judged.bundle_folder)
-    return replace(config, settings={**config.settings, "bundle": folder})
-
-
-def engine_start(config: ServeConfig) -> EngineStart:
-    """What each engine process is told: the settings, and its share of the cache."""
-    settings = config.judged
-    slots = slots_of(settings, config.cache_megabytes, config.engines)
-    given = {**config.settings, "project": False}
-    if settings.engine == "onnx":
-        options = {"slots": slots, **settings.engine_options}
-        given["engine_options"] = options
-    return EngineStart(settings=given, documents=max(slots * 2, 64))
-
-
-def slots_of(settings: Settings, megabytes: int, engines: int) -> int:
-    """Prompts whose key-value caches an engine keeps within its share of so many megabytes."""
-    inputs = load(settings.bundle_folder).manifest.engine.inputs
-    size = sum(
-        bytes_of(tensor.type, tensor.shape) for tensor in inputs if tensor.name.startswith("past_")
-    )
-    return max(FEWEST_SLOTS, megabytes * MEGABYTE // engines // size) if size else FEWEST_SLOTS
-
-
-def bytes_of(kind: str, shape: tuple[Any, ...]) -> int:
-    """Of a tensor's numbers, as onnxruntime names their type."""
-    size = 2 if "16" in kind else 4
-    for length in shape:
-        size *= int(length)
-    return size
 
 
 def listen(config: ServeConfig) -> socket.socket:

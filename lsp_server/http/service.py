@@ -3,16 +3,18 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from lsp_server.errors import EngineError
 from lsp_server.http.completion import Completion, CompletionRequest, ModelFacts, completion_from
 from lsp_server.http.config import ServeConfig
-from lsp_server.http.engine.fleet import Fleet, WaitedTooLong
+from lsp_server.http.engine.fleet import WAITED, Fleet, WaitedTooLong
+from lsp_server.http.engine.starting import engine_start
 from lsp_server.http.engine.worker import COMPLETE, DETOKENIZE, TOKENIZE
 from lsp_server.http.operation.measures import Measures
+from lsp_server.http.operation.traces import Traces, current_trail, open_traces
 from lsp_server.http.people.figures import Day
 from lsp_server.http.people.limits import Limits
 from lsp_server.http.people.register import Person, Register
@@ -35,11 +37,18 @@ class InFlight:
 class Service:
     """All methods run on the event loop's thread."""
 
-    def __init__(self, config: ServeConfig, register: Register, fleet: Fleet) -> None:
+    def __init__(
+        self,
+        config: ServeConfig,
+        register: Register,
+        fleet: Fleet,
+        traces: Traces | None = None,
+    ) -> None:
         self.config = config
         self.register = register
         self.fleet = fleet
         self.measures = Measures(fleet)
+        self.traces = traces
         self.day = Day(lambda: datetime.now(UTC).date().isoformat())
         self.draining = False
         self.started = int(time.time())
@@ -76,12 +85,20 @@ class Service:
             figures.cancelled += 1
             self.measures.cancelled.inc()
             raise
+        if trail := current_trail():
+            trail.note(found)
         if not request.is_warm_up:
             figures.requests += 1
             figures.shown += bool(found.best.text)
             figures.milliseconds.append((time.perf_counter() - begun) * 1e3)
         self.measures.count(found)
         return found
+
+    async def end(self) -> None:
+        """End the engines, and hand over what is noted of requests."""
+        await self.fleet.end()
+        if self.traces is not None:
+            await asyncio.to_thread(self.traces.close)
 
     async def tokenize(self, person: Person, text: str) -> list[int]:
         """Token ids of a text."""
@@ -106,6 +123,8 @@ class Service:
         """Wait for an answer, with whoever waits for the same."""
         key = owner, request
         flight = self._in_flight.get(key)
+        if trail := current_trail():
+            trail.asked, trail.joined = time.time_ns(), flight is not None
         if flight is None:
             self._refuse_overload(owner)
             task = asyncio.ensure_future(self._ask(owner, request))
@@ -141,7 +160,9 @@ class Service:
         except EngineError as exc:
             raise self._refusal_of(exc) from exc
         values = found.get("completion")
-        return Completion() if values is None else completion_from(values)
+        if values is None:
+            return Completion()
+        return replace(completion_from(values), waited=found[WAITED])
 
     def _refuse_overload(self, owner: str) -> None:
         """Refusal 503 where nobody can answer, or not soon enough."""
@@ -158,3 +179,14 @@ class Service:
     def _shed(self) -> Refusal:
         self.measures.shed.inc()
         return Refusal(503, "Too many requests wait already", retry_after=1)
+
+
+def open_service(config: ServeConfig, register: Register) -> Service:
+    """A service whose engines are still to be begun; `end` ends it."""
+    fleet = Fleet(
+        engine_start(config),
+        config.engines,
+        deadline=config.deadline,
+        longest_wait=config.longest_wait,
+    )
+    return Service(config, register, fleet, open_traces())

@@ -17,6 +17,8 @@ SESSIONS = 4096
 """Of which it is known which engine has read their prompt."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
 """Seconds before an engine that has died is started again: twice as many each time it fails."""
+WAITED = "waited"
+"""In what a job comes to: milliseconds until an engine began with it."""
 SHARE_OF_LATEST = 0.1
 """How much the latest job counts in the mean duration of one."""
 
@@ -165,7 +167,7 @@ class Fleet:
         try:
             found = await engine.run(waiting.job, self._deadline, waiting.cancelled)
             if not waiting.answer.done():
-                waiting.answer.set_result(dict(found))
+                waiting.answer.set_result({**found, WAITED: (begun - waiting.since) * 1e3})
         except EngineError as exc:
             if not waiting.answer.done():
                 waiting.answer.set_exception(exc)
