@@ -10,7 +10,7 @@ RUN := $(DEV)/bin/python -m
 export HF_HUB_OFFLINE := 1
 export OMP_WAIT_POLICY := passive
 
-.PHONY: demo editors test lint check format docs dist audit clean
+.PHONY: demo editors test ray lint check format docs dist audit clean
 
 demo: $(DEMO)/ready
 	@$(DEMO)/bin/python -m lsp_server demo
@@ -27,6 +27,11 @@ editors: $(DEV)/ready
 test: $(DEV)/ready editors
 	@$(RUN) pytest --numprocesses logical --maxprocesses 4 --dist worksteal -m "not alone"
 	@$(RUN) pytest -m alone
+
+# `lory serve --ray` on a cluster of several raylets; Ray (300 MB) is not in the environment else.
+ray: $(DEV)/ready
+	@$(RUN) pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[ray]"
+	@LORY_NEED_RAY=1 $(RUN) pytest tests/e2e/http/test_cluster.py tests/deploy/test_ray.py
 
 lint: $(DEV)/ready
 	@$(RUN) ruff check .

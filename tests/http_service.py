@@ -52,6 +52,9 @@ class Reply:
 class RunningService:
     """One process of `lory serve`."""
 
+    patience = PATIENCE
+    """Seconds that it may take until it is ready."""
+
     def __init__(self, state: Path, *arguments: str, **environment: str) -> None:
         self.state = state
         self.process = subprocess.Popen(
@@ -72,7 +75,7 @@ class RunningService:
 
     def wait_line(self, pattern: "re.Pattern[str]") -> "re.Match[str]":
         """The first line of standard error that matches."""
-        deadline = monotonic() + PATIENCE
+        deadline = monotonic() + self.patience
         while monotonic() < deadline:
             for line in list(self.lines):
                 if found := pattern.search(line):
@@ -146,6 +149,12 @@ class RunningService:
         return status
 
 
+class ClusterService(RunningService):
+    """The same on a cluster, whose processes take their time on a busy machine."""
+
+    patience = 3 * PATIENCE
+
+
 StartService = Callable[..., RunningService]
 
 
@@ -161,7 +170,8 @@ def start_service(tmp_path: Path) -> Iterator[StartService]:
     with ExitStack() as stack:
 
         def start(*arguments: str, ready: bool = True, **environment: str) -> RunningService:
-            service = RunningService(tmp_path / "state", *arguments, **environment)
+            kind = ClusterService if "--ray" in arguments else RunningService
+            service = kind(tmp_path / "state", *arguments, **environment)
             stack.callback(service.end)
             return service.wait_ready() if ready else service
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ keys_app = typer.Typer(help="Who may ask.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 
 DEFAULTS = ServeConfig()
+ENGINES_OF_A_REPLICA = 1
 State = Annotated[
     Path | None, typer.Option(help="Folder of the keys and the control socket.", show_default=False)
 ]
@@ -35,7 +37,10 @@ Host = Annotated[str, typer.Option(help="To listen on; any but this machine's ne
 Port = Annotated[int, typer.Option(help="0 for any that is free.")]
 Bundle = Annotated[str, typer.Option(help="Folder of the bundle.")]
 Given = Annotated[str, typer.Option(help="Other settings, as a JSON object.")]
-Engines = Annotated[int, typer.Option(help="Processes that run the model.")]
+Engines = Annotated[
+    int | None,
+    typer.Option(help="Processes that run the model; a core each, or with --ray one a replica."),
+]
 Megabytes = Annotated[int, typer.Option(help="Of key-value caches, all engines together.")]
 Hosts = Annotated[list[str] | None, typer.Option(help="Requests may be for it, without keys.")]
 Origins = Annotated[list[str] | None, typer.Option(help="A web page that may ask.")]
@@ -46,6 +51,9 @@ Wait = Annotated[float, typer.Option(help="Seconds; what would wait longer is re
 Deadline = Annotated[float, typer.Option(help="Seconds after which a request is given up.")]
 Whole = Annotated[float, typer.Option(help="Seconds to send a whole request.")]
 Idle = Annotated[float, typer.Option(help="Seconds between two requests of a connection.")]
+Ray = Annotated[bool, typer.Option("--ray", help="On a cluster, by Ray Serve.")]
+Replicas = Annotated[int, typer.Option(help="With --ray: copies of the service at least.")]
+MostReplicas = Annotated[int, typer.Option(help="With --ray: copies at most, as load asks for.")]
 Level = Annotated[LogLevel, typer.Option(help="info: a line for each request.")]
 
 
@@ -57,7 +65,7 @@ def serve_command(
     bundle: Bundle = "",
     settings: Given = "{}",
     state: State = None,
-    engines: Engines = DEFAULTS.engines,
+    engines: Engines = None,
     cache_megabytes: Megabytes = DEFAULTS.cache_megabytes,
     allow_host: Hosts = None,
     allow_origin: Origins = None,
@@ -68,12 +76,17 @@ def serve_command(
     deadline: Deadline = DEFAULTS.deadline,
     head_seconds: Whole = DEFAULTS.head_seconds,
     idle_seconds: Idle = DEFAULTS.idle_seconds,
+    ray: Ray = False,
+    replicas: Replicas = DEFAULTS.replicas,
+    most_replicas: MostReplicas = DEFAULTS.most_replicas,
     log_level: Level = LogLevel.WARNING,
 ) -> None:
     """Serve completions over HTTP."""
     if context.invoked_subcommand is not None:
         return
     given = read_json(settings)
+    if engines is None:
+        engines = ENGINES_OF_A_REPLICA if ray else DEFAULTS.engines
     config = ServeConfig(
         host=host,
         port=port,
@@ -90,22 +103,34 @@ def serve_command(
         deadline=deadline,
         head_seconds=head_seconds,
         idle_seconds=idle_seconds,
+        replicas=replicas,
+        most_replicas=max(replicas, most_replicas),
     )
-    run_service(config, log_level)
+    run_service(config, log_level, on_ray=ray)
 
 
-def run_service(config: ServeConfig, level: LogLevel) -> None:
+def run_service(config: ServeConfig, level: LogLevel, *, on_ray: bool) -> None:
     """Serve until a signal ends it. ServeError without the extra."""
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s")
     logging.getLogger("lsp_server").setLevel(level.upper())
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    if on_ray and find_spec("ray") is None:
+        raise missing("ray", "ray")
     try:
-        from lsp_server.http.server import serve
+        if on_ray:
+            from lsp_server.http.cluster.process import serve_on_ray as serve
+        else:
+            from lsp_server.http.server import serve
     except ImportError as exc:
-        raise ServeError(
-            f"expected the extra http, found no {exc.name}; run: pip install 'lory-lsp[http]'"
-        ) from exc
+        raise missing("http", exc.name) from exc
     serve(config)
+
+
+def missing(extra: str, name: str | None) -> ServeError:
+    """Says which extra is needed, because a module is not there."""
+    return ServeError(
+        f"expected the extra {extra}, found no {name}; run: pip install 'lory-lsp[{extra}]'"
+    )
 
 
 def read_json(text: str) -> dict[str, Any]:

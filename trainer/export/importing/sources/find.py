@@ -1,7 +1,6 @@
 """Finds what an import names: a folder, a GGUF file, an installed distribution, a hub name."""
 
 import re
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -33,14 +32,9 @@ def find_source(name: str) -> Source:
         return read_gguf(path, name)
     if DISTRIBUTION.fullmatch(name):
         return read_distribution(name)
-    if is_hub_name(name):
-        return read_folder(download(name, WANTED), name)
+    if HUB_NAME.fullmatch(name):
+        return read_folder(download(name), name)
     raise ImportModelError(f"{name}: expected a folder, a .gguf file or a name, found none")
-
-
-def is_hub_name(name: str) -> bool:
-    """Whether a name can only be a hub repository's: nothing of that path is here."""
-    return HUB_NAME.fullmatch(name) is not None and not Path(name).exists()
 
 
 def read_distribution(name: str) -> Source:
@@ -60,7 +54,7 @@ def read_distribution(name: str) -> Source:
     return read_gguf(Path(str(found.locate_file(files[0]))), f"{name} {found.version}")
 
 
-def download(name: str, wanted: Sequence[str]) -> Path:
+def download(name: str) -> Path:
     """A hub repository's files in the library's cache; nothing is loaded that they say."""
     try:
         from huggingface_hub import snapshot_download
@@ -71,7 +65,7 @@ def download(name: str, wanted: Sequence[str]) -> Path:
             "install lory-lsp[train], or download the folder yourself"
         ) from exc
     try:
-        return Path(snapshot_download(name, allow_patterns=list(wanted)))
+        return Path(snapshot_download(name, allow_patterns=WANTED))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as exc:
         line = " ".join(str(exc).split())[:300]
         raise ImportModelError(

@@ -1,1 +1,0 @@
-"""`lory model`: the models that a user keeps, adds, chooses and removes."""
