@@ -122,9 +122,9 @@ class Completer:
         self._worker.submit_first(self._drop_model, LOAD_SECONDS)
         self._tell("off", 100, "turned off")
 
-    def _tell(self, state: str, percent: int, message: str) -> None:
-        self.state = State(state, percent, message)
-        self._status.show(state, percent, message)
+    def _tell(self, state: str, percent: int, message: str, label: str = "") -> None:
+        self.state = State(state, percent, message, label)
+        self._status.show(self.state)
 
     async def complete(self, cursor: Cursor, trace: Trace) -> list[Candidate] | None:
         """Candidates to show; None where a later request elsewhere in the document superseded it.
@@ -225,7 +225,7 @@ class Completer:
             if epoch == self._loads and self._worker.is_current:
                 self._fail(exc, loop)
             return
-        post(loop, self._tell, "ready", 100, models.title)
+        post(loop, self._tell, "ready", 100, models.title, models.label)
 
     def _fail(self, exc: BaseException, loop: asyncio.AbstractEventLoop) -> None:
         log.error("cannot load: %s", one_line(exc), exc_info=not isinstance(exc, LoryError))
@@ -251,7 +251,7 @@ class Completer:
             return
         if self._worker.is_current and self._models is models:
             self._models = begun
-            post(loop, self._tell, "ready", 100, begun.title)
+            post(loop, self._tell, "ready", 100, begun.title, begun.label)
 
     def _drop_model(self) -> None:
         if self._models is not None:
@@ -277,9 +277,10 @@ class Completer:
 
     def _tell_title(self) -> None:
         """Tell what completes now, where that is not what was told."""
-        title = self._models.title if self._models else ""
-        if title and self.state.name == "ready" and self.state.message != title:
-            self._tell("ready", 100, title)
+        if (models := self._models) is None or self.state.name != "ready":
+            return
+        if (self.state.message, self.state.label) != (models.title, models.label):
+            self._tell("ready", 100, models.title, models.label)
 
     def _ask_engine(self, settings: Settings, pending: Pending) -> Outcome:
         """What the engine has at a cursor and what of it may be shown, or why it is not asked."""

@@ -111,6 +111,8 @@ class TellsItself(Protocol):
 
     title: str
     """What completes now, for people; it may change with each completion."""
+    label: str
+    """A word or two of it for the editor's status bar."""
 
 
 @runtime_checkable

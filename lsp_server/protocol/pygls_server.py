@@ -17,6 +17,7 @@ from pygls.exceptions import (
 from pygls.lsp.server import LanguageServer
 
 from lsp_server import __version__
+from lsp_server.completion.worker.pending import State
 from lsp_server.plugins import one_line
 from lsp_server.protocol.session import Session
 from lsp_server.protocol.wire.jsonrpc import LoryProtocol
@@ -51,14 +52,14 @@ class LoryServer(LanguageServer):
         found = self.client_capabilities.experimental
         return found if isinstance(found, dict) else {}
 
-    def show(self, state: str, percent: int, message: str) -> None:
+    def show(self, state: State) -> None:
         """Tell what the engine is doing: as `lory/status`, as a progress bar, as an error."""
         if self.experimental.get(STATUS_CAPABILITY):
-            status = {"state": state, "percent": percent, "message": message}
-            self.protocol.notify(STATUS, status)
-        self._show_bar(state, percent, message)
-        if state == "error":
-            self._show_error(message)
+            told = {"state": state.name, "percent": state.percent, "message": state.message}
+            self.protocol.notify(STATUS, {**told, "label": state.label})
+        self._show_bar(state.name, state.percent, state.message)
+        if state.name == "error":
+            self._show_error(state.message)
 
     def report(self, message: str) -> None:
         """Show an error; from any thread."""

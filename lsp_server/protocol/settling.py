@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 from lsp_server.completion.read_policy import UNSETTLED
-from lsp_server.completion.worker.pending import Status
+from lsp_server.completion.worker.pending import State, Status
 
 PATIENCE_FOR_BEGINNING = 10.0
 """Seconds that a request waits for `initialized`; for settings `lifecycle.py` has less."""
@@ -33,7 +33,7 @@ class Settling:
         """The settings do not come: nothing is read or suggested until they do."""
         if not self.serving:
             self._settled.set()
-            self._status.show("off", 100, f"nothing is read: {UNSETTLED.reason}")
+            self._status.show(State("off", 100, f"nothing is read: {UNSETTLED.reason}"))
 
     async def wait(self) -> None:
         """Return once requests are answered; a client that never begins gets nothing for them."""

@@ -7,6 +7,8 @@ export interface Status {
   readonly state: "loading" | "ready" | "off" | "error";
   readonly percent: number;
   readonly message: string;
+  /** What the status bar adds to its own word, where another model than the bundle's completes. */
+  readonly label?: string;
 }
 
 /** What one part of the server made of a request. */

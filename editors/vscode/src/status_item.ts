@@ -110,7 +110,7 @@ export class StatusItem implements vscode.Disposable {
     if (reason) {
       return { icon: "circle-slash", words: "off here", detail: reason, command: "lory.why" };
     }
-    const [icon, words] = pending ? ["loading~spin", "completing"] : ["sparkle", ""];
+    const [icon, words] = pending ? ["loading~spin", "completing"] : ["sparkle", status.label ?? ""];
     return { icon, words, detail: `Ready: ${status.message}`, command: "lory.why" };
   }
 

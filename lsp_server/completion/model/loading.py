@@ -63,6 +63,11 @@ class Model:
         return title
 
     @property
+    def label(self) -> str:
+        """What a status bar adds to its own word; mostly nothing."""
+        return self.engine.label if isinstance(self.engine, TellsItself) else ""
+
+    @property
     def sha256(self) -> str:
         """Of the bundle's graph; "" where none answers."""
         return "" if self.is_alone else self.bundle.manifest.files[MODEL].sha256

@@ -101,6 +101,11 @@ class Models:
         return None if index is None else index.as_json()
 
     @property
+    def label(self) -> str:
+        """What a status bar adds to its own word; mostly nothing."""
+        return self.bundled.label if self.bundled else ""
+
+    @property
     def title(self) -> str:
         """What answers, for people."""
         if not self.languages:

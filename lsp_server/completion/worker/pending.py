@@ -16,8 +16,8 @@ OutcomeFuture = asyncio.Future[Outcome | None]
 class Status(Protocol):
     """Who is told what the engine is doing; called on the event loop's thread."""
 
-    def show(self, state: str, percent: int, message: str) -> None:
-        """`state` is loading, ready, off or error."""
+    def show(self, state: "State") -> None:
+        """Called when another state holds."""
         ...
 
 
@@ -26,8 +26,11 @@ class State:
     """What the engine is doing, as `Status` was told last."""
 
     name: str
+    """loading, ready, off or error."""
     percent: int
     message: str
+    label: str = ""
+    """What a status bar adds to its own word."""
 
 
 @dataclass(slots=True, eq=False)

@@ -56,6 +56,11 @@ class RemoteEngine:
             title += "; it tells no probabilities: min_probability and the project do not count"
         return title
 
+    @property
+    def label(self) -> str:
+        """Whether text leaves this process, in a word or two."""
+        return "remote is gone" if self._fault else "remote"
+
     def forget(self) -> None:
         """Keep nothing of earlier prompts."""
         self._wire.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lsp_server.completion.worker.pending import State
 from lsp_server.protocol.session import Session
 
 PATIENCE = 20.0
@@ -19,8 +20,8 @@ class Told:
         self.states: list[str] = []
         self.messages: list[str] = []
 
-    def show(self, state: str, percent: int, message: str) -> None:
-        self.states.append(state)
+    def show(self, state: State) -> None:
+        self.states.append(state.name)
 
 
 async def eventually(check: Callable[[], bool]) -> bool:

@@ -1,14 +1,17 @@
 """Writes a bundle's weights in the formats of other programs.
 
-Text never passes through the converted models here: they are fed token ids.
+Where these are compared they are fed token ids. A GGUF file may hold the tokenizer too, for who is
+given text: the same tokens and merges, but text is split where GPT-2's pattern splits it.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsp_server.contract.prompt import Sentinel
 from trainer.export.graph.weights import NetworkWeights
 
 Weights = NDArray[np.float32]
@@ -45,13 +48,19 @@ def write_checkpoint(network: NetworkWeights, folder: Path) -> None:
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def write_gguf(network: NetworkWeights, path: Path, kind: str = "f32") -> None:
-    """One GGUF file of `kind` f32, q8_0 or q4_0, with a vocabulary of ids alone."""
+def write_gguf(
+    network: NetworkWeights, path: Path, kind: str = "f32", tokenizer: Path | None = None
+) -> None:
+    """One GGUF file of `kind` f32, q8_0 or q4_0; without a `tokenizer.json` it takes ids alone."""
     import gguf
 
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(path, "llama")
     describe(writer, network.config)
+    if tokenizer is None:
+        writer.add_tokenizer_model("none")
+    else:
+        describe_tokenizer(writer, json.loads(tokenizer.read_bytes()))
     for name, array in network.weights.items():
         matrix = fill_up(name, interleave_heads(network.config, name, array))
         stored, quantized = gguf_name(name), kind != "f32" and array.ndim == 2
@@ -82,7 +91,25 @@ def describe(writer: Any, config: Any) -> None:
     writer.add_rope_dimension_count(config.head_dim)
     writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
     writer.add_vocab_size(config.vocab_size)
-    writer.add_tokenizer_model("none")
+
+
+def describe_tokenizer(writer: Any, tokenizer: Any) -> None:
+    """The tokens of a byte-level BPE, Lory's sentinels as marks that text may hold."""
+    import gguf
+
+    vocabulary = tokenizer["model"]["vocab"]
+    special = {added["content"] for added in tokenizer["added_tokens"] if added["special"]}
+    tokens = sorted(vocabulary, key=vocabulary.__getitem__)
+    kinds = (gguf.TokenType.NORMAL, gguf.TokenType.CONTROL)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([kinds[token in special] for token in tokens])
+    writer.add_token_merges([" ".join(merge) for merge in tokenizer["model"]["merges"]])
+    writer.add_bos_token_id(Sentinel.FILE)
+    writer.add_eos_token_id(Sentinel.END)
+    writer.add_pad_token_id(Sentinel.PAD)
+    writer.add_add_bos_token(True)
 
 
 def gguf_name(name: str) -> str:

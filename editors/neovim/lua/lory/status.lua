@@ -5,6 +5,7 @@ local M = {}
 ---@field state 'loading'|'ready'|'off'|'error'|'installing'
 ---@field percent integer
 ---@field message string
+---@field label? string
 
 ---@type table<integer, lory.State> By client.
 local states = {}
@@ -104,7 +105,7 @@ function M.state(buffer)
   return state
 end
 
----A few words: `ready`, `loading 40 %`, `completing`, `off: why`, `error`, `installing`.
+---A few words: `ready`, `ready: remote`, `loading 40 %`, `completing`, `off: why`, `error`, `installing`.
 ---@param buffer integer
 ---@return string
 function M.text(buffer)
@@ -118,7 +119,8 @@ function M.text(buffer)
   if found.state == 'ready' and client and is_completing(client, buffer) then
     return 'completing'
   end
-  return found.state
+  local label = found.state == 'ready' and found.label or ''
+  return label == '' and found.state or found.state .. ': ' .. label
 end
 
 return M
