@@ -54,6 +54,7 @@ class ProjectEngine:
 
     name = "project"
     title = "engine project, without a model"
+    label = ""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.counters = EngineCounters()
