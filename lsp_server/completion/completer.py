@@ -1,7 +1,7 @@
 """Answers completion requests: reuses earlier results, and supersedes and cancels requests.
 
 All methods run on the event loop's thread; the engine works on a thread of its own, without a lock.
-The model's libraries are imported when it is loaded: an editor waits for the answer to `initialize`.
+The model's libraries are imported when it is loaded: an editor waits for `initialize`.
 """
 
 import asyncio
