@@ -178,6 +178,14 @@ def start_service(tmp_path: Path) -> Iterator[StartService]:
         yield start
 
 
+def wait_until(done: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Return once something holds."""
+    deadline = monotonic() + seconds
+    while not done():
+        assert monotonic() < deadline
+        sleep(0.02)
+
+
 def run_serve(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     """One call of `lory serve` that ends by itself."""
     return subprocess.run(

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +29,7 @@ from lsp_server.http.server import announce, catch_ends, listen, refuse_open_ser
 
 STORE_BYTES = 80_000_000
 """Of Ray's shared memory, which nothing here uses; it takes no less."""
+JOIN = "import sys; from ray._raylet import GcsClient; GcsClient(address=sys.argv[1])"
 DEPLOY_SECONDS = 180.0
 LOOK, LONGEST_LOOK = 0.1, 5.0
 
@@ -200,12 +203,24 @@ def join_cluster(address: str | None, config: ServeConfig) -> None:
     }
     if address:
         ray.init(address=address, **quiet)
+        refuse_open_cluster(ray.get_runtime_context().gcs_address)
         return
     if config.is_local:
         quiet["_node_ip_address"] = config.host if config.host != "localhost" else "127.0.0.1"
     ray.init(address="local", include_dashboard=False, object_store_memory=STORE_BYTES, **quiet)
     if not config.is_local:
         say(f"machines join by: ray start --address={ray.get_runtime_context().gcs_address}")
+
+
+def refuse_open_cluster(address: str) -> None:
+    """ServeError where a cluster lets in who has no token: whoever joins runs what they like."""
+    command = [sys.executable, "-P", "-c", JOIN, address]
+    without = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    if not subprocess.run(command, env=without, capture_output=True, check=False).returncode:
+        raise ServeError(
+            f"{ADDRESS}: expected a cluster that wants a token, found one that lets anybody in; "
+            "start it with RAY_AUTH_MODE=token"
+        )
 
 
 def start_serve(config: ServeConfig, port: int, told: Mapping[str, str]) -> None:

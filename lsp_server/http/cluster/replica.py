@@ -30,7 +30,7 @@ QUIET = {"enable_access_log": False, "log_level": "WARNING"}
 """Ray's own log of requests adds nothing to Lory's."""
 TARGET_OF_AN_ENGINE = 2.0
 """Requests at a time, on average; more, and there is to be another replica."""
-UPSCALE_SECONDS, DOWNSCALE_SECONDS = 3.0, 300.0
+LOOK_BACK_SECONDS, UPSCALE_SECONDS, DOWNSCALE_SECONDS = 5.0, 3.0, 300.0
 HEALTH_SECONDS = 2.0
 SICK_SECONDS = 30.0
 """Without an engine, after which the replica is started again, perhaps on another machine."""
@@ -90,6 +90,8 @@ def application(config: ServeConfig, needs_key: bool) -> Any:
         "min_replicas": config.replicas,
         "max_replicas": config.most_replicas,
         "target_ongoing_requests": TARGET_OF_AN_ENGINE * config.engines,
+        "metrics_interval_s": 1.0,
+        "look_back_period_s": LOOK_BACK_SECONDS,
         "upscale_delay_s": UPSCALE_SECONDS,
         "downscale_delay_s": DOWNSCALE_SECONDS,
     }

@@ -16,7 +16,7 @@ from threading import Event
 from time import monotonic, sleep
 
 from lsp_server.http.people.keys import add_key
-from tests.http_service import ClusterService, Reply, run_serve, script_arguments
+from tests.http_service import ClusterService, Reply, RunningService, run_serve, script_arguments
 from tests.scripted import Script
 
 PERSONS = tuple(f"person-{number}" for number in range(8))
@@ -28,19 +28,19 @@ LOST = 599
 class Raylets:
     """The cluster, in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, machines: int = 2, *, is_open: bool = False) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         token = folder / "token"
         token.write_text(secrets.token_hex(32))
         token.chmod(0o600)
         self.environment = {
-            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_MODE": "disabled" if is_open else "token",
             "RAY_AUTH_TOKEN_PATH": str(token),
             "RAY_USAGE_STATS_ENABLED": "0",
         }
         self._log = (folder / "raylets.log").open("w")
         self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("raylets.py"))],
+            [sys.executable, str(Path(__file__).with_name("raylets.py")), str(machines)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -67,6 +67,12 @@ class Raylets:
         """End it."""
         self._process.communicate(timeout=60)
         self._log.close()
+
+
+def running(service: RunningService) -> int:
+    """Replicas of a service."""
+    told = run_serve("status", "--state", str(service.state))
+    return int(json.loads(told.stdout)["replicas"].get("RUNNING", 0))
 
 
 class Team:
@@ -109,12 +115,6 @@ class Team:
         found = re.search(r"^lory_joined_created (\S+)$", text, re.MULTILINE)
         assert found is not None, text[:200]
         return float(found[1])
-
-    @property
-    def running(self) -> int:
-        """Replicas."""
-        told = run_serve("status", "--state", str(self.service.state))
-        return int(json.loads(told.stdout)["replicas"].get("RUNNING", 0))
 
     def wait_spread(self) -> dict[str, float]:
         """Everybody's replica, once there are two and the ingress knows."""

@@ -1,7 +1,7 @@
 """Several raylets on this machine, which stand for several machines; a process of its own.
 
-Prints the cluster's address, then does what it is told on standard input: `add` a machine, or
-`kill` the processor of a number, with all that runs there at once.
+Its argument: how many, beside the head. Prints the cluster's address, then does what it is told
+on standard input: `add` a machine, or `kill` the latest with all that runs there at once.
 """
 
 import sys
@@ -27,7 +27,7 @@ def main() -> None:
     """Run until the input ends. The head has no processor, so that replicas are on the others."""
     head = {**MACHINE, "num_cpus": 0, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args=head)
-    machines = [cluster.add_node(**MACHINE) for _ in range(2)]
+    machines = [cluster.add_node(**MACHINE) for _ in range(int(sys.argv[1]))]
     ray.init(address=cluster.address, logging_level="ERROR", log_to_driver=False)
     sys.stdout.write(f"address {cluster.address}\n")
     sys.stdout.flush()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from threading import Event
 from time import monotonic, sleep
 from typing import Any
 
@@ -18,8 +19,14 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from lsp_server.http.people.keys import add_key
-from tests.e2e.http.cluster_team import PATH, PERSONS, Team
-from tests.http_service import StartService, run_serve, script_arguments
+from tests.e2e.http.cluster_team import PATH, PERSONS, Raylets, Team, running
+from tests.http_service import (
+    RunningService,
+    StartService,
+    run_serve,
+    script_arguments,
+    wait_until,
+)
 from tests.scripted import Rules, Script, script_bundle
 
 __all__ = ["script_bundle"]
@@ -190,6 +197,17 @@ def test_nobody_joins_without_the_token(team: Team, token: str) -> None:
     assert ("token" in done.stderr) == (token != "right")
 
 
+def test_no_cluster_is_used_that_anybody_may_join(tmp_path: Path) -> None:
+    raylets = Raylets(tmp_path, 0, is_open=True)
+    given = {**raylets.environment, "RAY_ADDRESS": raylets.address}
+    try:
+        done = run_serve("--ray", "--port", "0", "--state", str(tmp_path / "state"), **given)
+    finally:
+        raylets.end()
+    assert done.returncode == 2
+    assert "expected a cluster that wants a token" in done.stderr.splitlines()[-1]
+
+
 def test_it_finishes_what_it_is_at_when_it_is_told_to_end(team: Team) -> None:
     with ThreadPoolExecutor(1) as pool:
         answered = pool.submit(team.ask, PERSONS[0], "slow")
@@ -200,14 +218,35 @@ def test_it_finishes_what_it_is_at_when_it_is_told_to_end(team: Team) -> None:
     assert "Traceback" not in "".join(team.service.lines)
 
 
-def test_without_a_cluster_one_is_started_here_and_ends_with_the_service(
+def ask_until_two_replicas_run(service: RunningService) -> None:
+    """Six requests at a time; more than two of an engine ask for another replica."""
+    stop = Event()
+
+    def ask(person: int) -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            service.post(PATH, {"prompt": f"{person} {number} slow"})
+
+    with ThreadPoolExecutor(6) as pool:
+        for person in range(6):
+            pool.submit(ask, person)
+        try:
+            wait_until(lambda: running(service) == 2, 90)
+        finally:
+            stop.set()
+
+
+def test_without_a_cluster_one_is_started_here_grows_and_ends_with_the_service(
     start_service: StartService, write_script: WriteScript
 ) -> None:
     script = write_script(RULES)
-    service = start_service(*script_arguments(script, "--ray", "--replicas", "1"))
+    size = ("--replicas", "1", "--most-replicas", "2", "--longest-wait", "30")
+    service = start_service(*script_arguments(script, "--ray", *size))
     assert service.lines[0].startswith("lory serve: listening on http://127.0.0.1:")
     assert service.post(PATH, {"prompt": "os."}).json["choices"][0]["text"] == "getcwd()"
     assert service.post(PATH, {"prompt": "os."}, {"Host": "evil.com"}).status == 403
+    ask_until_two_replicas_run(service)
     below = psutil.Process(service.process.pid).children(recursive=True)
     assert len(below) > 5
     assert service.end() == 0

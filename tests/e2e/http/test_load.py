@@ -12,7 +12,7 @@ from time import monotonic, sleep
 import pytest
 
 from lsp_server.http.people.keys import add_key
-from tests.http_service import Reply, RunningService, StartService, script_arguments
+from tests.http_service import Reply, RunningService, StartService, script_arguments, wait_until
 from tests.scripted import Rules, Script
 
 pytestmark = pytest.mark.alone
@@ -26,14 +26,6 @@ RULES: Rules = [
     {"after": "", "completion": "x = 1"},
 ]
 PATH = "/v1/completions"
-
-
-def wait_until(done: Callable[[], bool], seconds: float = 15.0) -> None:
-    """Return once something holds."""
-    deadline = monotonic() + seconds
-    while not done():
-        assert monotonic() < deadline
-        sleep(0.02)
 
 
 def hang_up_after(service: RunningService, prompt: str, seconds: float) -> None:
