@@ -10,6 +10,7 @@ import typer
 
 from lsp_server.bench.serve.http_client import Address
 from lsp_server.bench.serve.load import TeamConfig, measure_team, read_sources, team_table
+from lsp_server.bench.serve.side_by_side import ask_in_turn, side_table
 from lsp_server.cli.tables import terminal
 
 
@@ -28,6 +29,10 @@ def serve_command(
         Path | None, typer.Option(help="Python files to type in; else the standard library.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything that is drawn.")] = 0,
+    beside: Annotated[
+        int | None, typer.Option(help="Port of another: both are asked the same, in turn.")
+    ] = None,
+    requests: Annotated[int, typer.Option(help="With --beside: to each.", min=1)] = 1500,
     batching: Annotated[
         bool, typer.Option("--batching", help="How much batching could save, without a service.")
     ] = False,
@@ -36,6 +41,10 @@ def serve_command(
     """Ask a service as a team's editors do: latencies, refusals, failures, memory."""
     if batching:
         show_batching()
+        return
+    if beside is not None:
+        both = [Address(host, each, key) for each in (port, beside)]
+        terminal().print(side_table(ask_in_turn(both, requests)))
         return
     sources = read_sources(files or Path(sysconfig.get_path("stdlib")) / "asyncio")
     address = Address(host, port, key)

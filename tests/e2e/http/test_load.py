@@ -11,6 +11,9 @@ from time import monotonic, sleep
 
 import pytest
 
+from lsp_server.bench.serve.http_client import Address
+from lsp_server.bench.serve.side_by_side import ask_in_turn
+from lsp_server.errors import BenchError
 from lsp_server.http.people.keys import add_key
 from tests.http_service import Reply, RunningService, StartService, script_arguments, wait_until
 from tests.scripted import Rules, Script
@@ -196,3 +199,20 @@ def test_a_poisoned_request_fails_alone_among_others(service: RunningService) ->
     assert {prompt for prompt, status in statuses.items() if status != 200} == {"3 fail"}
     assert statuses["3 fail"] == 500
     assert service.measure("lory_engine_restarts") == 0
+
+
+def test_two_services_are_asked_the_same_in_turn(service: RunningService) -> None:
+    address = Address("127.0.0.1", service.port)
+    first, second = ask_in_turn([address, address], 10)
+    assert (first.requests, second.requests) == (10, 10)
+    assert 0 < first.p50 <= first.p95
+    assert service.measure("lory_requests_total") >= 20
+
+
+def test_times_of_refusals_are_no_figures(
+    start_service: StartService, write_script: WriteScript
+) -> None:
+    limits = ("--engines", "1", "--burst", "2", "--rate", "0.1")
+    service = start_service(*script_arguments(write_script(RULES), *limits))
+    with pytest.raises(BenchError, match="found status 429"):
+        ask_in_turn([Address("127.0.0.1", service.port)], 5)
