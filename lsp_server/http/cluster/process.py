@@ -205,8 +205,6 @@ def join_cluster(address: str | None, config: ServeConfig) -> None:
         ray.init(address=address, **quiet)
         refuse_open_cluster(ray.get_runtime_context().gcs_address)
         return
-    if config.is_local:
-        quiet["_node_ip_address"] = config.host if config.host != "localhost" else "127.0.0.1"
     ray.init(address="local", include_dashboard=False, object_store_memory=STORE_BYTES, **quiet)
     if not config.is_local:
         say(f"machines join by: ray start --address={ray.get_runtime_context().gcs_address}")
