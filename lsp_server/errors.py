@@ -5,6 +5,7 @@ LoryError
 ├── TokenizerError   a tokenizer file without Lory's sentinels
 ├── SettingsError    a setting that is unknown or out of range
 ├── PluginError      an entry point that cannot be loaded or that raised
+├── ModelError       a model that cannot be added, chosen or removed
 ├── EngineError      the model cannot be run here
 │   └── WaitedTooLong a request of the team's service, in `http/engine/fleet.py`
 ├── IndexingError    the project's files cannot be read in the background
@@ -33,6 +34,10 @@ class SettingsError(LoryError):
 
 class PluginError(LoryError):
     """A plugin cannot be loaded, or raised while it ran."""
+
+
+class ModelError(LoryError):
+    """A model cannot be added to those that are kept, chosen or removed."""
 
 
 class EngineError(LoryError):

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 DISTRIBUTION = "lory-lsp"
 ENGINES, CONTEXTS, FILTERS = "lory.engines", "lory.contexts", "lory.filters"
-FEEDBACK, DIALECTS = "lory.feedback", "lory.dialects"
-GROUPS = (ENGINES, CONTEXTS, FILTERS, FEEDBACK, DIALECTS)
+FEEDBACK, DIALECTS, ADAPTERS = "lory.feedback", "lory.dialects", "lory.adapters"
+GROUPS = (ENGINES, CONTEXTS, FILTERS, FEEDBACK, DIALECTS, ADAPTERS)
 
 
 @dataclass(frozen=True, slots=True)

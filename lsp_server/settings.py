@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, get_origin
 
 import cattrs
 
+from lsp_server.contract.bundles.kept import SHIPPED, choice_for, find_bundle
 from lsp_server.contract.bundles.manifest import strict_converter
 from lsp_server.contract.languages.profiles import PROFILES
 from lsp_server.documents.exclusions import NEVER_READ, fault_of
@@ -58,6 +59,7 @@ class LogLevel(StrEnum):
 
 
 NONE = object()
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +82,6 @@ class Rule:
     """Only `initializationOptions` may set it."""
 
 
-Value = TypeVar("Value")
-
-
 def setting(default: Value, **rule: Any) -> Value:
     """A field of `Settings` with its default and its `Rule`."""
     declared: Value = field(default_factory=lambda: default, metadata={"rule": Rule(**rule)})
@@ -96,7 +95,7 @@ class Settings:
     enabled: bool = setting(True, reloads=True, private=False)
     """Off: no text is read and nothing is suggested."""
     bundle: str = setting("", reloads=True, needs_trust=True, scope="machine")
-    """Folder of the bundle; empty for the one that comes with Lory."""
+    """A model that `lory model list` names, or a bundle's folder; empty for the one in use."""
     engine: str = setting("onnx", reloads=True, needs_trust=True, scope="machine")
     """Name of the engine, as `lory plugins` lists it."""
     engine_options: dict[str, Any] = setting({}, reloads=True, needs_trust=True, scope="machine")
@@ -177,10 +176,8 @@ class Settings:
 
     @property
     def bundle_folder(self) -> Path:
-        """The folder to load the bundle from."""
-        if self.bundle:
-            return Path(self.bundle).expanduser()
-        return Path(__file__).parent / "models" / "default"
+        """The folder to load the bundle from; BundleError where a choice cannot be read."""
+        return find_bundle(self.bundle)
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
@@ -192,13 +189,16 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
 RULES: Mapping[str, Rule] = {x.name: x.metadata.get("rule", Rule()) for x in fields(Settings)}
 """The rule of each setting."""
 KINDS: Mapping[str, Any] = {item.name: item.type for item in fields(Settings)}
-"""The type of each setting."""
-loaded_with = attrgetter(*(name for name, rule in RULES.items() if rule.reloads))
-"""What of the settings, when it changes, means loading the model again."""
+RELOADING = attrgetter(*(name for name, rule in RULES.items() if rule.reloads))
 STRICTEST: Mapping[str, Any] = {
     name: rule.private for name, rule in RULES.items() if rule.private is not NONE
 }
 """What keeps text unread or code unloaded, where nobody can tell what was meant."""
+
+
+def loaded_with(settings: Settings) -> tuple[Any, ...]:
+    """What of the settings, and of the user's choice of a model, means loading it again."""
+    return RELOADING(settings), choice_for(settings.bundle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +251,7 @@ def judge_settings(options: Any, configuration: Any = None) -> Reading:
 
 def distrust(settings: Settings) -> Settings:
     """What of the settings holds in a workspace that is not trusted."""
-    builtin = Settings()
+    builtin = Settings(bundle=SHIPPED)
     held = {name: getattr(builtin, name) for name, rule in RULES.items() if rule.needs_trust}
     return replace(settings, **held)
 

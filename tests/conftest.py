@@ -9,6 +9,7 @@ import inspect
 import json
 import os
 import sys
+import tempfile
 import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
@@ -29,6 +30,8 @@ PLUGINS = str(Path(__file__).parent / "plugins")
 """Where the engine `scripted` is installed, for the tests and the servers that they start."""
 sys.path.append(PLUGINS)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (PLUGINS, os.environ.get("PYTHONPATH"))))
+os.environ["LORY_MODELS"] = str(Path(tempfile.gettempdir()) / f"lory-tests-{os.getpid()}-none")
+"""No test completes by a model that the machine's user has chosen."""
 
 settings.register_profile("shared machine", deadline=None)  # where another job may take the time
 settings.load_profile("shared machine")

@@ -144,9 +144,18 @@ def whole_app() -> typer.Typer:
 
     app.add_typer(bench_app, name="bench")
     app.add_typer(feedback_app, name="feedback")
+    model_app()
     app.command("stats")(stats)
     app.command("try")(try_command)
     return serving_app()
+
+
+def model_app() -> typer.Typer:
+    """The commands that editors run while somebody waits."""
+    from lsp_server.cli.models.main import app as models
+
+    app.add_typer(models, name="model")
+    return app
 
 
 def serving_app() -> typer.Typer:
@@ -159,7 +168,11 @@ def serving_app() -> typer.Typer:
 
 def main() -> None:
     """Run the command line; what Lory can explain is one line on standard error and exit code 2."""
-    quick = {"lsp": lambda: app, "serve": serving_app}  # somebody waits: import no more than needed
+    quick = {
+        "lsp": lambda: app,
+        "serve": serving_app,
+        "model": model_app,
+    }  # somebody waits: import no more than needed
     try:
         quick.get(sys.argv[1] if sys.argv[1:] else "", whole_app)()()
     except LoryError as exc:

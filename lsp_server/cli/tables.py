@@ -64,11 +64,17 @@ def plugin_table(plugins: Iterable[Plugin]) -> Table:
     return table
 
 
+def rows_table(rows: Iterable[tuple[str, str]]) -> Table:
+    """Rows of label and value."""
+    table = Table("", "", show_header=False)
+    for label, value in rows:
+        table.add_row(Text(label), Text(value))
+    return table
+
+
 def bundle_tables(bundle: Bundle) -> tuple[Table, Table]:
     """What a bundle is, and how good it was measured to be."""
-    facts = Table("", "", show_header=False)
-    for label, value in describe(bundle):
-        facts.add_row(Text(label), Text(value))
+    facts = rows_table(describe(bundle))
     figures = Table("measure", "value", "95 %", "n", "note")
     for row in bundle.manifest.evaluation:
         value, interval = f"{row.value:.3g} {row.unit}", f"{row.low:.3g} to {row.high:.3g}"

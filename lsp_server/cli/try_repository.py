@@ -21,6 +21,7 @@ from lsp_server.bench.reporting.trial_report import report_table, report_text
 from lsp_server.cli.bench.options import JsonFile, Seed
 from lsp_server.cli.tables import progress_bar, terminal
 from lsp_server.contract.bundles.bundle import load
+from lsp_server.contract.bundles.kept import find_bundle
 
 JEDI = "jedi-language-server"
 
@@ -37,8 +38,8 @@ Repo = Annotated[
     Path, typer.Argument(metavar="[REPO]", help="A git repository; without it, this folder's.")
 ]
 Models = Annotated[
-    list[Path] | None,
-    typer.Option("--model", help="A bundle to try beside the one that comes with Lory; or two."),
+    list[str] | None,
+    typer.Option("--model", help="A kept model or a bundle to try beside the one in use; or two."),
 ]
 Jedi = Annotated[bool, typer.Option(help=f"The menu of {JEDI} beside it, where it is installed.")]
 Editor = Annotated[EditorName, typer.Option(help="Whose defaults the code is typed with.")]
@@ -75,7 +76,13 @@ def try_command(
         seconds=seconds,
         seed=seed,
     )
-    servers = servers_to_try(model or [], editor, jedi=jedi)
+    try_servers(config, servers_to_try(model or [], editor, jedi=jedi), html, json_file)
+
+
+def try_servers(
+    config: TryConfig, servers: Sequence[Server], html: Path | None, json_file: Path | None
+) -> None:
+    """Have servers type the same commits, and print what each would have saved."""
     trial = with_progress(config, [server.config for server in servers])
     names = [server.name for server in servers]
     figures = figures_of(trial, names, Bootstrap(config.seed, config.resamples))
@@ -100,11 +107,11 @@ def with_progress(config: TryConfig, servers: Sequence[ReplayConfig]) -> Trial:
         return try_commits(config, servers, watch)
 
 
-def servers_to_try(models: Sequence[Path], editor: EditorName, *, jedi: bool) -> list[Server]:
-    """Lory by each bundle, and jedi-language-server's first menu item where there is one."""
-    bundles: list[Path | None] = [*models]
+def servers_to_try(models: Sequence[str], editor: EditorName, *, jedi: bool) -> list[Server]:
+    """Lory by each model, and jedi-language-server's first menu item where there is one."""
+    bundles = [*models]
     if len(bundles) < 2:
-        bundles.insert(0, None)
+        bundles.insert(0, "")
     found = [own_server(bundle, editor) for bundle in bundles]
     if jedi and (command := find_jedi()):
         found.append(
@@ -118,11 +125,14 @@ def servers_to_try(models: Sequence[Path], editor: EditorName, *, jedi: bool) ->
     return found
 
 
-def own_server(bundle: Path | None, editor: EditorName) -> Server:
-    """Lory by a bundle; BundleError, before anything is typed, for one that cannot be loaded."""
-    folder = None if bundle is None else bundle.expanduser().resolve()
-    name = "Lory" if folder is None else f"Lory, {load(folder).manifest.name}"
-    options = {} if folder is None else {"bundle": str(folder)}
+def own_server(bundle: str, editor: EditorName) -> Server:
+    """Lory by a model, "" for the one in use.
+
+    Raises BundleError, before anything is typed, for one that cannot be loaded.
+    """
+    folder = find_bundle(bundle).resolve()
+    name = f"Lory, {load(folder).manifest.name}" if bundle else "Lory"
+    options = {"bundle": str(folder)} if bundle else {}
     return Server(name, ReplayConfig(command=OWN_SERVER, options=options, editor=editor))
 
 

@@ -53,7 +53,7 @@ class Session:
         self.workspace = Workspace(self._live_text)
         self.completer = Completer(status, self._guard, self.workspace)
         self._options: Any = None
-        self._loaded_for: Settings | None = None
+        self._loaded_for: Any = None
         self._lost: set[str] = set()
         """Open documents of which a change was lost: what they say now is not known."""
         self.settling = Settling(status)
@@ -107,6 +107,8 @@ class Session:
                 return Answer(())
             if rules is not self._rules:
                 cursor = replace(cursor, snapshot=EMPTY_SNAPSHOT)
+            if loaded_with(self.settings) != self._loaded_for:
+                self._load()  # the user has chosen another model
             shown = await self.completer.complete(cursor, trace)
         except asyncio.CancelledError:
             trace.end(Fate.CANCELLED)
@@ -131,14 +133,13 @@ class Session:
 
     def _load(self) -> None:
         """Load, unload or keep the model, as the settings ask."""
-        settings, before = self.settings, self._loaded_for
-        self._loaded_for = settings
-        if not settings.enabled:
-            self.completer.unload(settings)
-        elif before is None or loaded_with(settings) != loaded_with(before):
-            self.completer.load(settings)
+        before, self._loaded_for = self._loaded_for, loaded_with(self.settings)
+        if not self.settings.enabled:
+            self.completer.unload(self.settings)
+        elif before != self._loaded_for:
+            self.completer.load(self.settings)
         else:
-            self.completer.apply(settings)
+            self.completer.apply(self.settings)
 
     def explain(self, uri: str, position: Position | None = None) -> Explanation:
         """What became of a document's last request, if it was made at that position."""

@@ -66,8 +66,11 @@ def test_a_fault_leaves_the_other_settings_alone() -> None:
         ({"enabled": "false"}, Settings(enabled=False)),
         ({"languages": {"python": "no"}}, Settings(languages={})),
         ({"exclude": "secret.py"}, Settings(exclude=("**",))),
-        ({"trusted": "no"}, Settings(trusted=False)),
-        ("off", Settings(enabled=False, languages={}, exclude=("**",), trusted=False)),
+        ({"trusted": "no"}, Settings(trusted=False, bundle="shipped")),
+        (
+            "off",
+            Settings(enabled=False, languages={}, exclude=("**",), trusted=False, bundle="shipped"),
+        ),
     ],
 )
 def test_what_keeps_text_unread_is_at_its_strictest_where_it_is_faulty(
@@ -130,7 +133,7 @@ def test_an_untrusted_workspace_chooses_neither_bundle_nor_code_nor_reads_more_f
     }
     for sent in ({**chosen, "trusted": False}, None), ({"trusted": False}, chosen):
         settings = read_settings(*sent)
-        assert settings == Settings(trusted=False, exclude=("*.txt",))
+        assert settings == Settings(trusted=False, exclude=("*.txt",), bundle="shipped")
 
 
 @pytest.mark.parametrize("exclude", [[], ["*.txt"], ["!**/.env"]])

@@ -16,6 +16,7 @@ from lsp_server.completion.model.loading import (
     start_engine,
 )
 from lsp_server.contract.bundles.bundle import TOKENIZER, Bundle, load
+from lsp_server.contract.bundles.kept import SHIPPED_FOLDER
 from lsp_server.contract.line_tokens import LineTokenizer
 from lsp_server.contract.prompt import budget_for, load_tokenizer
 from lsp_server.engines import Counts
@@ -133,7 +134,7 @@ def load_models(
     progress(20, "trying the bundle out, if it is new here")
     admit(bundle)
     installed, own = list_plugins(), fits_store(bundle)
-    path = bundle.tokenizer_path if own else Settings().bundle_folder / TOKENIZER
+    path = bundle.tokenizer_path if own else SHIPPED_FOLDER / TOKENIZER
     project = project_model(settings, guard, bundle, installed, path)
     if workspace and settings.project:
         project = replace(project, project=ProjectIndex(workspace))

@@ -23,6 +23,7 @@ from time import monotonic
 import platformdirs
 
 from lsp_server.contract.bundles.bundle import Bundle
+from lsp_server.contract.bundles.kept import SHIPPED_FOLDER
 from lsp_server.contract.bundles.manifest import MANIFEST, fault, printable
 from lsp_server.errors import BundleError
 from lsp_server.settings import Settings
@@ -78,7 +79,7 @@ def admit(bundle: Bundle, settings: Settings, wanted: Callable[[], bool]) -> Non
 
 def is_shipped(folder: Path) -> bool:
     """Whether a bundle is part of the installed package, as trusted as its code."""
-    return folder.resolve() == (Path(__file__).parents[2] / "models" / "default").resolve()
+    return folder.resolve() == SHIPPED_FOLDER.resolve()
 
 
 def record_of(bundle: Bundle, engine: str) -> Path:

@@ -71,7 +71,10 @@ def sentinel_ids() -> dict[str, int]:
 
 
 def check_files(folder: Path, files: Mapping[str, FileRecord]) -> None:
-    """Raise BundleError unless exactly the listed files are there, each with its size and hash."""
+    """Raise BundleError unless exactly the listed files are there, each with its size and hash.
+
+    The manifest may be listed or not.
+    """
     subject = f"bundle {folder}"
     for name in files:
         if not PLAIN_NAME.fullmatch(name):

@@ -22,10 +22,13 @@ def check_bundle(config: ServeConfig, wanted: Callable[[], bool]) -> None:
 
 
 def engine_start(config: ServeConfig) -> EngineStart:
-    """What each engine process is told: the settings, and its share of the cache."""
+    """What each engine process is told: the settings, and its share of the cache.
+
+    The bundle by its folder: one that starts again later opens the same, whatever is in use then.
+    """
     settings = config.judged
     slots = slots_of(settings, config.cache_megabytes, config.engines)
-    given = {**config.settings, "project": False}
+    given = {**config.settings, "bundle": str(settings.bundle_folder), "project": False}
     if settings.engine == "onnx":
         options = {"slots": slots, **settings.engine_options}
         given["engine_options"] = options

@@ -48,7 +48,7 @@ def test_a_bundle_that_is_none_is_said_before_anything_is_typed(tmp_path: Path) 
 
 def test_one_model_is_tried_beside_lorys_own_and_two_beside_each_other(small_bundle: Path) -> None:
     def bundles(*models: Path) -> list[str]:
-        found = servers_to_try(models, EditorName.PLAIN, jedi=False)
+        found = servers_to_try([str(model) for model in models], EditorName.PLAIN, jedi=False)
         assert all(server.config.command == OWN_SERVER for server in found)
         return [server.config.options.get("bundle", "") for server in found]
 

@@ -1,6 +1,7 @@
 """The command `lory-train import`: a model that others made becomes a bundle."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from time import perf_counter
 
 from trainer.errors import ImportModelError
 from trainer.export.importing.importer import Options, import_model
+from trainer.export.importing.sources.described import describe_source
 
 PRECISIONS = ("int8_blocks", "int8", "int4", "fp16", "fp32")
 
@@ -28,7 +30,11 @@ def build_parser() -> Parser:
         help="a Hugging Face folder, a .gguf file, an installed distribution with one, "
         "or a hub name such as HuggingFaceTB/SmolLM2-135M",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
+    parser.add_argument("--out", type=Path, help="folder of the bundle")
+    parser.add_argument(
+        "--describe", action="store_true", help="print the model's licence as JSON, and end"
+    )
+    parser.add_argument("--origin", default="", help="where the source comes from, for the card")
     parser.add_argument("--precision", choices=PRECISIONS, default=Options().precision)
     parser.add_argument(
         "--context", type=int, default=Options().context, help="tokens of prompt and completion"
@@ -45,6 +51,11 @@ def build_parser() -> Parser:
 def main(words: Sequence[str]) -> None:
     """Run the command; raises TrainerError for what can be explained in one line."""
     chosen = build_parser().parse_args(list(words))
+    if chosen.describe:
+        sys.stdout.write(json.dumps(describe_source(chosen.source)) + "\n")
+        return
+    if chosen.out is None:
+        raise ImportModelError("import: expected --out with the bundle's folder, found none")
     if not 64 <= chosen.context <= 131_072:
         raise ImportModelError(f"--context: expected 64 to 131072 tokens, found {chosen.context}")
     options = Options(
@@ -54,6 +65,7 @@ def main(words: Sequence[str]) -> None:
         languages=tuple(chosen.languages),
         licence=chosen.licence,
         adapter=chosen.adapter,
+        origin=chosen.origin,
     )
     start = perf_counter()
     bundle = import_model(chosen.source, chosen.out, options, tell)

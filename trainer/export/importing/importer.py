@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +67,8 @@ class Options:
     """That the user accepts, where the model states none or one that forbids some uses."""
     adapter: Path | None = None
     """What `lory-train adapt` learned for the model."""
+    origin: str = ""
+    """Where the source comes from, for people; what names it where none is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ def import_model(name: str, out: Path, options: Options, tell: Tell) -> Bundle:
 def read_model(source: Source, options: Options) -> Work:
     """Understand a model before anything is written; ImportModelError where that fails."""
     licence = check_licence(source, options.licence)
+    source = replace(source, origin=options.origin or source.origin)
     if options.adapter is not None:
         source = with_adapter(source, options.adapter)
     decoder = make_decoder(source.config, source.tensors, options.context)

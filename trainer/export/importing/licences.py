@@ -1,14 +1,8 @@
 """Which licence a model has, and whether its user has to accept it by name."""
 
-import re
-
+from lsp_server.contract.bundles.licences import forbids
 from trainer.errors import ImportModelError
 from trainer.export.importing.sources.source import Source
-
-RESTRICTED = re.compile(
-    r"(^|[-_])(nc|nd)([-_.]|$)|non-?commercial|research|mnpl|other|unknown|^license", re.IGNORECASE
-)
-"""Licences that forbid some uses, or that a model's card does not name."""
 
 
 def check_licence(source: Source, accepted: str) -> str:
@@ -20,7 +14,7 @@ def check_licence(source: Source, accepted: str) -> str:
     stated = source.licence
     if accepted:
         return accepted if not stated or accepted == stated else refuse(source, accepted)
-    if not stated or RESTRICTED.search(stated):
+    if forbids(stated):
         found = stated or "none"
         raise ImportModelError(
             f"{source.origin}: expected a licence that allows all uses, found {found}; read it, "

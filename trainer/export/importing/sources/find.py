@@ -1,6 +1,7 @@
 """Finds what an import names: a folder, a GGUF file, an installed distribution, a hub name."""
 
 import re
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -32,9 +33,14 @@ def find_source(name: str) -> Source:
         return read_gguf(path, name)
     if DISTRIBUTION.fullmatch(name):
         return read_distribution(name)
-    if HUB_NAME.fullmatch(name):
-        return read_folder(download(name), name)
+    if is_hub_name(name):
+        return read_folder(download(name, WANTED), name)
     raise ImportModelError(f"{name}: expected a folder, a .gguf file or a name, found none")
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether a name can only be a hub repository's: nothing of that path is here."""
+    return HUB_NAME.fullmatch(name) is not None and not Path(name).exists()
 
 
 def read_distribution(name: str) -> Source:
@@ -54,7 +60,7 @@ def read_distribution(name: str) -> Source:
     return read_gguf(Path(str(found.locate_file(files[0]))), f"{name} {found.version}")
 
 
-def download(name: str) -> Path:
+def download(name: str, wanted: Sequence[str]) -> Path:
     """A hub repository's files in the library's cache; nothing is loaded that they say."""
     try:
         from huggingface_hub import snapshot_download
@@ -65,7 +71,7 @@ def download(name: str) -> Path:
             "install lory-lsp[train], or download the folder yourself"
         ) from exc
     try:
-        return Path(snapshot_download(name, allow_patterns=WANTED))
+        return Path(snapshot_download(name, allow_patterns=list(wanted)))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as exc:
         line = " ".join(str(exc).split())[:300]
         raise ImportModelError(

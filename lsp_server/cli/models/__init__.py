@@ -1,0 +1,1 @@
+"""`lory model`: the models that a user keeps, adds, chooses and removes."""
