@@ -2,6 +2,7 @@
 
 import * as vscode from "vscode";
 import { Lory } from "./lory";
+import { showModels } from "./models";
 import { run } from "./programs";
 import { ReadOnlyDocuments } from "./read_only_documents";
 import { toggle, toggleLanguage } from "./settings";
@@ -16,6 +17,7 @@ export function registerCommands(lory: Lory): vscode.Disposable[] {
     "lory.restart": () => lory.restart(),
     "lory.showLog": () => lory.log.show(),
     "lory.showStatistics": () => showStatistics(lory, documents),
+    "lory.models": () => showModels(lory),
     "lory.why": () => explainHere(lory, documents),
     "lory.openSettings": () =>
       vscode.commands.executeCommand("workbench.action.openSettings", "@ext:lory.lory"),

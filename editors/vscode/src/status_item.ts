@@ -12,6 +12,7 @@ const COMMANDS: readonly (readonly [string, string])[] = [
   ["Restart", "lory.restart"],
   ["Show log", "lory.showLog"],
   ["Show statistics", "lory.showStatistics"],
+  ["Models…", "lory.models"],
   ["Open settings", "lory.openSettings"],
 ];
 

@@ -260,7 +260,7 @@ def convert(
 ) -> Made:
     """Have the trainer make the bundle of a model of others, whose licence is accepted."""
     place = str(source.absolute()) if isinstance(source, Path) else source
-    wanted.tell(f"reading {accepted.origin if accepted else place}")
+    wanted.tell(f"looking into {accepted.origin if accepted else place}")
     found = describe_model(place)
     origin = accepted.origin if accepted else place
     stated = str(found["licence"]) or (accepted.licence if accepted else "")
@@ -274,6 +274,11 @@ def convert(
         words += ["--languages", *wanted.languages]
     if wanted.adapter is not None:
         words += ["--adapter", str(wanted.adapter)]
-    run(import_command(place, *words), IMPORT, wanted.tell)
+
+    def tell(line: str) -> None:
+        if folder.name not in line:  # it goes by that name for now alone
+            wanted.tell(line)
+
+    run(import_command(place, *words), IMPORT, tell)
     digest = "" if wanted.adapter is None else record_file(wanted.adapter).sha256
     return Made(name, origin, stated or UNSTATED, digest)

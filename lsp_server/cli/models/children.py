@@ -1,16 +1,20 @@
 """Runs the programs that `lory model add` needs, to their end or until the user interrupts."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from importlib.metadata import requires
 from importlib.util import find_spec
 from tempfile import TemporaryFile
 from typing import Any
 
 from lsp_server.cli.tables import printable
 from lsp_server.errors import ModelError
+from lsp_server.plugins import DISTRIBUTION
 
 Tell = Callable[[str], None]
 """Takes a line of what is being done, for people."""
@@ -19,8 +23,8 @@ IMPORT = "lory-train import"
 SPOKEN = "lory-train: "
 LAST_LINES, TRACEBACK = 99, "Traceback"
 STANDARD_ERROR = 2
-NEEDED = ("gguf", "onnx", "safetensors")
-"""Modules that an import needs beyond the server's own."""
+NEEDED, EXTRA = ("gguf", "onnx", "safetensors"), "models"
+"""Modules that an import needs beyond the server's own, and the extra that brings them."""
 ENVIRONMENT = (sys.executable, "-P", "-m")
 """`-P`: no module of the folder that the command is given in is run."""
 
@@ -31,9 +35,16 @@ def import_command(*words: str) -> list[str]:
     if missing:
         raise ModelError(
             f"models of others: expected {', '.join(NEEDED)} in this environment, found no "
-            f"{missing[0]}; install them: {sys.executable} -m pip install 'lory-lsp[models]'"
+            f"{missing[0]}; install them: {shlex.join(pip_install())}"
         )
     return [*ENVIRONMENT, "trainer", "import", *words]
+
+
+def pip_install() -> list[str]:
+    """The command that brings what an import needs, as the extra `models` lists it."""
+    listed = [each.partition(";") for each in requires(DISTRIBUTION) or ()]
+    wanted = [name.strip() for name, _, when in listed if EXTRA in re.findall(r"\w+", when)]
+    return [sys.executable, "-m", "pip", "install", *wanted]
 
 
 def pip_command(*words: str) -> list[str]:

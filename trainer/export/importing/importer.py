@@ -97,7 +97,7 @@ def import_model(name: str, out: Path, options: Options, tell: Tell) -> Bundle:
     """
     if out.exists():
         raise ImportModelError(f"{out}: expected no such folder yet, found one; name another")
-    tell(f"reading {name}")
+    tell(f"reading {options.origin or name}")
     work = read_model(find_source(name), options)
     with made_whole(out) as folder:
         write_bundle(work, folder, tell)

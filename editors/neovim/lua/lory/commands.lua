@@ -1,9 +1,10 @@
--- `:Lory`: takes a subcommand and its argument, does it.
+-- `:Lory`: takes a subcommand and its arguments, does it.
 local M = {}
 
 ---@class (exact) lory.Subcommand
----@field run fun(argument?: string)
----@field arguments? fun(): string[]
+---@field run fun(argument?: string, second?: string)
+---@field arguments? fun(given: string[]): string[] What may follow those that are given.
+---@field most? integer Arguments; one where this is not said.
 
 ---@return string[]
 local function languages()
@@ -94,6 +95,15 @@ M.subcommands = {
       show_output('feedback', argument or 'status')
     end,
   },
+  model = {
+    most = 2,
+    arguments = function(given)
+      return require('lory.models').complete(given)
+    end,
+    run = function(action, name)
+      require('lory.models').run(action, name)
+    end,
+  },
   settings = {
     run = function()
       local text = vim.inspect(require('lory.settings').current())
@@ -126,7 +136,7 @@ function M.run(arguments)
     local text = "lory: unknown subcommand '%s'; known are: %s"
     return vim.notify(text:format(arguments[1], table.concat(names(), ', ')), vim.log.levels.ERROR)
   end
-  local done, err = pcall(subcommand.run, arguments[2])
+  local done, err = pcall(subcommand.run, arguments[2], arguments[3])
   if not done then
     vim.notify(tostring(err), vim.log.levels.ERROR)
   end
@@ -140,8 +150,9 @@ function M.complete(lead, line)
   local before = vim.split(line:sub(1, #line - #lead), '%s+', { trimempty = true })
   local choices = #before <= 1 and names() or {}
   local subcommand = M.subcommands[before[2]]
-  if #before == 2 and subcommand and subcommand.arguments then
-    choices = subcommand.arguments()
+  local given = vim.list_slice(before, 3)
+  if subcommand and subcommand.arguments and #given < (subcommand.most or 1) then
+    choices = subcommand.arguments(given)
   end
   return vim.tbl_filter(function(choice)
     return vim.startswith(choice, lead)

@@ -1,7 +1,6 @@
 """A folder of kept models for each test, and `lory model` run on it as its user would."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.hostile_bundles import copy_of_shipped
+from tests.kept_models import keep_model
 from tests.lsp_server.cli.test_main import run
 from tests.trainer.export.importing.conftest import foreign_tokenizer, write_checkpoint
 
@@ -68,10 +67,7 @@ class Models:
 def one_kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of kept models with `mine` in it, a bundle of the shipped one's weights."""
     place = tmp_path_factory.mktemp("kept")
-    source = copy_of_shipped(place / "source" / "mine")
-    environment = {**os.environ, "LORY_MODELS": str(place / "models")}
-    command = [sys.executable, "-m", "lsp_server", "model", "add", str(source)]
-    subprocess.run(command, env=environment, check=True)
+    keep_model(place / "models", place / "source" / "mine")
     return place / "models"
 
 
