@@ -46,7 +46,7 @@ def complete_command(
         str | None,
         typer.Option(help="Go on from this text instead, many lines at most; - reads it."),
     ] = None,
-    bundle: Annotated[str, typer.Option(help="Folder of the bundle.")] = "",
+    bundle: Annotated[str, typer.Option(help="A kept model, or a bundle's folder.")] = "",
     settings: Annotated[str, typer.Option(help="Other settings, as a JSON object.")] = "{}",
     why: Annotated[bool, typer.Option("--why", help="Tell how that came about.")] = False,
     json_wanted: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -91,7 +91,7 @@ def check_command(folder: Path) -> None:
     from lsp_server.plugins import PluginGuard
     from lsp_server.settings import read_settings
 
-    model = load_quietly(read_settings({"bundle": str(folder)}), PluginGuard(complain))
+    model = load_quietly(read_settings({"bundle": str(folder.absolute())}), PluginGuard(complain))
     typer.echo(f"{folder}: {model.title} is in order")
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from lsp_server.contract.bundles.kept import find_bundle
 from lsp_server.errors import ServeError, SettingsError
 from lsp_server.http.config import ServeConfig, state_folder
 from lsp_server.settings import LogLevel
@@ -35,7 +36,7 @@ def state_of(state: Path | None) -> ServeConfig:
 
 Host = Annotated[str, typer.Option(help="To listen on; any but this machine's needs keys.")]
 Port = Annotated[int, typer.Option(help="0 for any that is free.")]
-Bundle = Annotated[str, typer.Option(help="Folder of the bundle.")]
+Bundle = Annotated[str, typer.Option(help="A kept model, or a bundle's folder.")]
 Given = Annotated[str, typer.Option(help="Other settings, as a JSON object.")]
 Engines = Annotated[
     int | None,
@@ -147,14 +148,14 @@ def read_json(text: str) -> dict[str, Any]:
 @app.command("reload")
 def reload_command(
     bundle: Annotated[
-        str | None, typer.Option(help="Folder of another bundle; else the files as they are now.")
+        str | None, typer.Option(help="Another model or bundle; else the files as they are now.")
     ] = None,
     state: State = None,
 ) -> None:
     """Swap the bundle of the running service; one that fails its check is not taken."""
     from lsp_server.http.operation.control import ask_service
 
-    folder = None if bundle is None else str(Path(bundle).expanduser().resolve())
+    folder = None if bundle is None else str(find_bundle(bundle).resolve())
     found = ask_service(state_of(state).control, {"command": "reload", "bundle": folder})
     typer.echo(f"serving {found['model']}")
 

@@ -15,8 +15,8 @@ from lsp_server.bench.engines.peers import peer_names
 from lsp_server.bench.engines.report import as_json, as_markdown, as_table
 from lsp_server.cli.bench import options
 from lsp_server.cli.tables import progress_bar, terminal
+from lsp_server.contract.bundles.kept import SHIPPED_FOLDER
 from lsp_server.errors import BenchError
-from lsp_server.settings import Settings
 
 
 def engines_command(
@@ -40,7 +40,7 @@ def engines_command(
 ) -> None:
     """Measure engines on the same weights: reading a prompt, writing tokens, memory."""
     config = EnginesConfig(
-        bundle=bundle or Settings().bundle_folder,
+        bundle=bundle or SHIPPED_FOLDER,
         threads=tuple(threads or EnginesConfig.threads),
         prompts=prompts,
         prompt_tokens=tokens,

@@ -32,6 +32,7 @@ from lsp_server.bench.texts.files import PYTHON, SourceFile, read_sources, thin_
 from lsp_server.cli.bench import options
 from lsp_server.cli.tables import Terminal, terminal
 from lsp_server.completion.model.loading import Model, load_quietly
+from lsp_server.contract.bundles.kept import SHIPPED
 from lsp_server.contract.bundles.manifest import strict_converter
 from lsp_server.engines.mixture import Calibration, MixtureWeights
 from lsp_server.plugins import PluginGuard
@@ -54,7 +55,9 @@ def fit_command(
     console = terminal()
     found = read_sources(files, targets, root, language or (PYTHON,))
     sources = thin_out(found, max_files, seed)
-    model = load_quietly(read_settings({"bundle": bundle, "engine": engine}), PluginGuard(print))
+    model = load_quietly(
+        read_settings({"bundle": bundle or SHIPPED, "engine": engine}), PluginGuard(print)
+    )
     weights = fit_weights(console, model, sources, blocks, seed)
     calibrated = calibrate(console, model, weights, sources, seed)
     record = strict_converter().unstructure(calibrated)

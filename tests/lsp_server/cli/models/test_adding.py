@@ -61,7 +61,8 @@ def test_what_cannot_be_read_safely_is_one_line(
     assert "never run" in models.refuse("add", coded, "--accept-licence")
     (tmp_path / "x.gguf").write_bytes(b"GGUF" + b"\xff" * 60)
     assert "GGUF" in models.refuse("add", tmp_path / "x.gguf", "--accept-licence")
-    assert "found none of these" in models.refuse("add", "./nowhere")
+    for name in ("./nowhere", "nowhere.gguf", "nowhere.whl", "nowhere.zip"):
+        assert "found none of these" in models.refuse("add", name)
     assert "--adapter" in models.refuse("add", coded, "--adapter", tmp_path / "none")
 
 

