@@ -52,6 +52,7 @@ def add_command(
         list[str] | None, typer.Option(help="That a model of others is used for; may be repeated.")
     ] = None,
     accept_licence: Accept = False,
+    use: Annotated[bool, typer.Option("--use", help="Complete with it from now on.")] = False,
 ) -> None:
     """Keep a model: a bundle's folder or archive, or one of others, which is converted first.
 
@@ -70,7 +71,10 @@ def add_command(
             tell=tell,
         )
     )
-    tell(f"{added} is kept; use it with: lory model use {added}")
+    if use:
+        use_command(added)
+    else:
+        tell(f"{added} is kept; use it with: lory model use {added}")
 
 
 def acceptance(*, given: bool) -> "Callable[..., None]":

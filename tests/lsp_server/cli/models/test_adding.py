@@ -164,7 +164,8 @@ def test_what_a_killed_command_leaves_goes_with_the_next(kept: Models, tmp_path:
 def test_a_bundle_is_taken_as_it_is(models: Models, tmp_path: Path) -> None:
     bundle = copy_of_shipped(tmp_path / "My Model 7B!")
     assert "taken as it is" in models.refuse("add", bundle, "--language", "go")
-    models.run("add", bundle)
+    models.run("add", bundle, "--use")
+    assert models.in_use == ["my-model-7b"]
     copied = models.folder / "my-model-7b" / "bundle"
     assert (copied / MANIFEST).read_bytes() == (bundle / MANIFEST).read_bytes()
     assert not os.path.samefile(copied / "model.onnx", bundle / "model.onnx")
