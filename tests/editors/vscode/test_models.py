@@ -52,6 +52,12 @@ def answer(window: Window, button: str) -> None:
     box.locator(".monaco-button", has_text=button).first.click()
 
 
+def tooltip(window: Window) -> str:
+    """What the status item says of itself, wherever it has moved to."""
+    window.page.locator(".statusbar-item[id^='lory']").hover()
+    return " ".join(window.page.locator(".monaco-hover").all_text_contents()).replace("\xa0", " ")
+
+
 def test_a_model_is_used_from_the_list_and_completes(window: Window, models: Path) -> None:
     show(window, "mine")
     take(window, "mine")
@@ -59,9 +65,7 @@ def test_a_model_is_used_from_the_list_and_completes(window: Window, models: Pat
     assert json.loads((models / "in-use.json").read_text()) == {"name": "mine"}
     window.go(2)
     window.type("import sy")
-    window.page.locator(".statusbar-item[id^='lory']").hover()
-    shown = window.page.locator(".monaco-hover")
-    window.until("completed by mine", lambda: "mine " in " ".join(shown.all_text_contents()))
+    window.until("completed by mine", lambda: "Ready: mine 0" in tooltip(window))
 
 
 def test_a_model_of_others_is_added_once_its_licence_is_accepted_and_removed_again(
