@@ -248,3 +248,37 @@ def test_files_with_wide_line_ends_get_them_back(service: RunningService, script
     reply = service.post("/v1/completions", {"prompt": prefix, "suffix": ")\r\n"})
     assert reply.json["choices"][0]["text"] == "getcwd()"
     assert "\r" not in asked(script)[0]
+
+
+LITELLM: dict[str, tuple[str, dict[str, Any]]] = {
+    "text-completion-openai": (
+        "/v1/completions",
+        {"model": "lory-6m", "max_tokens": 32, "suffix": AFTER},
+    ),
+    "text-completion-codestral": (
+        "/v1/fim/completions",
+        {"model": "lory-6m", "max_tokens": 32, "suffix": AFTER},
+    ),
+    "ollama": (  # the suffix lies where Ollama itself does not look for it either
+        "/api/generate",
+        {
+            "model": "lory-6m",
+            "options": {"num_predict": 32, "suffix": AFTER},
+            "stream": False,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("provider", LITELLM)
+def test_litellm_is_answered_by_each_of_its_providers(
+    service: RunningService, script: Script, provider: str
+) -> None:
+    path, body = LITELLM[provider]
+    before = f"# {provider}\n{BEFORE}"  # new, so that the engine is asked
+    reply = service.post(path, {**body, "prompt": before})
+    assert reply.status == 200
+    assert '"getcwd()"' in reply.text
+    prefix, suffix = asked(script)
+    assert prefix == before
+    assert bool(suffix) == (provider != "ollama")
