@@ -21,6 +21,7 @@ from tests.scripted import Script
 
 COMMAND = (sys.executable, "-m", "lsp_server", "serve")
 PATIENCE = 60.0
+LONGEST_RUN = 300.0
 LISTENING = re.compile(r"listening on http://(?:\[?[^/]*\]?):(\d+)")
 
 
@@ -192,7 +193,7 @@ def run_serve(*arguments: str, **environment: str) -> "subprocess.CompletedProce
         [*COMMAND, *arguments],
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=LONGEST_RUN,
         check=False,
         env={**os.environ, **environment},
     )

@@ -99,6 +99,7 @@ def application(config: ServeConfig, needs_key: bool) -> Any:
         name=NAME,
         autoscaling_config=scaling,
         ray_actor_options={"num_cpus": config.engines},
+        max_constructor_retry_count=2,
         max_ongoing_requests=config.connections,  # the service itself refuses, in each dialect
         health_check_period_s=HEALTH_SECONDS,
         graceful_shutdown_wait_loop_s=0.2,

@@ -155,6 +155,22 @@ def test_a_bundle_that_fails_its_check_is_not_rolled_out(
     assert team.wait_spread() == before
 
 
+def test_replicas_that_do_not_start_leave_those_that_run(team: Team) -> None:
+    before = set(team.wait_spread().values())
+    keys = team.service.state / "keys.json"
+    keys.chmod(0o644)  # which a replica that starts does not trust
+    try:
+        with team.load() as statuses:
+            done = run_serve("reload", "--state", str(team.service.state))
+    finally:
+        keys.chmod(0o600)
+    assert done.returncode == 2
+    assert "expected mode 600" in done.stderr.splitlines()[-1]
+    assert statuses.keys() == {200}
+    assert before & {team.place_of(person) for person in PERSONS}
+    assert run_serve("reload", "--state", str(team.service.state)).returncode == 0
+
+
 def test_a_machine_that_is_lost_under_load_costs_one_request_at_most(team: Team) -> None:
     places = team.wait_spread()
     with team.load() as statuses, ThreadPoolExecutor(2) as pool:
