@@ -8,6 +8,7 @@ import heapq
 import inspect
 import json
 import os
+import signal
 import sys
 import tempfile
 import textwrap
@@ -32,6 +33,9 @@ sys.path.append(PLUGINS)
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (PLUGINS, os.environ.get("PYTHONPATH"))))
 os.environ["LORY_MODELS"] = str(Path(tempfile.gettempdir()) / f"lory-tests-{os.getpid()}-none")
 """No test completes by a model that the machine's user has chosen."""
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # the tests were started in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("shared machine", deadline=None)  # where another job may take the time
 settings.load_profile("shared machine")

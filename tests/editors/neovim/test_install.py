@@ -72,7 +72,7 @@ def test_no_module_of_the_project_runs_with_the_server_or_its_installation(
     start_neovim: "StartNeovim", script: "Script"
 ) -> None:
     base = str(Path(sys.base_prefix) / "bin" / "python3")
-    careless = "vim.env.PYTHONPATH = ':/nowhere'"  # an empty entry is the working folder
+    careless = "vim.env.PYTHONPATH = ':/nowhere:' .. vim.env.PYTHONPATH"  # "": the working folder
     editor = start_neovim("", {"settings": script.options, "python": base}, more=careless)
     editor.wait_status("ready")
     sign = write_hostile_modules(editor.project)

@@ -62,6 +62,14 @@ USUAL: dict[str, Any] = {
 """User settings of every test: what keeps VS Code to itself; how it edits is as it comes."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before what is marked is chosen by its marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """VS Code takes both cores to itself: beside another, keys and notifications come too late."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.alone)
+
+
 class Window:
     """One window of VS Code."""
 

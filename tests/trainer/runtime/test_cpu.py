@@ -30,7 +30,7 @@ def count_faults(how: str) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's mallopt")
 def test_a_freed_array_costs_no_page_faults_when_the_next_one_is_made() -> None:
-    assert count_faults("as it started") > 100
+    assert count_faults("as it started") >= 32  # 64 MiB, in huge pages of 2 MiB at best
     assert count_faults("prepared") < 20
 
 
