@@ -2,6 +2,8 @@
 
 from timeit import repeat
 
+import pytest
+
 from lsp_server.completion.context.snapshot import LONGEST_TEXT, MOST_TEXTS, Lookout, Snapshot
 from lsp_server.documents.exclusions import Exclusions
 from lsp_server.documents.positions import Position
@@ -56,6 +58,7 @@ def test_edits_near_the_cursor_are_not_repeated_and_far_ones_are_read_as_they_st
     assert look(documents, lookout, f"{ROOT}/a.py", 250).edits[0].text == "line 10\n"
 
 
+@pytest.mark.alone
 def test_a_snapshot_while_typing_takes_less_than_a_millisecond() -> None:
     documents = Documents()
     lookout = Lookout(documents)
