@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -197,3 +198,12 @@ def run_serve(*arguments: str, **environment: str) -> "subprocess.CompletedProce
         check=False,
         env={**os.environ, **environment},
     )
+
+
+def copy_bundle_as(name: str, bundle: Path, folder: Path) -> Path:
+    """The same bundle once more, under another name and in a folder of that name."""
+    other = folder / name
+    shutil.copytree(bundle, other)
+    manifest = json.loads((other / "bundle.json").read_text())
+    (other / "bundle.json").write_text(json.dumps({**manifest, "name": name}))
+    return other

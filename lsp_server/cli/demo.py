@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lsp_server.cli.complete import FilePlace, read_cursor, show, try_cursor
 from lsp_server.completion.context.plugin import Cursor
-from lsp_server.completion.model.loading import complain, load_quietly
+from lsp_server.completion.model.loading import complain, load_model
 from lsp_server.contract.fitting import rest_of_line
 from lsp_server.errors import LoryError
 from lsp_server.plugins import PluginGuard
@@ -42,7 +42,7 @@ Connect an editor; the server is: {command} lsp
 def demonstrate() -> str:
     """What `make demo` prints. Raises LoryError where there is no bundle to complete with."""
     settings, guard = Settings(), PluginGuard(complain)
-    model = load_quietly(settings, guard)
+    model = load_model(settings, guard)
     parts = [f"{model.title}\n"]
     for sight in SIGHTS:
         place = find(sight)

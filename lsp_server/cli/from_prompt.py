@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import Any
 
 from lsp_server.completion.context.plugin import Cursor
-from lsp_server.completion.model.loading import complain, load_quietly
+from lsp_server.completion.model.loading import complain, load_model
 from lsp_server.completion.suggestion import recall_at
 from lsp_server.contract.languages.extents import extent_at
 from lsp_server.contract.prompt import Parts, assemble
@@ -51,7 +51,7 @@ def complete_prompt(text: str, given: Mapping[str, Any]) -> PromptCompletion:
     if not text.strip():
         raise LoryError("expected a prompt with text, found none; such as --prompt 'def main():'")
     settings, guard = read_settings(given), PluginGuard(complain)
-    model = load_quietly(settings, guard)
+    model = load_model(settings, guard)
     plain = with_plain_ends(text)
     form = find_form(plain, LANGUAGE) or CANONICAL
     given_at = Cursor(uri="", language=LANGUAGE, path="", prefix=plain, suffix="", form=form)

@@ -87,11 +87,11 @@ def demo_command() -> None:
 @bundle_app.command("check")
 def check_command(folder: Path) -> None:
     """Verify a bundle: its files, hashes, formats, and that its engine starts."""
-    from lsp_server.completion.model.loading import complain, load_quietly
+    from lsp_server.completion.model.loading import complain, load_model
     from lsp_server.plugins import PluginGuard
     from lsp_server.settings import read_settings
 
-    model = load_quietly(read_settings({"bundle": str(folder.absolute())}), PluginGuard(complain))
+    model = load_model(read_settings({"bundle": str(folder.absolute())}), PluginGuard(complain))
     typer.echo(f"{folder}: {model.title} is in order")
 
 

@@ -10,15 +10,11 @@ from tokenizers import Tokenizer
 
 from lsp_server.contract.bundles.bundle import Bundle
 from lsp_server.contract.bundles.manifest import REBUILD, TensorSpec, fault
-from lsp_server.contract.prompt import Ids, Prompt, load_tokenizer
+from lsp_server.contract.prompt import Prompt, load_tokenizer
 from lsp_server.engines import Candidate, Limits
-from lsp_server.engines.counters import EngineCounters
 from lsp_server.engines.decoder import OnnxDecoder, describe_tensors, open_session
-from lsp_server.engines.decoding.completion import Decoding
-from lsp_server.engines.decoding.prediction import Predictor
-from lsp_server.engines.decoding.scoring import score_texts
+from lsp_server.engines.decoding.engine import DecodingEngine
 from lsp_server.engines.devices import place
-from lsp_server.engines.prompt_cache import PromptCache
 from lsp_server.engines.vocabulary import Vocabulary, read_vocabulary
 from lsp_server.errors import EngineError
 from lsp_server.settings import Device
@@ -29,11 +25,8 @@ SLOTS = 4
 """Prompts whose key-value caches are kept: those of the last few documents."""
 
 
-class OnnxEngine:
-    """Completes prompts one after another, reading only what a prompt does not share with the last.
-
-    Not for more than one thread at a time.
-    """
+class OnnxEngine(DecodingEngine):
+    """Completes by the graph."""
 
     name = "onnx"
 
@@ -45,19 +38,12 @@ class OnnxEngine:
             )
         self.provider = decoder.provider
         """onnxruntime's name of what runs the graph."""
-        self.counters = EngineCounters()
-        """What has been read and written since the start."""
-        self._vocabulary = vocabulary
-        self._cache = PromptCache(decoder, slots)
+        super().__init__(decoder, vocabulary, slots)
 
     @property
     def last_prefill(self) -> int:
         """Tokens of the last prompt that had to be read."""
         return self._cache.last_prefill
-
-    def forget(self) -> None:
-        """Keep nothing of earlier prompts."""
-        self._cache.forget()
 
     def complete(self, prompt: Prompt, limits: Limits, cancelled: Event) -> list[Candidate]:
         """Candidates from the cursor on, at least one.
@@ -70,15 +56,7 @@ class OnnxEngine:
                 f"expected a prompt of 1 to {context} tokens, found {len(prompt.ids)}; "
                 "lower the prompt's token budget"
             )
-        decoding = Decoding(self._cache, self._vocabulary, self.counters, prompt, limits)
-        return decoding.write(cancelled)
-
-    def score(
-        self, prompt: Prompt, texts: Sequence[Ids], limits: Limits, cancelled: Event
-    ) -> list[float] | None:
-        """Natural logarithms of the probabilities of texts; None where that was cancelled."""
-        predictor = Predictor(prompt, limits, self._vocabulary)
-        return score_texts(self._cache, predictor, prompt, texts, cancelled)
+        return super().complete(prompt, limits, cancelled)
 
 
 def open_engine(model: Path, tokenizer: Tokenizer, threads: int) -> OnnxEngine:

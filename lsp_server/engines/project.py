@@ -8,20 +8,14 @@ Shapes: T positions whose logits are wanted, V vocabulary.
 
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from lsp_server.contract.bundles.bundle import Bundle
-from lsp_server.contract.prompt import Ids, Prompt, load_tokenizer
-from lsp_server.engines import Candidate, Limits
-from lsp_server.engines.counters import EngineCounters
-from lsp_server.engines.decoding.completion import Decoding
-from lsp_server.engines.decoding.prediction import Predictor
-from lsp_server.engines.decoding.scoring import score_texts
-from lsp_server.engines.prompt_cache import PromptCache
+from lsp_server.contract.prompt import load_tokenizer
+from lsp_server.engines.decoding.engine import DecodingEngine
 from lsp_server.engines.vocabulary import Vocabulary, read_vocabulary
 from lsp_server.errors import EngineError
 
@@ -49,7 +43,7 @@ class EvenDecoder:
         """There is nothing to forget."""
 
 
-class ProjectEngine:
+class ProjectEngine(DecodingEngine):
     """Writes what followed the like of the text before the cursor."""
 
     name = "project"
@@ -57,26 +51,7 @@ class ProjectEngine:
     label = ""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self.counters = EngineCounters()
-        """What has been written since the start."""
-        self._vocabulary = vocabulary
-        self._cache = PromptCache(EvenDecoder(len(vocabulary.pieces)), slots=1)
-
-    def forget(self) -> None:
-        """Keep nothing of earlier prompts."""
-        self._cache.forget()
-
-    def complete(self, prompt: Prompt, limits: Limits, cancelled: Event) -> list[Candidate]:
-        """Candidates from the cursor on, at least one."""
-        decoding = Decoding(self._cache, self._vocabulary, self.counters, prompt, limits)
-        return decoding.write(cancelled)
-
-    def score(
-        self, prompt: Prompt, texts: Sequence[Ids], limits: Limits, cancelled: Event
-    ) -> list[float] | None:
-        """Natural logarithms of the probabilities of texts; None where that was cancelled."""
-        predictor = Predictor(prompt, limits, self._vocabulary)
-        return score_texts(self._cache, predictor, prompt, texts, cancelled)
+        super().__init__(EvenDecoder(len(vocabulary.pieces)), vocabulary, slots=1)
 
 
 def open_project_engine(tokenizer: Tokenizer) -> ProjectEngine:

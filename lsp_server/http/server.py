@@ -46,7 +46,7 @@ class ServiceProcess:
         refuse_open_service(config, register)
         self._service = open_service(config, register)
         self._fleet = self._service.fleet
-        self._control = ControlSocket(config.control, self._handle)
+        self._control = ControlSocket(config.control, self._reload, self._status)
         self._reloading = asyncio.Lock()
         self._ending = asyncio.Event()
 
@@ -107,14 +107,6 @@ class ServiceProcess:
             )
         )
 
-    async def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Do what the control socket is told."""
-        if request["command"] == "reload":
-            return await self._reload(request.get("bundle"))
-        if request["command"] == "status":
-            return self._status()
-        raise ServeError("expected the command reload or status")
-
     async def _reload(self, bundle: str | None) -> Mapping[str, Any]:
         """Put another bundle in place, or the one whose files have changed; LoryError, and nothing
         changes, where it fails its check.
@@ -125,9 +117,9 @@ class ServiceProcess:
             await asyncio.to_thread(check_bundle, config, self._is_wanted)
             await self._fleet.replace(engine_start(config))
             self._config = config
-            return self._status()
+            return await self._status()
 
-    def _status(self) -> Mapping[str, Any]:
+    async def _status(self) -> Mapping[str, Any]:
         fleet, facts = self._fleet, self._fleet.facts
         return {
             "model": facts.title if facts else None,

@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 
 from lsp_server.completion.context.plugin import Cursor
-from lsp_server.completion.model.loading import Model, complain, load_quietly
+from lsp_server.completion.model.loading import Model, complain, load_model
 from lsp_server.completion.request_trace import Generation
 from lsp_server.completion.suggestion import generate, select
 from lsp_server.documents.text_documents import Documents
@@ -25,7 +25,7 @@ FORMS = [("\n", "    "), ("\r\n", "    "), ("\n", "\t"), ("\n", "  "), ("\r\n", 
 @pytest.fixture(scope="module")
 def model() -> Model:
     """The model of a server without settings."""
-    return load_quietly(Settings(), PluginGuard(complain))
+    return load_model(Settings(), PluginGuard(complain))
 
 
 def cursor_at(text: str, *, asked: bool = False) -> Cursor:

@@ -7,7 +7,7 @@ import pytest
 
 from lsp_server.cli.demo import demonstrate
 from lsp_server.completion.context.plugin import Cursor
-from lsp_server.completion.model.loading import Model, complain, load_quietly
+from lsp_server.completion.model.loading import Model, complain, load_model
 from lsp_server.completion.suggestion import generate
 from lsp_server.contract.bundles.bundle import Bundle, load
 from lsp_server.plugins import PluginGuard
@@ -25,7 +25,7 @@ def shipped() -> Bundle:
 @pytest.fixture(scope="module")
 def model() -> Model:
     """The model of a server without settings."""
-    return load_quietly(Settings(), PluginGuard(complain))
+    return load_model(Settings(), PluginGuard(complain))
 
 
 def test_the_shipped_bundle_is_within_its_size(shipped: Bundle) -> None:

@@ -12,6 +12,8 @@ from time import monotonic, sleep
 
 import pytest
 
+from tests.needed import unavailable
+
 ROOT = Path(__file__).parents[2]
 EDITORS = ROOT / ".cache" / "editors"
 README = ROOT / "editors" / "README.md"
@@ -39,10 +41,7 @@ def program(folder: str, name: str) -> Path:
     """An editor's program; skips, or fails, where the set-up has not put it here."""
     path = EDITORS / folder / "root" / "usr" / name
     if not path.exists() or which("tmux") is None:
-        reason = f"expected {path} and tmux, found less; get them by: make editors"
-        if os.environ.get("LORY_NEED_EDITORS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        unavailable(f"expected {path} and tmux, found less; get them by: make editors")
     return path
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from lsp_server.bench.config import parse_options
 from lsp_server.bench.crossfile.cases import CrossFileRow, compare, read_cases
 from lsp_server.cli.tables import terminal
-from lsp_server.completion.model.loading import complain, load_quietly
+from lsp_server.completion.model.loading import complain, load_model
 from lsp_server.errors import BenchError
 from lsp_server.plugins import PluginGuard
 from lsp_server.settings import read_settings
@@ -26,7 +26,7 @@ def crossfile_command(
     if not cases:
         raise BenchError(f"{data}: expected rows, found none; take CrossCodeEval's own files")
     settings = read_settings(parse_options(option or ()))
-    rows = compare(load_quietly(settings, PluginGuard(complain)), cases)
+    rows = compare(load_model(settings, PluginGuard(complain)), cases)
     terminal().print(as_table(rows))
 
 

@@ -31,7 +31,7 @@ from lsp_server.bench.mixture.samples import by_workspace, collect
 from lsp_server.bench.texts.files import PYTHON, SourceFile, read_sources, thin_out
 from lsp_server.cli.bench import options
 from lsp_server.cli.tables import Terminal, terminal
-from lsp_server.completion.model.loading import Model, load_quietly
+from lsp_server.completion.model.loading import Model, load_model
 from lsp_server.contract.bundles.kept import SHIPPED
 from lsp_server.contract.bundles.manifest import strict_converter
 from lsp_server.engines.mixture import Calibration, MixtureWeights
@@ -55,7 +55,7 @@ def fit_command(
     console = terminal()
     found = read_sources(files, targets, root, language or (PYTHON,))
     sources = thin_out(found, max_files, seed)
-    model = load_quietly(
+    model = load_model(
         read_settings({"bundle": bundle or SHIPPED, "engine": engine}), PluginGuard(print)
     )
     weights = fit_weights(console, model, sources, blocks, seed)

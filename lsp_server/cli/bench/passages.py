@@ -15,7 +15,7 @@ from lsp_server.bench.mixture.samples import gather
 from lsp_server.bench.texts.files import read_sources
 from lsp_server.cli.bench import options
 from lsp_server.cli.tables import terminal
-from lsp_server.completion.model.loading import load_quietly
+from lsp_server.completion.model.loading import load_model
 from lsp_server.contract.bundles.kept import SHIPPED
 from lsp_server.contract.intervals import Interval, ratio_interval, sums_of
 from lsp_server.contract.prompt import load_tokenizer
@@ -38,7 +38,7 @@ def passages_command(
     """Write pieces of files with what the project says of each token, for any model to read."""
     console = terminal()
     sources = read_sources(files, targets, root)
-    model = load_quietly(read_settings({"bundle": bundle or SHIPPED}), PluginGuard(print))
+    model = load_model(read_settings({"bundle": bundle or SHIPPED}), PluginGuard(print))
     with console.status("counting") as status:
         passages = list(gather(model, sources, blocks, seed, status.update))
     vocabulary = read_vocabulary(load_tokenizer(model.bundle.tokenizer_path))

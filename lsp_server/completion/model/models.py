@@ -11,6 +11,7 @@ from pathlib import Path
 from lsp_server.completion.model.loading import (
     Model,
     Progress,
+    activate,
     budget_of,
     fits_store,
     start_engine,
@@ -23,7 +24,7 @@ from lsp_server.engines import Counts
 from lsp_server.engines.counters import EngineCounters
 from lsp_server.engines.mixture import read_weights
 from lsp_server.engines.project import MIXTURE, ProjectEngine, open_project_engine
-from lsp_server.plugins import CONTEXTS, FILTERS, Plugin, PluginGuard, Report, list_plugins
+from lsp_server.plugins import Plugin, PluginGuard, Report, list_plugins
 from lsp_server.project.following import Following
 from lsp_server.project.index.store import ProjectIndex
 from lsp_server.project.workspace import Workspace
@@ -171,14 +172,15 @@ def project_model(
     settings: Settings, guard: PluginGuard, bundle: Bundle, installed: Sequence[Plugin], path: Path
 ) -> Model:
     """What completes without a model, over the tokenizer at a path."""
-    tokenizer, trusted = load_tokenizer(path), settings.trusted
+    tokenizer = load_tokenizer(path)
+    contexts, filters = activate(installed, settings, guard)
     return Model(
         bundle=bundle,
         tokenizer=LineTokenizer(tokenizer),
         engine=open_project_engine(tokenizer),
         budget=replace(budget_for(READ), completion=min(settings.max_tokens, READ // 4)),
-        contexts=guard.activate(installed, CONTEXTS, settings.contexts, trusted=trusted),
-        filters=guard.activate(installed, FILTERS, settings.filters, trusted=trusted),
+        contexts=contexts,
+        filters=filters,
         mixture=read_weights(MIXTURE),
         is_alone=True,
     )

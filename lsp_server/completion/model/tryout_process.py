@@ -119,7 +119,7 @@ def complete(bundle: str, threads: int) -> None:
         project=False,
     )
     guard = PluginGuard(sys.exit)
-    model = load_model(settings, guard, lambda percent, message: None)
+    model = load_model(settings, guard)
     for prefix, suffix in PLACES:
         cursor = Cursor(
             uri="file:///a.py",

@@ -7,28 +7,13 @@ import math
 from collections.abc import Sequence
 from threading import Event
 
-from lsp_server.contract.prompt import Ids, Prompt
+from lsp_server.contract.prompt import Ids
 from lsp_server.engines.decoding.prediction import Predictor
 from lsp_server.engines.decoding.sampling import Vector
 from lsp_server.engines.prompt_cache import FEW_TOKENS, PromptCache, shared_tokens
 
 SMALLEST = 1e-30
 """Stands for a probability that float32 cannot tell from 0."""
-
-
-def score_texts(
-    cache: PromptCache,
-    predictor: Predictor,
-    prompt: Prompt,
-    texts: Sequence[Ids],
-    cancelled: Event,
-) -> list[float] | None:
-    """Natural logarithms of the probabilities of texts after a prompt; None where cancelled."""
-    cache.activate(prompt.ids, prompt.owner)
-    scoring = Scoring(cache, predictor, prompt.ids)
-    scores = [scoring.score(ids, cancelled) for ids in texts]
-    known = [score for score in scores if score is not None]
-    return known if len(known) == len(scores) else None
 
 
 class Scoring:

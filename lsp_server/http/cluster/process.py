@@ -41,7 +41,7 @@ class ClusterProcess:
         self._config = config
         self._port = port
         self._register = Register(config.keys)
-        self._control = ControlSocket(config.control, self._handle)
+        self._control = ControlSocket(config.control, self._reload, self._status)
         self._reloading = asyncio.Lock()
         self._ending = asyncio.Event()
 
@@ -102,14 +102,6 @@ class ClusterProcess:
             raise ServeError(f"expected the replicas to start, found: {reason_of(found)}")
         while not await is_ready(self._config.host, self._port):
             await asyncio.sleep(LOOK)
-
-    async def _handle(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Do what the control socket is told."""
-        if request["command"] == "reload":
-            return await self._reload(request.get("bundle"))
-        if request["command"] == "status":
-            return await self._status()
-        raise ServeError("expected the command reload or status")
 
     async def _reload(self, bundle: str | None) -> Mapping[str, Any]:
         """Roll another bundle out; LoryError, and the old one stays, where it fails its check."""

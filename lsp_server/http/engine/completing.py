@@ -36,7 +36,7 @@ class Completing:
         """Loads the model; LoryError where that cannot be. `documents` are kept at most."""
         self._settings = settings
         self._guard = PluginGuard(report)
-        loaded = load_model(settings, self._guard, lambda percent, message: None)
+        loaded = load_model(settings, self._guard)
         self._model = replace(loaded, reader=Reader(documents))
         self._memory = SuggestionCache(documents)
         self._plain = load_tokenizer(loaded.bundle.tokenizer_path)

@@ -18,15 +18,19 @@ LONGEST = 1 << 16
 PATIENCE = 900.0
 """Seconds that a reload may take: a large bundle is tried out first."""
 
-Handle = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
+Answer = Awaitable[Mapping[str, Any]]
 
 
 class ControlSocket:
     """Listens while it is open; not where the system has no such sockets."""
 
-    def __init__(self, path: Path, handle: Handle) -> None:
+    def __init__(
+        self, path: Path, reload: Callable[[str | None], Answer], status: Callable[[], Answer]
+    ) -> None:
+        """`reload` takes another bundle's folder, or None for the one that is served."""
         self._path = path
-        self._handle = handle
+        self._reload = reload
+        self._status = status
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
@@ -60,7 +64,7 @@ class ControlSocket:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = json.loads(await reader.readline())
-            answer = await self._handle(request)
+            answer = await self._obey(request)
         except LoryError as exc:
             answer = {"fault": str(exc)}
         except (ValueError, KeyError, TypeError):
@@ -69,6 +73,13 @@ class ControlSocket:
             writer.write(json.dumps(dict(answer)).encode() + b"\n")
             await writer.drain()
         writer.close()
+
+    async def _obey(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        if request["command"] == "reload":
+            return await self._reload(request.get("bundle"))
+        if request["command"] == "status":
+            return await self._status()
+        raise ServeError("expected the command reload or status")
 
 
 def is_answered(path: Path) -> bool:

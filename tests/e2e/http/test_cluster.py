@@ -1,7 +1,6 @@
 """`lory serve --ray` on three raylets: dialects, everybody's replica, updates, a lost machine."""
 
 import importlib.util
-import json
 import os
 import shutil
 import socket
@@ -23,6 +22,7 @@ from tests.e2e.http.cluster_team import PATH, PERSONS, Raylets, Team, running
 from tests.http_service import (
     RunningService,
     StartService,
+    copy_bundle_as,
     run_serve,
     script_arguments,
     wait_until,
@@ -124,10 +124,7 @@ def test_huge_and_slow_requests_end_at_the_ingress(team: Team) -> None:
 def test_another_bundle_is_rolled_out_under_load_without_a_lost_request(
     team: Team, script_bundle: Path, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(script_bundle, other)
-    manifest = json.loads((other / "bundle.json").read_text())
-    (other / "bundle.json").write_text(json.dumps({**manifest, "name": "other"}))
+    other = copy_bundle_as("other", script_bundle, tmp_path)
     before = set(team.wait_spread().values())
     with team.load() as statuses:
         sleep(1)

@@ -1,6 +1,5 @@
 """Starting, ending and swapping the bundle of a service that people use."""
 
-import json
 import re
 import shutil
 import signal
@@ -13,7 +12,13 @@ from time import monotonic, sleep
 
 import pytest
 
-from tests.http_service import RunningService, StartService, run_serve, script_arguments
+from tests.http_service import (
+    RunningService,
+    StartService,
+    copy_bundle_as,
+    run_serve,
+    script_arguments,
+)
 from tests.scripted import Rules, Script
 
 WriteScript = Callable[[Rules], Script]
@@ -118,10 +123,7 @@ def test_what_is_set_wrongly_is_one_line(
 def test_a_bundle_is_swapped_under_load_without_a_dropped_request(
     service: RunningService, script_bundle: Path, tmp_path: Path
 ) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(script_bundle, other)
-    manifest = json.loads((other / "bundle.json").read_text())
-    (other / "bundle.json").write_text(json.dumps({**manifest, "name": "other"}))
+    other = copy_bundle_as("other", script_bundle, tmp_path)
     stop, statuses = Event(), []
 
     def ask(person: int) -> None:

@@ -1,11 +1,10 @@
 """Which Neovims the tests drive, and where the set-up has put them."""
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.needed import unavailable
 
 EDITORS = Path(__file__).parents[3] / ".cache" / "editors"
 UNPACKED = {"0.12": "neovim", "0.7": "neovim-too-old"}
@@ -28,8 +27,5 @@ def find_program(version: str) -> Program:
         usr = EDITORS / UNPACKED[version] / "root" / "usr"
         program = Program(version, usr / "bin" / "nvim", usr / "share" / "nvim" / "runtime")
     if not program.path.exists():
-        reason = f"no Neovim {version} at {program.path}; make it with: make editors"
-        if os.environ.get("LORY_NEED_EDITORS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        unavailable(f"no Neovim {version} at {program.path}; make it with: make editors")
     return program

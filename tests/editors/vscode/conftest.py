@@ -5,7 +5,6 @@ is shared by all tests; each has a server process, a user and a folder of its ow
 """
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -30,6 +29,7 @@ from tests.editors.vscode.code_server import (
     wait_for_port,
     write_settings,
 )
+from tests.needed import unavailable
 from tests.scripted import Rules, Script, script_bundle, write_script
 
 __all__ = ["Rules", "Script", "script_bundle", "write_script"]
@@ -196,14 +196,6 @@ class Window:
         tab.wait_for(state="detached")
 
 
-def unavailable(what: str) -> NoReturn:
-    """Skip, or fail where every editor must be there."""
-    message = f"{what}; run: make editors"
-    if os.environ.get("LORY_NEED_EDITORS") == "1":
-        pytest.fail(message)
-    pytest.skip(message)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium; it keeps an event loop running, so it goes before other tests come."""
@@ -216,7 +208,7 @@ def start_browser() -> Iterator[Browser]:
     """Headless Chromium; skips, or fails, where there is none."""
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
-        unavailable("no Chromium on PATH")
+        unavailable("no Chromium on PATH; run: make editors")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         yield browser
@@ -227,9 +219,9 @@ def start_browser() -> Iterator[Browser]:
 def extensions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of extensions with Lory in it, as a user would install it."""
     if not ENTRY.exists() or shutil.which("node") is None:
-        unavailable("no code-server")
+        unavailable("no code-server; run: make editors")
     if not PACKAGE.exists():
-        unavailable("the extension is not packaged")
+        unavailable("the extension is not packaged; run: make editors")
     return install_extension(tmp_path_factory.mktemp("extensions"))
 
 

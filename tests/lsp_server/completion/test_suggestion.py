@@ -57,7 +57,7 @@ def engine() -> Asked:
 @pytest.fixture
 def model(small_bundle: Path, engine: Asked) -> Model:
     settings = Settings(bundle=str(small_bundle))
-    loaded = load_model(settings, PluginGuard(pytest.fail), lambda percent, message: None)
+    loaded = load_model(settings, PluginGuard(pytest.fail))
     return replace(loaded, engine=engine)
 
 

@@ -1,4 +1,6 @@
 -- `:Lory`: takes a subcommand and its arguments, does it.
+local sorted_keys = require('lory.sorted_keys')
+
 local M = {}
 
 ---@class (exact) lory.Subcommand
@@ -122,19 +124,12 @@ M.subcommands = {
   },
 }
 
----@return string[]
-local function names()
-  local all = vim.tbl_keys(M.subcommands)
-  table.sort(all)
-  return all
-end
-
 ---@param arguments string[]
 function M.run(arguments)
   local subcommand = M.subcommands[arguments[1] or 'status']
   if not subcommand then
     local text = "lory: unknown subcommand '%s'; known are: %s"
-    return vim.notify(text:format(arguments[1], table.concat(names(), ', ')), vim.log.levels.ERROR)
+    return vim.notify(text:format(arguments[1], table.concat(sorted_keys(M.subcommands), ', ')), vim.log.levels.ERROR)
   end
   local done, err = pcall(subcommand.run, arguments[2], arguments[3])
   if not done then
@@ -148,7 +143,7 @@ end
 ---@return string[]
 function M.complete(lead, line)
   local before = vim.split(line:sub(1, #line - #lead), '%s+', { trimempty = true })
-  local choices = #before <= 1 and names() or {}
+  local choices = #before <= 1 and sorted_keys(M.subcommands) or {}
   local subcommand = M.subcommands[before[2]]
   local given = vim.list_slice(before, 3)
   if subcommand and subcommand.arguments and #given < (subcommand.most or 1) then

@@ -1,6 +1,7 @@
 -- `:Lory model`: takes a command and a name, has `lory model` do it, says what came of it.
 local programs = require('lory.programs')
 local server = require('lory.server')
+local sorted_keys = require('lory.sorted_keys')
 local window = require('lory.window')
 
 local M = {}
@@ -130,20 +131,13 @@ M.actions = {
   end,
 }
 
----@return string[]
-local function actions()
-  local all = vim.tbl_keys(M.actions)
-  table.sort(all)
-  return all
-end
-
 ---@param action? string
 ---@param name? string
 function M.run(action, name)
   local act = M.actions[action or 'list']
   if not act then
     local text = "lory: unknown command '%s' of :Lory model; known are: %s"
-    return vim.notify(text:format(action, table.concat(actions(), ', ')), vim.log.levels.ERROR)
+    return vim.notify(text:format(action, table.concat(sorted_keys(M.actions), ', ')), vim.log.levels.ERROR)
   end
   act(name)
 end
@@ -153,7 +147,7 @@ end
 ---@return string[]
 function M.complete(given)
   if #given == 0 then
-    return actions()
+    return sorted_keys(M.actions)
   end
   local found = M.list()
   if not found or given[1] == 'list' then

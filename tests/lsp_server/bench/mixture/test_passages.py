@@ -11,7 +11,7 @@ from lsp_server.bench.mixture.passages import read_passages, with_model
 from lsp_server.bench.mixture.samples import Sampler, Samples, collect
 from lsp_server.bench.texts.files import read_sources
 from lsp_server.cli.bench.main import app
-from lsp_server.completion.model.loading import load_quietly
+from lsp_server.completion.model.loading import load_model
 from lsp_server.errors import BenchError
 from lsp_server.plugins import PluginGuard
 from lsp_server.settings import Settings
@@ -60,7 +60,7 @@ def write_model(folder: Path, name: str, probability: float, tokens: int) -> Pat
 def test_the_shipped_models_word_beside_the_passages_makes_the_samples_that_are_fitted_on(
     projects: list[Path], passages: Path, tmp_path: Path
 ) -> None:
-    model = load_quietly(Settings(), PluginGuard(print))
+    model = load_model(Settings(), PluginGuard(print))
     fitted_on = collect(model, read_sources(projects, None, None), 1, 0, print)
     sampler, said = Sampler(model, threads=1), []
     with np.load(passages) as stored:
