@@ -3,9 +3,10 @@
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
+from time import process_time
+from timeit import timeit
 from typing import Any
 
 import pytest
@@ -235,6 +236,4 @@ def test_verifying_48_megabytes_takes_less_than_a_fifth_of_a_second(folder: Path
     with (folder / "model.onnx.data").open("wb") as file:
         file.write(os.urandom(1 << 20) * 48)
     record_again(folder)
-    started = time.process_time()
-    load(folder)
-    assert time.process_time() - started < 0.2
+    assert timeit(lambda: load(folder), timer=process_time, number=1) < 0.2

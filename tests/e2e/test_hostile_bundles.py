@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from time import process_time, sleep
+from timeit import timeit
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -81,9 +82,8 @@ def test_a_new_bundle_is_tried_once_and_the_shipped_one_never(tmp_path: Path, me
     admit(bundle, Settings(), lambda: True)
     (record,) = (memory / "tried").iterdir()
     assert record.stat().st_mode & 0o777 == 0o600
-    begun = process_time()
-    admit(bundle, Settings(), lambda: True)
-    assert process_time() - begun < 0.2
+    again = timeit(lambda: admit(bundle, Settings(), lambda: True), timer=process_time, number=1)
+    assert again < 0.2
     record.unlink()
     record.symlink_to(os.devnull)
     with pytest.raises(BundleError, match="was tried no more, as the settings have changed"):

@@ -1,9 +1,10 @@
 """Globs of files that are never read."""
 
 import re
-import time
 import unicodedata
 from pathlib import Path
+from time import process_time
+from timeit import timeit
 
 import pytest
 from hypothesis import example, given
@@ -260,9 +261,7 @@ def goes_on(parts: list[str], names: list[str]) -> bool:
 @pytest.mark.parametrize("path", ["a/" * 2_000, "/".join(["a" * 255] * 16), "ab" * 2_000])
 def test_no_glob_takes_long(glob: str, path: str) -> None:
     is_excluded("x", [glob])  # to have it read
-    begun = time.process_time()
-    is_excluded(path, [glob])
-    assert time.process_time() - begun < 0.2
+    assert timeit(lambda: is_excluded(path, [glob]), timer=process_time, number=1) < 0.2
 
 
 def test_folders_above_the_workspace_exclude_nothing_and_outside_of_it_all_do() -> None:

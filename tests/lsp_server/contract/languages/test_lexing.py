@@ -1,6 +1,7 @@
 """What stands open in unfinished code."""
 
-import time
+from time import thread_time
+from timeit import timeit
 
 import pytest
 from hypothesis import given
@@ -59,9 +60,7 @@ def test_reading_on_line_by_line_finds_what_reading_at_once_does(text: str, at: 
 
 def test_the_work_grows_with_the_text_alone() -> None:
     def seconds(text: str) -> float:
-        begun = time.thread_time()
-        read("python", text)
-        return time.thread_time() - begun
+        return timeit(lambda: read("python", text), timer=thread_time, number=1)
 
     line = "    self.check(name, 'text', [1, 2])  # so\n"
     assert seconds(line * 2000) < 40 * max(seconds(line * 200), 1e-3)
