@@ -1,5 +1,8 @@
 """Completions by a real llama.cpp server: what is shown, what is on the wire, and the end of it."""
 
+import json
+from urllib.request import Request, urlopen
+
 import pytest
 
 from tests.e2e.conftest import PATIENCE, Editor, StartEditor
@@ -30,6 +33,19 @@ def test_it_writes_what_the_weights_write_elsewhere(editor: Editor, service: Lla
     (text,) = editor.ask(*CURSOR)
     assert text.startswith(FOLLOWS)
     assert b"argparse" in b"".join(service.recorder.sent)
+
+
+def test_it_fills_in_by_itself_what_stands_between_two_parts(service: LlamaServer) -> None:
+    parts = {"input_prefix": "import sys\n\n\ndef main():\n    print(sys", "prompt": ""}
+    body = {**parts, "input_suffix": ".stderr)\n    return 1\n", "n_predict": 8, "temperature": 0}
+    request = Request(f"{service.recorder.url}/infill", json.dumps(body).encode())
+    request.add_header("Content-Type", "application/json")
+    with urlopen(request, timeout=PATIENCE) as answer:
+        found = json.load(answer)
+    assert "<|prefix|>" in found["prompt"]
+    assert found["prompt"].index("<|prefix|>") < found["prompt"].index("<|suffix|>")
+    assert found["prompt"].endswith("<|middle|>")
+    assert not found["content"].startswith(".stderr)")
 
 
 def test_nothing_of_an_excluded_file_is_on_the_wire(editor: Editor, service: LlamaServer) -> None:

@@ -29,6 +29,13 @@ GGUF_NAMES = {
 }
 """A layer's tensors, transformers' name first."""
 
+FILL_IN_THE_MIDDLE = {
+    "fim_pre": Sentinel.PREFIX,
+    "fim_suf": Sentinel.SUFFIX,
+    "fim_mid": Sentinel.MIDDLE,
+}
+"""GGUF's names of the tokens that llama.cpp's `/infill` writes between the parts of a file."""
+
 BLOCK = 32
 """Columns that GGUF's Q8_0 and Q4_0 give one scale; rows must be whole blocks."""
 
@@ -110,6 +117,8 @@ def describe_tokenizer(writer: Any, tokenizer: Any) -> None:
     writer.add_eos_token_id(Sentinel.END)
     writer.add_pad_token_id(Sentinel.PAD)
     writer.add_add_bos_token(True)
+    for part, sentinel in FILL_IN_THE_MIDDLE.items():
+        writer.add_uint32(f"tokenizer.ggml.{part}_token_id", sentinel)
 
 
 def gguf_name(name: str) -> str:
