@@ -1,6 +1,5 @@
 """What a service is started with; every value has its only default here."""
 
-import ipaddress
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import platformdirs
 
+from lsp_server.engines.remote.options import is_here
 from lsp_server.errors import ServeError
 from lsp_server.settings import Settings, read_settings
 
@@ -109,7 +109,7 @@ class ServeConfig:
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
-        return is_loopback(self.host)
+        return is_here(self.host)
 
 
 def check(name: str, value: float, low: float, high: float) -> None:
@@ -117,16 +117,6 @@ def check(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         option = "--" + name.replace("_", "-")
         raise ServeError(f"{option}: expected {low:g} to {high:g}, found {value:g}; change it")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address or host name is this machine's own; a name in the network is not."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def state_folder() -> Path:

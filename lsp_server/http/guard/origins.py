@@ -1,8 +1,8 @@
 """Keeps web pages out: one that somebody visits could else ask the service on their machine."""
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 
+from lsp_server.engines.remote.options import is_here
 from lsp_server.http.refusal import Refusal
 
 EDITOR_PAGES = ("vscode-webview://",)
@@ -56,10 +56,5 @@ def is_port(text: str) -> bool:
 
 def is_own(name: str) -> bool:
     """Whether a name always stands for this machine; 0.0.0.0 is what Twinny asks for."""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return address.is_loopback or name == "0.0.0.0"  # noqa: S104 - compared, not listened on
+    own = is_here(name) or name.endswith(".localhost")
+    return own or name == "0.0.0.0"  # noqa: S104 - compared, not listened on
