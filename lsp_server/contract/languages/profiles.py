@@ -8,15 +8,15 @@ from dataclasses import replace
 from functools import cache
 from pathlib import PurePosixPath
 
-from lsp_server.contract.languages.profile import Blocks, Profile, Quote
+from lsp_server.contract.languages.profile import NOTHING, Blocks, Profile, Quote
 
 PREFIX = r"(?:[bB][rR]?|[rR][bBfFtT]?|[fFtT][rR]?|[uU])?"
 """Of Python's strings."""
 TEMPLATES = frozenset("fFtT")
 DOUBLE, SINGLE, TICK = Quote('"', '"'), Quote("'", "'"), Quote("`", "`")
 LONG_TICK = Quote("`", "`", spans_lines=True)
-C_COMMENT = Quote(r"/\*", "*/", spans_lines=True, escapes=False)
-MARKUP_COMMENT = Quote("<!--", "-->", spans_lines=True, escapes=False)
+C_COMMENT = Quote(r"/\*", "*/", spans_lines=True, escapes=False, comment=True)
+MARKUP_COMMENT = Quote("<!--", "-->", spans_lines=True, escapes=False, comment=True)
 CHARACTER = r"'(?:\\[^\n']+|[^'\\\n])'"
 """A character literal: any other apostrophe may be a word's."""
 PROSE = r"\w+(?:['’]\w*)?"
@@ -31,8 +31,18 @@ C = Profile(
     closer=r"[})\]]",
 )
 SCRIPT = replace(C, suffixes=(".js", ".jsx", ".mjs", ".cjs"), quotes=(DOUBLE, SINGLE, LONG_TICK))
-SCRIPT = replace(SCRIPT, quotes=(*SCRIPT.quotes, C_COMMENT), whole=r"(?!)")
-HASHED = replace(C, comments=(r"(?<![^\s;&|()])#",), quotes=(DOUBLE, SINGLE), whole=r"(?!)")
+SCRIPT = replace(SCRIPT, quotes=(*SCRIPT.quotes, C_COMMENT), whole=NOTHING)
+SCRIPT = replace(
+    SCRIPT,
+    tests=r"(^|/)(__(tests|mocks|fixtures|snapshots)__|tests?|specs?|e2e|cypress|fixtures?|mocks?)/"
+    r"|[.-](test|spec|stories|story|config|conf|setup|fixture|mock)s?\.[cm]?[jt]sx?$"
+    r"|(^|/)(\.[^/]*rc|(gulp|grunt)file|webpack[^/]*|jest[^/]*|karma[^/]*)\.[cm]?[jt]s$",
+    foreign=r"\.d\.[cm]?ts$|[.-](min|bundle|umd|prod)\.[cm]?js$"
+    r"|(^|/)(vendor|third_party|node_modules|bower_components|dist|build|\.yarn)/",
+)
+SCRIPTS = ("javascript", "javascriptreact")
+TYPED = ("typescript", "typescriptreact", *SCRIPTS)
+HASHED = replace(C, comments=(r"(?<![^\s;&|()])#",), quotes=(DOUBLE, SINGLE), whole=NOTHING)
 """Comments begin with #, blocks stand in brackets."""
 MARKUP = Profile(quotes=(MARKUP_COMMENT,), whole=PROSE, blocks=Blocks.INDENTATION)
 MARKUP = replace(MARKUP, opener=r"<\w[^<>/]*>", closer="</")
@@ -49,11 +59,16 @@ ROWS: Mapping[str, Profile] = {
         odd="\"'#",
         blocks=Blocks.GRAMMAR,
         top=r"^(?:def|class|async|import|from|if|for|while|with|try|@)",
+        tests=r"(^|/)(tests?|testing)/"
+        r"|(^|/)(test_[^/]*|[^/]*_test|conftest|setup|conf|settings)\.py$",
+        foreign=r"\.pyi$",
     ),
     "go": replace(
         C,
         suffixes=(".go",),
         quotes=(DOUBLE, replace(LONG_TICK, escapes=False), C_COMMENT),
+        tests=r"_test\.go$|(^|/)(testdata|tests?|testing|fixtures)/",
+        foreign=r"(^|/)(vendor|third_party)/|\.pb(\.gw)?\.go$|(^|/)zz_generated|_string\.go$",
     ),
     "rust": replace(
         C,
@@ -65,11 +80,14 @@ ROWS: Mapping[str, Profile] = {
             C_COMMENT,
         ),
         whole=rf"{CHARACTER}|'\w+",
+        tests=r"(^|/)(tests?|benches|fixtures|fuzz)/|(^|/)(tests?|build)\.rs$",
+        foreign=r"(^|/)(vendor|third_party|target)/",
     ),
     "java": replace(
         C,
         suffixes=(".java",),
         quotes=(Quote('"{3}', '"""', spans_lines=True), DOUBLE, C_COMMENT),
+        tests=r"(^|/)(tests?|testing|fixtures)/|Tests?\.java$",
     ),
     "c": C,
     "cpp": replace(
@@ -78,9 +96,9 @@ ROWS: Mapping[str, Profile] = {
         whole=rf"\d[\d']*+|{CHARACTER}",
     ),
     "csharp": replace(C, suffixes=(".cs",)),
-    "javascript": SCRIPT,
+    "javascript": replace(SCRIPT, together=SCRIPTS),
     "javascriptreact": SCRIPT,
-    "typescript": replace(SCRIPT, suffixes=(".ts", ".mts", ".cts", ".tsx")),
+    "typescript": replace(SCRIPT, suffixes=(".ts", ".mts", ".cts", ".tsx"), together=TYPED),
     "typescriptreact": replace(SCRIPT, suffixes=(".ts", ".tsx")),
     "kotlin": replace(C, suffixes=(".kt", ".kts")),
     "swift": replace(C, suffixes=(".swift",)),
