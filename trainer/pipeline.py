@@ -13,11 +13,13 @@ import shutil
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
+from lsp_server.contract.languages.learning import is_known, learned_ids, learned_names
+from lsp_server.contract.languages.profiles import PROFILES, has_grammar
 from lsp_server.contract.records import write_record
 from trainer.alignment.config import PpoConfig, PreferencesConfig, RewardConfig, SftConfig
 from trainer.corpus.config import (
@@ -27,13 +29,19 @@ from trainer.corpus.config import (
     SourcesConfig,
     TokenizerConfig,
 )
-from trainer.errors import StageError
+from trainer.errors import RecipeError, StageError
 from trainer.evaluation.config import EvaluateConfig
 from trainer.export.config import BundleConfig, ExportConfig
 from trainer.pretraining.config import PretrainConfig
 from trainer.runtime.old_settings import differing
 from trainer.runtime.processes import ALONE, Team
 from trainer.runtime.run_folder import Inputs, TuningStage
+
+PYTHON = "python"
+GRAMMAR_ALONE = (
+    *("tune", "filters.must_parse", "evaluate.humaneval", "evaluate.infilling", "evaluate.safim"),
+)
+"""Settings that are of use in a language whose programs are parsed and run here alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +63,37 @@ class Recipe:
     export: ExportConfig = field(default_factory=ExportConfig)
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
     bundle: BundleConfig = field(default_factory=BundleConfig)
+    language: str = PYTHON
+    """Id, as editors use it, of the language that is learned, with those that go with it: the files
+    that are read and the languages that the bundle is for, unless the recipe names others."""
+
+    def __post_init__(self) -> None:
+        if not is_known(self.language):
+            known = ", ".join(PROFILES)
+            raise RecipeError(f"language: expected one of {known}, found {self.language!r}")
+        if has_grammar(self.language):
+            return
+        if found := [name for name in GRAMMAR_ALONE if value_at(self, name)]:
+            raise RecipeError(
+                f"language {self.language}: expected no settings that are Python's alone so far, "
+                f"found {', '.join(found)}; leave them out of the recipe"
+            )
+        sources, bundle = SourcesConfig(), BundleConfig()
+        for stage, setting, default, own in (
+            ("sources", "suffixes", sources.suffixes, learned_names(self.language)),
+            ("bundle", "languages", bundle.languages, list(learned_ids(self.language))),
+            ("bundle", "name", bundle.name, f"{bundle.name}-{self.language}"),
+        ):
+            config = getattr(self, stage)
+            if getattr(config, setting) == default:
+                object.__setattr__(self, stage, replace(config, **{setting: own}))
+
+
+def value_at(recipe: Recipe, name: str) -> Any:
+    """A recipe's setting by its dotted name."""
+    stage, _, setting = name.partition(".")
+    config = getattr(recipe, stage)
+    return getattr(config, setting) if setting else config
 
 
 BEGUN, FINISHED = "begun", "finished"

@@ -4,11 +4,11 @@ import errno
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, get_type_hints
 
 from lsp_server.contract.records import write_whole
+from trainer.cli.recipes import DEFAULT_RUN, KEPT, resolve_recipes
 from trainer.errors import RecipeError, TrainerError
 from trainer.pipeline import (
     STAGES,
@@ -21,16 +21,13 @@ from trainer.pipeline import (
     stages_of,
 )
 from trainer.runtime.cpu import prepare_process
-from trainer.runtime.old_settings import advice, nest, translate
+from trainer.runtime.old_settings import advice
 from trainer.runtime.processes import Team, join_team, leave_team, process_rank
 from trainer.runtime.run_lock import hold_run
 
 if TYPE_CHECKING:
     from jsonargparse import ArgumentParser, Namespace
 
-RECIPES = Path(str(files("trainer"))) / "recipes"
-DEFAULT_RUN = "runs/default"
-KEPT = "recipe.yaml"
 REPORT = "report"
 IMPORT, ADAPT = "import", "adapt"
 """The commands that are no stage."""
@@ -230,47 +227,6 @@ def build_parser(command: str) -> tuple["ArgumentParser", dict[str, "ArgumentPar
     about = "An adapter for an imported model; see: lory-train adapt --help"
     commands.add_subcommand(ADAPT, ArgumentParser(exit_on_error=False, description=about))
     return parser, subparsers
-
-
-def resolve_recipes(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `--recipe NAME` as its file; a run begun before keeps its own recipe."""
-    resolved = [part for argument in arguments for part in split_flag(argument)]
-    for index, argument in enumerate(resolved[:-1]):
-        if argument == "--recipe":
-            resolved[index + 1] = str(find_recipe(resolved[index + 1]))
-    given = "--run" in resolved[:-1]
-    kept = Path(resolved[resolved.index("--run") + 1] if given else DEFAULT_RUN) / KEPT
-    if resolved and "--recipe" not in resolved and kept.exists():
-        return [*resolved[:1], "--recipe", read_kept(kept), *resolved[1:]]
-    return resolved
-
-
-def read_kept(kept: Path) -> str:
-    """The recipe that a run keeps: its path, or its text under the names of this version."""
-    import yaml
-
-    text = kept.read_text(encoding="utf-8")
-    recipe = yaml.safe_load(text)
-    current = nest(translate(recipe)) if isinstance(recipe, dict) else recipe
-    return str(kept) if current == recipe else yaml.safe_dump(current, sort_keys=False)
-
-
-def split_flag(argument: str) -> list[str]:
-    """`--recipe=x` as two arguments; anything else as it is."""
-    flag, separator, value = argument.partition("=")
-    return [flag, value] if separator and flag in ("--recipe", "--run") else [argument]
-
-
-def find_recipe(name: str) -> Path:
-    """File of a recipe given by name or by path."""
-    shipped = {path.stem: path for path in sorted(RECIPES.glob("*.yaml"))}
-    if name in shipped:
-        return shipped[name]
-    if Path(name).is_file():
-        return Path(name)
-    raise RecipeError(
-        f"no recipe {name!r}: expected one of {', '.join(shipped)}, or a YAML file's path"
-    )
 
 
 def explain(message: str) -> str:

@@ -11,7 +11,7 @@ class SourceSpec:
     """One source: a plugin of the group `lory.sources` and what it is called with."""
 
     plugin: str
-    """Entry point's name: folder, git, distributions, dataset, or that of an installed plugin."""
+    """Entry point's name: folder, git, repositories, distributions, dataset, or another."""
     options: dict[str, Any] = field(default_factory=dict)
     """Keyword arguments of the plugin, such as `path: src/`."""
 
@@ -22,7 +22,7 @@ class SourcesConfig:
 
     sources: list[SourceSpec] = field(default_factory=list)
     suffixes: list[str] = field(default_factory=lambda: [".py"])
-    """File name endings that are read."""
+    """File name endings that are read; for another language than Python, those of its table."""
     max_file_bytes: int = 1_000_000
     """Larger files are counted and left out unread."""
     max_repository_bytes: int = 0
@@ -46,11 +46,14 @@ class FiltersConfig:
     """Documents whose first lines say that a program wrote them."""
     keep_test_share: float = 1.0
     """Share of test and configuration files that stays, drawn by hash; 0 drops them all."""
+    drop_foreign: bool = True
+    """Files whose path says that nobody wrote them there, or that they declare alone: vendored,
+    bundled, generated ones; which, the table of languages says."""
     licences: list[str] = field(default_factory=list)
     """Licences that are allowed, compared in lower case; empty allows all."""
     drop_secrets: bool = True
     must_parse: bool = False
-    """Drop what Python's parser refuses."""
+    """Drop what Python's parser refuses; of Python's files alone."""
     keywords: list[str] = field(default_factory=list)
     """When given, only documents with one of these words stay (the article's library filter)."""
     workers: int = 2
@@ -80,7 +83,8 @@ class DedupConfig:
     contaminated_share: float = 0.3
     """... and one of whose windows this share is known."""
     heldout_share: float = 0.02
-    """Share of repositories, drawn by hash of the name, that is never trained on."""
+    """Share of repositories, drawn by hash of the name, that is never trained on; if it is not 0,
+    one at least, of several."""
     heldout_repositories: list[str] = field(default_factory=list)
     """Repositories that are held out whatever their hash."""
     seed: int = 0

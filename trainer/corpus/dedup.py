@@ -3,6 +3,7 @@
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lsp_server.contract.records import write_record
@@ -31,7 +32,7 @@ def run(config: DedupConfig, inputs: Mapping[str, Path], out: Path) -> None:
 
     Raises CorpusError where nothing is left to train on.
     """
-    ledger, total = out / "ledger.parquet", 0
+    ledger, total, repositories = out / "ledger.parquet", 0, set[str]()
     documents = read_documents(inputs["filters"] / "documents")
     with (
         RowWriter(ledger, Entry) as entries,
@@ -41,8 +42,10 @@ def run(config: DedupConfig, inputs: Mapping[str, Path], out: Path) -> None:
         for entry in read_entries(inputs["filters"] / "decisions.parquet"):
             if entry.decision == KEPT:
                 total += 1
+                repositories.add(entry.repo)
             else:
                 entries.write(entry)
+        config = with_one_held_out(config, repositories)
         for document, decision in watch(decide(documents, config, out), "dedup", total):
             entries.write(entry_of(document, decision))
             if decision in (TRAIN, HELDOUT):
@@ -101,8 +104,22 @@ def split_of(repo: str, config: DedupConfig) -> str:
     """The split that a repository belongs to, by a hash of its name."""
     if repo in config.heldout_repositories:
         return HELDOUT
+    return HELDOUT if drawn_number(repo, config) < config.heldout_share else TRAIN
+
+
+def drawn_number(repo: str, config: DedupConfig) -> float:
+    """A repository's number in 0..1: those below the share are held out."""
     digest = hashlib.sha256(f"{config.seed}\0{repo}".encode()).digest()
-    return HELDOUT if int.from_bytes(digest[:8]) / 2**64 < config.heldout_share else TRAIN
+    return int.from_bytes(digest[:8]) / 2**64
+
+
+def with_one_held_out(config: DedupConfig, repositories: set[str]) -> DedupConfig:
+    """The settings; of several repositories, if none is below the share, with the lowest named."""
+    splits = {split_of(repo, config) for repo in repositories}
+    if not config.heldout_share or HELDOUT in splits or len(repositories) < 2:
+        return config
+    lowest = min(repositories, key=lambda repo: drawn_number(repo, config))
+    return replace(config, heldout_repositories=[*config.heldout_repositories, lowest])
 
 
 def write_report(entries: Iterable[Entry], path: Path) -> None:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from lsp_server.contract.canonical import canonical_text
+from lsp_server.contract.languages.profiles import language_of
 from trainer.errors import CorpusError
 
 ROW_GROUP_BYTES = 8_000_000
@@ -129,7 +130,7 @@ def read_canonical(folder: Path) -> Iterator[Document]:
     texts as they were found.
     """
     for document in read_documents(folder):
-        yield replace(document, text=canonical_text(document.text))
+        yield replace(document, text=canonical_text(document.text, language_of(document.path)))
 
 
 def part_files(folder: Path) -> list[Path]:

@@ -33,6 +33,7 @@ from lsp_server.contract.bundles.manifest import (
     write_manifest,
 )
 from lsp_server.contract.bundles.onnx_file import read_summary
+from lsp_server.contract.languages.learning import is_known
 from lsp_server.contract.records import write_whole
 from lsp_server.engines.decoder import describe_tensors, open_session
 from lsp_server.engines.onnx import create
@@ -56,6 +57,8 @@ def run(config: BundleConfig, inputs: Mapping[str, Path], out: Path) -> None:
     shutil.copyfile(shipped.path, folder / MODEL)
     shutil.copyfile(inputs["export"] / "tokenizer.json", folder / TOKENIZER)
     settings = read_settings(inputs) | {"bundle": asdict(config)}
+    if config.languages and is_known(config.languages[0]):
+        settings = {"language": config.languages[0], **settings}
     write_recipe(settings, folder / RECIPE)
     facts = CardFacts(
         config=config,

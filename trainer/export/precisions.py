@@ -20,6 +20,7 @@ from tokenizers import Tokenizer
 
 from lsp_server.contract.bundles.bundle import Bundle, load
 from lsp_server.contract.canonical import canonical_text
+from lsp_server.contract.languages.profiles import is_named_as, language_of
 from lsp_server.contract.prompt import Budget, budget_for, encode, load_tokenizer
 from lsp_server.engines import Engine
 from lsp_server.engines.decoder import OnnxDecoder, open_session
@@ -52,13 +53,15 @@ class Candidate:
     """Seconds for a token after it."""
 
 
-def read_checkouts(root: Path) -> list[Document]:
-    """Every Python file below `root/owner/name`."""
-    paths = sorted(path for path in root.glob("*/*/**/*.py") if path.is_file())
+def read_checkouts(root: Path, languages: tuple[str, ...]) -> list[Document]:
+    """Every file of some languages below `root/owner/name`."""
+    found = (path for path in root.glob("*/*/**/*") if is_named_as(languages, path.as_posix()))
+    paths = sorted(path for path in found if path.is_file())
     documents = []
     for path in paths:
         owner, name, *inner = path.relative_to(root).parts
-        text = canonical_text(path.read_text(encoding="utf-8", errors="replace"))
+        text = path.read_text(encoding="utf-8", errors="replace")
+        text = canonical_text(text, language_of(path.name))
         repo = f"{owner}/{name}"
         documents.append(Document(document_id(text), "files", repo, "/".join(inner), "", "", text))
     return documents
@@ -132,7 +135,7 @@ def main() -> None:
     words = parser.parse_args()
     bundle = load(words.bundle)
     tokenizer = load_tokenizer(bundle.tokenizer_path)
-    documents = read_checkouts(words.files)
+    documents = read_checkouts(words.files, bundle.manifest.languages)
     longest = max((encode(tokenizer, document.text) for document in documents[:50]), key=len)
     with TemporaryDirectory() as folder:
         candidates = open_candidates(bundle, tokenizer, Path(folder))

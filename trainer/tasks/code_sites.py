@@ -1,8 +1,8 @@
 """Finds places in real code to ask a model at, with what a person wrote there.
 
-Four kinds: the body of a function that has a docstring, the code under a comment, the rest of a
-line, and the missing body under a header, where the server would suggest a block. tree-sitter finds
-them, so that a document that does not parse as a whole still has some.
+Four kinds, of Python's alone: the body of a function that has a docstring, the code under a
+comment, the rest of a line, and the missing body under a header, where the server would suggest a
+block. tree-sitter finds them, so that a document that does not parse as a whole still has some.
 """
 
 import random
@@ -25,6 +25,9 @@ from lsp_server.contract.stopping import (
     rule_for,
 )
 from trainer.tasks.cursors import SHORTEST_TRUTH, code_lines
+
+ANY_PYTHON = "a.py"
+"""Stands for the path of whatever is read here."""
 
 SampleKind = Literal["docstring", "comment", "line", "block"]
 """What a sample asks for: a function's body, the code under a comment, a line's rest, a body."""
@@ -113,7 +116,7 @@ def commented_code(text: str) -> Iterator[Region]:
 
 def lines_of_code(text: str) -> Iterator[Region]:
     """Each line that has enough to complete."""
-    for line in code_lines(text):
+    for line in code_lines(text, ANY_PYTHON):
         yield Region(line.start(), line.start(), line.end())
 
 

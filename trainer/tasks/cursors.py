@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from lsp_server.contract.languages.learning import comments_in
 from trainer.corpus.document import Document, part_files, read_batches, read_canonical
 from trainer.corpus.scratch import open_scratch
 
@@ -108,15 +109,18 @@ def place_cursors(document: Document, seed: int) -> Iterator[Cursor]:
     """One cursor in each line of code, lines in an order of the document's own."""
     rng = random.Random(f"{seed} {document.id}")
     text = document.text
-    for line in shuffled(code_lines(text), rng):
+    for line in shuffled(code_lines(text, document.path), rng):
         columns = [match.start() for match in NOT_SPACE.finditer(line.group())]
         at, end = line.start() + rng.randint(columns[0], columns[-SHORTEST_TRUTH]), line.end()
         yield Cursor(document.path, text[:at], text[at:end], text[end:], document.repo)
 
 
-def code_lines(text: str) -> Iterator[re.Match[str]]:
+def code_lines(text: str, path: str) -> Iterator[re.Match[str]]:
     """Lines that are neither blank nor a comment and hold enough to complete."""
+    in_comment = comments_in(path, text)
     for line in LINE.finditer(text):
-        stripped = line.group().strip()
-        if not stripped.startswith("#") and len(NOT_SPACE.findall(stripped)) >= SHORTEST_TRUTH:
+        found = NOT_SPACE.search(line.group())
+        if found is None or len(NOT_SPACE.findall(line.group())) < SHORTEST_TRUTH:
+            continue
+        if not in_comment(line.start() + found.start()):
             yield line

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from trainer.cli.main import RECIPES, find_recipe, is_full_disk, main, parse
+from trainer.cli.main import is_full_disk, main, parse
+from trainer.cli.recipes import RECIPES, find_recipe
 from trainer.errors import RecipeError
 
 

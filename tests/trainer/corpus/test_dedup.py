@@ -166,3 +166,17 @@ def test_a_corpus_that_is_held_out_whole_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "dedup").mkdir()
     with pytest.raises(CorpusError, match=r"found none of 1 left \(1 held out\)"):
         dedup.run(CONFIG, inputs, tmp_path / "dedup")
+
+
+def test_of_several_repositories_one_at_least_is_held_out_if_any_are_to_be() -> None:
+    config = DedupConfig(heldout_share=1e-9)
+    few = {"a/one", "a/two", "a/three"}
+    named = dedup.with_one_held_out(config, few).heldout_repositories
+    assert len(named) == 1
+    assert dedup.with_one_held_out(config, {*few, "b"} - set(named)).heldout_repositories != named
+    for settings, names in (
+        (config, {"a/one"}),
+        (DedupConfig(heldout_share=0.0), few),
+        (DedupConfig(heldout_share=1e-9, heldout_repositories=["a/two"]), few),
+    ):
+        assert dedup.with_one_held_out(settings, names) == settings

@@ -1,4 +1,4 @@
-"""Source `distributions`: the standard library and the installed packages."""
+"""Source `distributions`: Python's standard library and the installed packages."""
 
 import sysconfig
 from collections.abc import Iterator

@@ -49,7 +49,7 @@ class GitSource:
                 "source git: expected either `path` or `list`, found both or none; give one"
             )
         named = [(self.repo or repository_name(self.path), self.path, self.commit)]
-        rows = named if self.path else read_list(Path(self.list), self.commit)
+        rows = named if self.path else read_list(Path(self.list).expanduser(), self.commit)
         for name, folder, commit in rows:
             yield from read_repository(config, folder, name, commit, self.licence)
 

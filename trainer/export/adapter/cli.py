@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lsp_server.contract.bundles.bundle import load
+from lsp_server.contract.languages.profiles import is_named_as
 from lsp_server.contract.prompt import load_tokenizer
 from trainer.export.importing.cli import Parser, tell
 from trainer.export.importing.gate import transformers_model
@@ -17,7 +18,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="lory-train adapt", description=__doc__)
     parser.add_argument("source", help="the model, as lory-train import takes it")
     parser.add_argument("--bundle", type=Path, required=True, help="what was imported of it")
-    parser.add_argument("--files", type=Path, required=True, help="folder of Python files")
+    parser.add_argument(
+        "--files", type=Path, required=True, help="folder of files of the bundle's languages"
+    )
     parser.add_argument("--run", type=Path, required=True, help="folder of this run")
     parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--rank", type=int, default=16)
@@ -39,7 +42,8 @@ def main(words: Sequence[str]) -> None:
     bundle, source = load(chosen.bundle), find_source(chosen.source)
     tokenizer = load_tokenizer(bundle.tokenizer_path)
     rows = renumber_source(source).rows
-    files = sorted(chosen.files.rglob("*.py"))
+    languages = bundle.manifest.languages
+    files = sorted(path for path in chosen.files.rglob("*") if is_named_as(languages, path.name))
     samples = Samples(files, tokenizer, bundle.manifest.layout, rows)
     config = AdapterConfig(
         steps=chosen.steps, rank=chosen.rank, batch=chosen.batch, seed=chosen.seed

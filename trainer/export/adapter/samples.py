@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from lsp_server.contract.bundles.prompt_layout import PATH, PREFIX, SUFFIX, Layout, lay_out
 from lsp_server.contract.canonical import canonical_text
+from lsp_server.contract.languages.profiles import language_of
 from lsp_server.contract.prompt import SENTINELS, encode
 from trainer.errors import CorpusError
 
@@ -39,8 +40,8 @@ class Samples:
         self._files = [f for f in files if SHORTEST_FILE <= f.stat().st_size <= LONGEST_FILE]
         if not self._files:
             raise CorpusError(
-                f"expected Python files of {SHORTEST_FILE:,} to {LONGEST_FILE:,} bytes, found none "
-                "in the folder; name another with --files"
+                f"expected files of the bundle's languages, of {SHORTEST_FILE:,} to "
+                f"{LONGEST_FILE:,} bytes, found none in the folder; name another with --files"
             )
         self._tokenizer, self._layout, self._rows = tokenizer, layout, rows
 
@@ -48,8 +49,9 @@ class Samples:
         """Sample `number` of a run with this seed."""
         rng = random.Random(f"{seed}:{number}")
         while True:
-            text = rng.choice(self._files).read_text(encoding="utf-8", errors="replace")
-            lines = canonical_text(text).splitlines(keepends=True)
+            file = rng.choice(self._files)
+            text = file.read_text(encoding="utf-8", errors="replace")
+            lines = canonical_text(text, language_of(file.name)).splitlines(keepends=True)
             if len(lines) > sum(LINES_BETWEEN) + LINES_BEHIND[1]:
                 return self._cut(lines, rng)
 
