@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from lsp_server.bench.cases.crossfile import CrossFileRow, compare, read_cases
 from lsp_server.bench.config import parse_options
-from lsp_server.bench.crossfile.cases import CrossFileRow, compare, read_cases
 from lsp_server.cli.tables import terminal
 from lsp_server.completion.model.loading import complain, load_model
 from lsp_server.errors import BenchError

@@ -23,6 +23,7 @@ from lsp_server.cli.bench.load import load_command
 from lsp_server.cli.bench.measuring import measure, show
 from lsp_server.cli.bench.passages import mixed_command, passages_command
 from lsp_server.cli.bench.serve import serve_command
+from lsp_server.cli.bench.snippets import snippets_command
 from lsp_server.cli.bench.soak import soak_command
 from lsp_server.cli.bench.start import start_command
 from lsp_server.cli.tables import terminal
@@ -39,6 +40,7 @@ app.command("load")(load_command)
 app.command("mixed")(mixed_command)
 app.command("passages")(passages_command)
 app.command("serve")(serve_command)
+app.command("snippets")(snippets_command)
 app.command("soak")(soak_command)
 app.command("start")(start_command)
 

@@ -1,0 +1,1 @@
+"""Completions at places that a file lists, each beside what is right there."""

@@ -1,1 +1,0 @@
-"""Completions with and without text of other files."""

@@ -1,0 +1,70 @@
+"""`lory bench snippets`: what a model knows by itself, at everyday places in an empty project."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from lsp_server.bench.cases.snippets import (
+    Shown,
+    Verdict,
+    as_json,
+    count_verdicts,
+    languages,
+    read_snippets,
+    show_at,
+)
+from lsp_server.bench.config import OWN_SERVER, ReplayConfig, parse_options
+from lsp_server.cli.bench import options
+from lsp_server.cli.bench.measuring import write_json
+from lsp_server.cli.tables import terminal
+from lsp_server.contract.intervals import wilson
+
+
+def snippets_command(
+    language: Annotated[
+        list[str] | None, typer.Option("--language", help="Without one: all that have places.")
+    ] = None,
+    server: options.Server = None,
+    option: options.ServerOption = None,
+    each: Annotated[bool, typer.Option("--each", help="Say what was shown at each place.")] = False,
+    json_file: options.JsonFile = None,
+) -> None:
+    """Ask at everyday places, and say how often what is shown is right, or wrong."""
+    config = ReplayConfig(
+        command=tuple(shlex.split(server)) if server else OWN_SERVER,
+        options=parse_options(option or ()),
+    )
+    shown: list[Shown] = []
+    for name in language or languages():
+        with TemporaryDirectory() as empty:
+            shown += show_at(config, Path(empty).resolve(), read_snippets(name))
+    console = terminal()
+    if each:
+        console.print(each_table(shown))
+    console.print(counts_table(shown))
+    write_json(as_json(shown), json_file, console)
+
+
+def counts_table(shown: Sequence[Shown]) -> Table:
+    """How many of each verdict, with the 95 % interval of those that are right."""
+    table = Table("language", "places", *Verdict, "right, %")
+    for language, counts in count_verdicts(shown).items():
+        total, right = counts.total(), counts[Verdict.RIGHT]
+        low, high = wilson(right / total, total)
+        share = f"{right / total:.0%} [{low:.0%}, {high:.0%}]"
+        cells = (str(counts[verdict]) for verdict in Verdict)
+        table.add_row(language, str(total), *cells, share)
+    return table
+
+
+def each_table(shown: Sequence[Shown]) -> Table:
+    """What was shown at each place."""
+    table = Table("language", "place", "verdict", "shown")
+    for one in shown:
+        table.add_row(one.language, one.title, one.verdict, one.text)
+    return table
