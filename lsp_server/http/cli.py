@@ -48,7 +48,7 @@ Origins = Annotated[list[str] | None, typer.Option(help="A web page that may ask
 Concurrency = Annotated[int, typer.Option(help="Requests of one person at a time.")]
 Rate = Annotated[float, typer.Option(help="Requests of one person a second.")]
 Burst = Annotated[int, typer.Option(help="Requests of one person at once.")]
-Wait = Annotated[float, typer.Option(help="Seconds; what would wait longer is refused at once.")]
+Wait = Annotated[float, typer.Option(help="Seconds; who has to expect more is refused at once.")]
 Deadline = Annotated[float, typer.Option(help="Seconds after which a request is given up.")]
 Whole = Annotated[float, typer.Option(help="Seconds to send a whole request.")]
 Idle = Annotated[float, typer.Option(help="Seconds between two requests of a connection.")]

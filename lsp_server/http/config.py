@@ -47,7 +47,7 @@ class ServeConfig:
     burst: int = 60
     """Requests of one person at once, after a pause."""
     longest_wait: float = 0.5
-    """Seconds; a request that would wait longer for an engine is refused at once."""
+    """Seconds; a request that is expected to wait longer for an engine is refused at once."""
     deadline: float = 10.0
     """Seconds after which a request is given up, and its engine started anew."""
     body_bytes: int = 1 << 20

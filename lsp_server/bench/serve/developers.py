@@ -15,8 +15,8 @@ from typing import Any
 from lsp_server.bench.serve.http_client import Address, Connection
 from lsp_server.errors import BenchError
 
-PREFIX_CHARACTERS, MOST_PREFIX = 3_500, 7_000
-"""Of a prompt: the median, and the most."""
+PREFIX_CHARACTERS = 3_500
+"""Of a prompt: the median; the most is twice as many."""
 SUFFIX_CHARACTERS = 900
 TYPED = (2, 12)
 """Characters between two requests of a burst."""
@@ -52,6 +52,8 @@ class Developer:
     address: Address
     sources: Sequence[str]
     draw: Random
+    prefix: int = PREFIX_CHARACTERS
+    """Before the cursor: the median; at most twice as many."""
     path: str = "/v1/completions"
     asked: list[Asked] = field(default_factory=list)
 
@@ -70,7 +72,7 @@ class Developer:
     def _typing(self) -> Iterator[tuple[str, str]]:
         """Text before and after a cursor that moves on as one types."""
         source = self.draw.choice(self.sources)
-        length = int(min(MOST_PREFIX, PREFIX_CHARACTERS * self.draw.lognormvariate(0, 0.5)))
+        length = int(self.prefix * min(2.0, self.draw.lognormvariate(0, 0.5)))
         at = self.draw.randrange(1, max(2, len(source) - SUFFIX_CHARACTERS))
         start, end = max(0, at - length), source.find("\n", at)
         suffix = source[end : end + SUFFIX_CHARACTERS] if end >= 0 else ""

@@ -11,7 +11,12 @@ from time import perf_counter
 
 from rich.table import Table
 
-from lsp_server.bench.serve.developers import Asked, Developer, plugins_for
+from lsp_server.bench.serve.developers import (
+    PREFIX_CHARACTERS,
+    Asked,
+    Developer,
+    plugins_for,
+)
 from lsp_server.bench.serve.http_client import Address, Connection
 from lsp_server.contract.intervals import percentiles
 from lsp_server.errors import BenchError
@@ -30,6 +35,8 @@ class TeamConfig:
     seed: int = 0
     plugin: str = ""
     """All developers have it; "" for the usual mix."""
+    prefix: int = PREFIX_CHARACTERS
+    """Characters before the cursor: the median."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +81,7 @@ async def run(config: TeamConfig, sources: Sequence[str]) -> TeamFigures:
     """The same on a running event loop."""
     names = [config.plugin] * config.developers if config.plugin else plugins_for(config.developers)
     team = [
-        Developer(name, config.address, sources, Random(f"{config.seed}-{number}"))
+        Developer(name, config.address, sources, Random(f"{config.seed}-{number}"), config.prefix)
         for number, name in enumerate(names)
     ]
     before = await memory_of(config.address)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from lsp_server.bench.serve.developers import PREFIX_CHARACTERS
 from lsp_server.bench.serve.http_client import Address
 from lsp_server.bench.serve.load import TeamConfig, measure_team, read_sources, team_table
 from lsp_server.bench.serve.side_by_side import ask_in_turn, side_table
@@ -25,6 +26,9 @@ def serve_command(
     plugin: Annotated[
         str, typer.Option(help="debounced, llama.vim, minuet or tabby; else the usual mix.")
     ] = "",
+    prefix: Annotated[
+        int, typer.Option(help="Characters before the cursor: the median.", min=10)
+    ] = PREFIX_CHARACTERS,
     files: Annotated[
         Path | None, typer.Option(help="Python files to type in; else the standard library.")
     ] = None,
@@ -51,7 +55,12 @@ def serve_command(
     runs = [
         measure_team(
             TeamConfig(
-                address=address, developers=count, seconds=seconds, seed=seed, plugin=plugin
+                address=address,
+                developers=count,
+                seconds=seconds,
+                seed=seed,
+                plugin=plugin,
+                prefix=prefix,
             ),
             sources,
         )

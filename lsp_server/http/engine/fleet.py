@@ -22,6 +22,10 @@ WAITED = "waited"
 SHARE_OF_LATEST = 0.1
 """How much the latest job counts in the mean duration of one."""
 
+SLACK = 2.0
+"""How much longer than the longest wait a request may wait that was let in: what is expected is a
+mean, and without it half of those who are let in at the limit would wait in vain."""
+
 log = logging.getLogger(__name__)
 
 
@@ -154,7 +158,7 @@ class Fleet:
     def _next(self, lane: Lane, now: float) -> Waiting | None:
         """The next job for an idle engine; those that have waited too long are told so."""
         while (waiting := self._queue.take(lane.number, self._homes, now)) is not None:
-            if waiting.warming or now - waiting.since <= self._longest_wait:
+            if waiting.warming or now - waiting.since <= SLACK * self._longest_wait:
                 return waiting
             if not waiting.answer.done():
                 waiting.answer.set_exception(WaitedTooLong("a request has waited too long"))

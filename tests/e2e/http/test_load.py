@@ -138,7 +138,7 @@ def test_a_request_that_has_waited_too_long_is_told_so_and_not_begun(
     start_service: StartService, write_script: WriteScript
 ) -> None:
     script = write_script(RULES)
-    limits = ("--engines", "1", "--concurrency", "100", "--burst", "1000", "--longest-wait", "0.3")
+    limits = ("--engines", "1", "--concurrency", "100", "--burst", "1000", "--longest-wait", "0.15")
     service = start_service(*script_arguments(script, *limits))
     service.post(PATH, {"prompt": "quick"})  # so that a short wait is expected
     with ThreadPoolExecutor(3) as pool:
