@@ -2,7 +2,7 @@
 
 import json
 import sysconfig
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -52,20 +52,9 @@ def serve_command(
         return
     sources = read_sources(files or Path(sysconfig.get_path("stdlib")) / "asyncio")
     address = Address(host, port, key)
-    runs = [
-        measure_team(
-            TeamConfig(
-                address=address,
-                developers=count,
-                seconds=seconds,
-                seed=seed,
-                plugin=plugin,
-                prefix=prefix,
-            ),
-            sources,
-        )
-        for count in developers or [10]
-    ]
+    team = TeamConfig(address=address, seconds=seconds, seed=seed, plugin=plugin, prefix=prefix)
+    counts = developers or [team.developers]
+    runs = [measure_team(replace(team, developers=count), sources) for count in counts]
     terminal().print(team_table(runs))
     if output is not None:
         output.write_text(json.dumps([asdict(run) for run in runs], indent=1) + "\n")
