@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lsp_server.contract.bundles.bundle import describe, load, record_files
 from lsp_server.contract.bundles.manifest import read_manifest, strict_converter, write_manifest
 from lsp_server.engines.onnx import create
-from lsp_server.errors import BundleError
+from lsp_server.errors import BundleError, EngineError
 
 Damage = Callable[[Path], object]
 
@@ -172,6 +172,30 @@ def test_weights_from_an_absolute_path_are_refused(folder: Path) -> None:
     move_weights(folder, str(folder.parent / "outside.data"))
     with pytest.raises(BundleError, match="weights in the files listed.*outside"):
         load(folder)
+
+
+@pytest.mark.parametrize(("offset", "length"), [(1 << 40, 0), (4096, 0), (0, 1 << 40), (-4096, 0)])
+def test_weights_outside_of_their_file_are_refused_when_they_are_read(
+    offset: int, length: int, folder: Path
+) -> None:
+    import onnx
+
+    move_weights(folder, "model.onnx.data")
+    path = folder / "model.onnx"
+    model = onnx.load(path, load_external_data=False)
+    (tensor,) = [each for each in model.graph.initializer if each.external_data]
+    size = (folder / "model.onnx.data").stat().st_size
+    del tensor.external_data[:]
+    for key, value in {
+        "location": "model.onnx.data",
+        "offset": str(offset),
+        "length": str(length or size),
+    }.items():
+        tensor.external_data.add(key=key, value=value)
+    path.write_bytes(model.SerializeToString())
+    record_again(folder)
+    with pytest.raises(EngineError, match="expected a graph that onnxruntime"):
+        create(load(folder), threads=1)
 
 
 @pytest.mark.parametrize("change", ["renamed", "missing", "reshaped"])
