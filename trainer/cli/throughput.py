@@ -101,7 +101,7 @@ def in_a_process(way: Loop, precision: Precision, run: Path, steps: int) -> list
 def time_steps(way: Loop, config: PretrainConfig, run: Path, steps: int) -> list[float]:
     """Seconds of each counted optimizer step, from the metrics that the stage writes."""
     if way == "transformers":
-        config = replace(config, **ONE_CLICK, model=replace(config.model, bigram_rows=0))
+        config = replace(config, **ONE_CLICK)
     config = replace(config, loop=way, steps=WARM_UP + steps, budget="", **SELDOM)
     inputs = {stage: run / stage for stage in ("tokenizer", "packing")}
     with tempfile.TemporaryDirectory() as folder:

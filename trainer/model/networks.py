@@ -9,7 +9,6 @@ from typing import Any
 from lsp_server.contract.prompt import Sentinel
 from trainer.errors import RecipeError
 from trainer.model.config import ModelConfig
-from trainer.runtime.checks import require
 
 INIT_STD = 0.02
 """Of every matrix; those that write to the residual stream get it divided by sqrt(2 * layers)."""
@@ -43,25 +42,15 @@ LLAMA_SHAPES = {
 def build(config: ModelConfig, vocabulary: int) -> Any:
     """A PreTrainedModel with random fp32 weights, drawn by torch's generator; attention by sdpa.
 
-    Raises RecipeError where GPT-1's block order is asked for with a llama-style preset, or tables
-    with another.
+    Raises RecipeError where GPT-1's block order is asked for with a llama-style preset.
     """
-    from trainer.model.lookups import add_lookups
-
     if config.preset in LLAMA_SHAPES:
         if config.block_order == "gpt1":
             raise RecipeError(
                 f"model.block_order: expected gpt2 with preset {config.preset}, found gpt1; "
                 "only preset gpt2-124m has both orders"
             )
-        model = build_llama(LLAMA_SHAPES[config.preset], config.context, vocabulary)
-        return add_lookups(model, config.value_embeddings, config.bigram_rows, config.bigram_width)
-    require(
-        not (config.value_embeddings or config.bigram_rows),
-        "model.value_embeddings, model.bigram_rows",
-        f"none with preset {config.preset}",
-        (config.value_embeddings, config.bigram_rows),
-    )
+        return build_llama(LLAMA_SHAPES[config.preset], config.context, vocabulary)
     return build_gpt2(config, vocabulary)
 
 
@@ -107,17 +96,7 @@ def load(folder: Path) -> Any:
     """The model that `save_pretrained` wrote to `folder`, as it was wired in training."""
     from transformers import AutoModelForCausalLM
 
-    from trainer.model.lookups import load_lookups
-
-    model = AutoModelForCausalLM.from_pretrained(folder, attn_implementation="sdpa")
-    if has_lookups(model.config):
-        return load_lookups(model, folder)
-    return in_block_order(model)
-
-
-def has_lookups(settings: Any) -> bool:
-    """Whether the network of a transformers configuration has tables of `lookups`."""
-    return bool(getattr(settings, "value_embeddings", False) or getattr(settings, "bigram_rows", 0))
+    return in_block_order(AutoModelForCausalLM.from_pretrained(folder, attn_implementation="sdpa"))
 
 
 def newest_weights(inputs: Mapping[str, Path]) -> Path:

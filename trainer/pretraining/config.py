@@ -68,8 +68,6 @@ class PretrainConfig:
     half_life_tokens: int = 0
     """Tokens after which AdamW's mean of squares has forgotten half, whatever the batch (Marek et
     al. 2025); 0 for `betas` as they stand."""
-    bigram_learning_rate: float = 0.02
-    """Peak, of Adagrad on `model.bigram_rows`: rows that no batch touched stay as they are."""
     schedule: Literal["wsd", "cosine"] = "wsd"
     warmup_steps: int = 50
     decay_share: float = 0.4
@@ -82,7 +80,7 @@ class PretrainConfig:
     """chunked: the head's gradient is made a few rows at a time; a tenth faster on a processor."""
     attention: Literal["fp32", "bf16"] = "fp32"
     """Of scores and shares on a processor; bf16 is a quarter to a third faster where its products
-    are, and was not yet compared by what is learned."""
+    are, and learns as much."""
     compile: bool = False
     key_tokens: list[str] = field(default_factory=list)
     """The article's key-token weighted loss: more of these, more weight; empty is off."""
@@ -106,7 +104,3 @@ class PretrainConfig:
             for name, only in ONE_CLICK.items():
                 found, expected = getattr(self, name), f"{only!r} with loop: transformers"
                 require(found == only, f"pretrain.{name}", expected, repr(found))
-            expected = "0 with loop: transformers"
-            require(
-                self.model.bigram_rows == 0, "model.bigram_rows", expected, self.model.bigram_rows
-            )

@@ -15,20 +15,14 @@ def build_optimizers(model: torch.nn.Module, config: PretrainConfig) -> list[tor
 
     Weight decay falls on matrices and embeddings and spares norms and biases. With `muon`, the 2-D
     matrices of the blocks go to Muon (Jordan et al. 2024); embeddings, tied head, norms and biases
-    stay with AdamW, a bigram table goes to Adagrad. Each parameter group carries its peak rate as
-    `peak`.
+    stay with AdamW. Each parameter group carries its peak rate as `peak`.
     """
     import torch
-
-    from trainer.model.lookups import bigram_tables
 
     embeddings = {
         id(module.weight) for module in model.modules() if isinstance(module, torch.nn.Embedding)
     }
-    bigrams = bigram_tables(model)
-    tables = {id(table) for table in bigrams}
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    parameters = [parameter for parameter in trained if id(parameter) not in tables]
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     blocks = [p for p in parameters if p.ndim == 2 and id(p) not in embeddings]
     spared = [p for p in parameters if p.ndim < 2]
     decayed = [p for p in parameters if id(p) in embeddings]
@@ -50,8 +44,6 @@ def build_optimizers(model: torch.nn.Module, config: PretrainConfig) -> list[tor
     ]
     adamw = torch.optim.AdamW(groups, lr=config.learning_rate, betas=config.betas, fused=True)
     optimizers.append(adamw)
-    if bigrams:
-        optimizers.append(torch.optim.Adagrad(bigrams, lr=config.bigram_learning_rate))
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]

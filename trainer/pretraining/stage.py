@@ -128,10 +128,6 @@ def fingerprint(config: PretrainConfig, report: dict[str, Any]) -> str:
     """What a checkpoint must share with the run that resumes it, as readable text."""
     model = config.model
     network = f"{model.preset}/{model.block_order} context {model.context}"
-    if model.value_embeddings:
-        network += " value embeddings"
-    if model.bigram_rows:
-        network += f" bigrams {model.bigram_rows} x {model.bigram_width}"
     if config.bundle:
         network = f"bundle {config.bundle}"
     if config.seen_tokens:

@@ -20,7 +20,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, packed_inputs: Inputs) -> 
     folder = tmp_path_factory.mktemp("trained")
     (folder / "packing").symlink_to(packed_inputs["packing"])
     config = PretrainConfig(
-        model=ModelConfig(preset="tiny", context=64, value_embeddings=True),
+        model=ModelConfig(preset="tiny", context=64),
         steps=3,
         batch_tokens=512,
         precision="fp32",

@@ -9,7 +9,6 @@ import pytest
 
 from tests.trainer.pretraining.short_runs import read_metrics, short_settings, weights
 from trainer.errors import RecipeError, StageError
-from trainer.model.config import ModelConfig
 from trainer.model.networks import load
 from trainer.pretraining.config import EarlyConfig, PretrainConfig
 from trainer.pretraining.stage import run
@@ -113,7 +112,6 @@ def test_a_run_is_not_gone_on_with_by_the_other_loop_or_by_other_settings(
         {"budget": "2m"},
         {"half_life_tokens": 4096},
         {"early": EarlyConfig(steps=2)},
-        {"model": ModelConfig(preset="tiny", context=64, bigram_rows=97)},
     ],
     ids=lambda values: next(iter(values)),
 )

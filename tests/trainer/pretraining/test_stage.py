@@ -67,9 +67,8 @@ def test_training_on_begins_behind_the_tokens_that_were_seen(packed_inputs: Inpu
 def test_early_steps_are_counted_in_tokens_and_a_run_resumes_among_them(
     packed_inputs: Inputs, tmp_path: Path
 ) -> None:
-    tables = ModelConfig(preset="tiny", context=64, value_embeddings=True, bigram_rows=97)
     early = EarlyConfig(steps=4, batch_tokens=128, text_tokens=32)
-    config = settings(model=tables, early=early, half_life_tokens=4096)
+    config = settings(early=early, half_life_tokens=4096)
     run(config, packed_inputs, tmp_path / "whole")
     metrics = read_metrics(tmp_path / "whole")
     assert [record["tokens"] for record in metrics][2:6] == [384, 512, 1024, 1536]
@@ -78,7 +77,7 @@ def test_early_steps_are_counted_in_tokens_and_a_run_resumes_among_them(
     run(config, packed_inputs, tmp_path / "resumed")
     assert weights(tmp_path / "resumed") == weights(tmp_path / "whole")
     with pytest.raises(StageError, match="this run has"):
-        run(settings(model=tables), packed_inputs, tmp_path / "resumed")
+        run(settings(), packed_inputs, tmp_path / "resumed")
 
 
 @pytest.mark.parametrize("step", [3, 6])

@@ -16,7 +16,6 @@ from trainer.export.graph.builder import MICROSOFT, GraphBuilder, Heads, Precisi
 from trainer.export.graph.int8_branches import wire_body
 from trainer.export.graph.weights import NetworkWeights
 from trainer.export.graph.wired import GPT, LLAMA, check_wired, rotary_base
-from trainer.model.networks import has_lookups
 
 EMBEDDING, POSITIONS = "embedding", "positions"
 
@@ -49,11 +48,6 @@ def read_model(model: Any) -> NetworkWeights:
 
 def build_graph(source: NetworkWeights, precision: Precision) -> onnx.ModelProto:
     """The graph of a network, wherever its weights come from; ExportError as above."""
-    if has_lookups(source.config):
-        raise ExportError(
-            "expected a network without value or bigram embeddings, found some; no graph has them "
-            "yet: train with pretrain.model.value_embeddings and bigram_rows off"
-        )
     exporters = {"llama": wire_llama, "gpt2": wire_gpt}
     kind = source.config.model_type
     if kind not in exporters:
