@@ -57,7 +57,7 @@ def complete_prompt(text: str, given: Mapping[str, Any]) -> PromptCompletion:
     given_at = Cursor(uri="", language=LANGUAGE, path="", prefix=plain, suffix="", form=form)
     cursor, standing = model.reader.read(given_at)
     prompt = assemble(model.tokenizer, Parts(prefix=cursor.prefix), model.budget)
-    if settings.cache_model and model.recalls:
+    if settings.cache_model:
         prompt = replace(prompt, recall=recall_at(model, cursor, prompt.heal))
     limits = Limits(
         max_tokens=model.budget.completion,

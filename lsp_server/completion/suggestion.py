@@ -92,7 +92,7 @@ def generate(
         top_p=wishes.top_p,
         seed=wishes.seed,
     )
-    if settings.cache_model and model.recalls:
+    if settings.cache_model:
         prompt = replace(prompt, recall=recall_at(model, read, prompt.heal, wishes.others))
     begun, engine = perf_counter(), model.engine
     candidates = engine.complete(prompt, limits, cancelled)

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-import numpy as np
-
 from lsp_server.contract.recall import Levels, Rung
+from lsp_server.project.index.kept_ids import keep_ids
 from lsp_server.project.index.open_texts import OpenTexts
 from lsp_server.project.index.view import ProjectView
 
@@ -29,7 +28,7 @@ class ProjectRecall:
         self, before: Sequence[int], after: Sequence[int], others: Evidence | None
     ) -> None:
         """`before` and `after` are the token ids of the file around the cursor."""
-        texts = OpenTexts(np.array(ids, np.uint16) for ids in (after, before))
+        texts = OpenTexts(keep_ids(ids) for ids in (after, before))
         self._current: Evidence = ProjectView((), texts)
         self._others = others
         self._known: dict[tuple[int, ...], Levels] = {}

@@ -6,11 +6,10 @@ A thread that sleeps until a document other than the one being written has chang
 import logging
 from collections.abc import Mapping
 
-import numpy as np
-
 from lsp_server.contract.canonical import canonical_text
 from lsp_server.contract.languages.profiles import language_of
 from lsp_server.contract.line_tokens import LineTokenizer
+from lsp_server.project.index.kept_ids import keep_ids
 from lsp_server.project.index.store import OpenText, ProjectIndex
 
 QUIET = 0.2
@@ -80,9 +79,7 @@ class TextFollower:
         epoch = self._workspace.notes.epoch  # before the text: what may be read can change any time
         text = self._workspace.text(name)
         if text is not None and len(text) <= LARGEST:
-            ids = np.array(
-                self._tokenizer.encode(canonical_text(text, language_of(name))).ids, np.uint16
-            )
+            ids = keep_ids(self._tokenizer.encode(canonical_text(text, language_of(name))).ids)
             if len(ids) + self._index.open_tokens(besides=name) <= MOST_TOKENS:
                 if not self._index.put(name, OpenText(serial, ids), epoch):
                     self._tokenizer.forget()  # it may not be read any more

@@ -31,6 +31,7 @@ from lsp_server.engines.decoding.sampling import softmax
 from lsp_server.engines.mixture import classes, sureness
 from lsp_server.engines.prompt_cache import PREFILL_TOKENS, PromptCache
 from lsp_server.engines.vocabulary import read_vocabulary
+from lsp_server.project.index.kept_ids import keep_ids
 from lsp_server.project.index.open_texts import OpenTexts
 from lsp_server.project.index.segment import Segment, build_segment
 from lsp_server.project.index.view import Part, ProjectView
@@ -75,7 +76,7 @@ class OtherFiles:
         self._paths = list(find_files([root_of(str(root))], rules))
         texts = ((path, read_source(path)) for path in self._paths)
         self._segment: Segment = build_segment(
-            (at, np.array(self._encode(tokenizer, path, text), np.uint16))
+            (at, keep_ids(self._encode(tokenizer, path, text)))
             for at, (path, text) in enumerate(texts)
             if text is not None
         )

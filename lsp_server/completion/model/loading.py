@@ -8,7 +8,6 @@ from lsp_server.contract.bundles.bundle import MODEL, Bundle, load
 from lsp_server.contract.fitting import forget_texts
 from lsp_server.contract.line_tokens import LineTokenizer
 from lsp_server.contract.prompt import Budget, budget_for, load_tokenizer
-from lsp_server.contract.recall import SEPARATOR
 from lsp_server.engines import Engine, TellsItself, TellsProvider
 from lsp_server.engines.mixture import MixtureWeights, read_weights
 from lsp_server.engines.project import MIXTURE, ProjectEngine
@@ -71,11 +70,6 @@ class Model:
         """Of the bundle's graph; "" where none answers."""
         return "" if self.is_alone else self.bundle.manifest.files[MODEL].sha256
 
-    @property
-    def recalls(self) -> bool:
-        """Whether the cache model knows its tokens: texts are kept in ids of 16 bits."""
-        return fits_store(self.bundle)
-
     def forget(self, guard: PluginGuard) -> "Model":
         """The same model, without what its parts keep of the texts that they were given."""
         forget_texts()
@@ -132,11 +126,6 @@ def budget_of(bundle: Bundle, settings: Settings) -> Budget:
     completion = min(settings.max_tokens, bundle.manifest.context // 4)
     budget = budget_for(bundle.manifest.context)
     return replace(budget, completion=completion, layout=bundle.manifest.layout)
-
-
-def fits_store(bundle: Bundle) -> bool:
-    """Whether every token id is one that texts can be kept in."""
-    return bundle.manifest.vocabulary <= SEPARATOR
 
 
 def start_engine(installed: list[Plugin], bundle: Bundle, settings: Settings) -> Engine:

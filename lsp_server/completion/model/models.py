@@ -6,18 +6,15 @@ none in memory.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from lsp_server.completion.model.loading import (
     Model,
     Progress,
     activate,
     budget_of,
-    fits_store,
     start_engine,
 )
-from lsp_server.contract.bundles.bundle import TOKENIZER, Bundle, load
-from lsp_server.contract.bundles.kept import SHIPPED_FOLDER
+from lsp_server.contract.bundles.bundle import Bundle, load
 from lsp_server.contract.line_tokens import LineTokenizer
 from lsp_server.contract.prompt import budget_for, load_tokenizer
 from lsp_server.engines import Counts
@@ -134,23 +131,18 @@ def load_models(
     bundle = load(settings.bundle_folder)
     progress(20, "trying the bundle out, if it is new here")
     admit(bundle)
-    installed, own = list_plugins(), fits_store(bundle)
-    path = bundle.tokenizer_path if own else SHIPPED_FOLDER / TOKENIZER
-    project = project_model(settings, guard, bundle, installed, path)
+    installed = list_plugins()
+    project = project_model(settings, guard, bundle, installed)
     if workspace and settings.project:
         project = replace(project, project=ProjectIndex(workspace))
 
     def start(progress: Progress, project: Model) -> Model:
-        progress(30, "reading the tokenizer")
-        read = project.tokenizer if own else LineTokenizer(load_tokenizer(bundle.tokenizer_path))
         progress(50, "starting the engine")
         return replace(
             project,
-            tokenizer=read,
             engine=start_engine(installed, bundle, settings),
             budget=budget_of(bundle, settings),
             mixture=read_weights(bundle.mixture_path),
-            project=project.project if own else None,
             is_alone=False,
         )
 
@@ -159,7 +151,7 @@ def load_models(
         bundled=None,
         languages=() if settings.engine == ProjectEngine.name else bundle.manifest.languages,
         start=start,
-        tokenizer_path=str(path),
+        tokenizer_path=str(bundle.tokenizer_path),
     )
     if workspace and not workspace.notes.languages:
         for language in bundle.manifest.languages:
@@ -169,10 +161,10 @@ def load_models(
 
 
 def project_model(
-    settings: Settings, guard: PluginGuard, bundle: Bundle, installed: Sequence[Plugin], path: Path
+    settings: Settings, guard: PluginGuard, bundle: Bundle, installed: Sequence[Plugin]
 ) -> Model:
-    """What completes without a model, over the tokenizer at a path."""
-    tokenizer = load_tokenizer(path)
+    """What completes without a model, over the bundle's tokenizer."""
+    tokenizer = load_tokenizer(bundle.tokenizer_path)
     contexts, filters = activate(installed, settings, guard)
     return Model(
         bundle=bundle,

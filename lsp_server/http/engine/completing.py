@@ -8,8 +8,6 @@ from threading import Event
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from lsp_server.completion.context.plugin import Cursor
 from lsp_server.completion.context.reader import Reader
 from lsp_server.completion.model.loading import Model, load_model
@@ -22,6 +20,7 @@ from lsp_server.contract.text_form import CANONICAL, find_form, with_plain_ends
 from lsp_server.engines import Candidate, StopReason
 from lsp_server.http.completion import Completion, CompletionRequest, ModelFacts, Text
 from lsp_server.plugins import PluginGuard, Report
+from lsp_server.project.index.kept_ids import keep_ids
 from lsp_server.project.index.open_texts import OpenTexts
 from lsp_server.project.index.view import ProjectView
 from lsp_server.settings import Settings
@@ -118,9 +117,9 @@ class Completing:
 
     def _wishes(self, request: CompletionRequest, owner: str) -> Wishes:
         others: ProjectView | None = None
-        if request.chunks and self._model.recalls:
+        if request.chunks:
             ids = (encode(self._model.tokenizer, chunk.text) for chunk in request.chunks)
-            others = ProjectView((), OpenTexts(np.array(each, np.uint16) for each in ids))
+            others = ProjectView((), OpenTexts(map(keep_ids, ids)))
         return Wishes(
             max_tokens=max(request.max_tokens, 1) if request.max_tokens is not None else None,
             stop=request.stop,

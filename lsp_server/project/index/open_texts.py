@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lsp_server.contract.recall import LADDER, LONGEST, SEPARATOR
+from lsp_server.project.index.kept_ids import Ids
 
 FEW = 32
 """Places that are compared at full length at once."""
 UNLIKE_ANY = -1
 """Differs from every id."""
 
-Ids = npt.NDArray[np.uint16]
 Places = npt.NDArray[np.int64]
 
 

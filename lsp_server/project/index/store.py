@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lsp_server.project.index.digests import name_digest
+from lsp_server.project.index.kept_ids import Ids
 from lsp_server.project.index.open_texts import OpenTexts
 from lsp_server.project.index.segment import Segment
 from lsp_server.project.index.view import Part, ProjectView
 from lsp_server.project.workspace import Notes, Workspace
 
 __all__ = ["Batch", "OpenText", "ProjectIndex", "ProjectView"]
-
-Ids = npt.NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

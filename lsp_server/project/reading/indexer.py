@@ -13,8 +13,6 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import numpy as np
-
 from lsp_server.contract.canonical import canonical_text
 from lsp_server.contract.languages.profiles import language_of
 from lsp_server.contract.prompt import load_tokenizer
@@ -22,8 +20,9 @@ from lsp_server.documents.exclusions import Exclusions
 from lsp_server.plugins import one_line
 from lsp_server.project.hard_links import OtherNames
 from lsp_server.project.index.digests import name_digest, text_digest
+from lsp_server.project.index.kept_ids import Ids, keep_ids
 from lsp_server.project.index.segment import build_segment
-from lsp_server.project.index.store import Batch, Ids
+from lsp_server.project.index.store import Batch
 from lsp_server.project.reading.frames import write_batch, write_done
 from lsp_server.project.reading.source_file import read_source
 from lsp_server.project.walk import Root, Rules, find_files, is_inside
@@ -87,7 +86,7 @@ def read_batches(job: Job) -> Iterator[Batch]:
         if found not in known:
             read = canonical_text(text, language_of(path))
             [encoding] = tokenizer.encode_batch_fast([read], add_special_tokens=False)
-            ids = np.array(encoding.ids, np.uint16)
+            ids = keep_ids(encoding.ids)
             left -= max(len(text), len(ids) * BYTES_PER_TOKEN)
             if left < 0:
                 break

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.contract.recall import LADDER, MOST_LOOKED_AT, SEPARATOR
+from lsp_server.project.index.kept_ids import keep_ids
 from lsp_server.project.index.open_texts import OpenTexts
 from lsp_server.project.index.segment import build_segment
 from lsp_server.project.index.view import Part, ProjectView
@@ -118,6 +119,22 @@ def test_ids_that_no_text_can_hold_match_nothing(context: list[int]) -> None:
             break
         ones += 1
     assert [rung.length for rung in view.rungs(context)] == list(range(1, min(ones, 2) + 1))
+
+
+@given(texts=TEXTS, context=st.lists(TOKENS, max_size=40), beyond=st.integers(0xFFFF, 2**31))
+def test_an_id_beyond_16_bits_parts_a_text_as_its_end_does(
+    texts: Texts, context: list[int], beyond: int
+) -> None:
+    joined = [token for ids in texts for token in (*ids, beyond)]
+    apart = view_of([texts], texts).rungs(context)
+    segment = build_segment([(0, keep_ids(joined))])
+    for view in (
+        ProjectView([Part(segment)], OpenTexts(map(keep_ids, texts))),
+        ProjectView(
+            [Part(build_segment(enumerate(map(keep_ids, texts))))], OpenTexts([keep_ids(joined)])
+        ),
+    ):
+        assert view.rungs(context) == apart
 
 
 def test_an_empty_project_says_nothing() -> None:
