@@ -1,11 +1,12 @@
 """Tokenizes line by line, and remembers the lines that it has seen.
 
-A key press changes one line of many. Where the tokenizer starts a new piece at every line end, as
-the one that `lory-train tokenizer` makes does, the ids of a text are those of its lines in a row.
+A key press changes one line of many. Where a tokenizer starts a new piece at certain line ends, the
+ids of a text are those of what stands between them in a row. Which line ends these are differs from
+one kind of tokenizer to the next, and is tried out: see `CUTS`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,21 @@ FEW_LINES = 16
 
 LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 """What an editor sends of a character that it has cut in two."""
-PROBES = ("a\n\n    b", "x  \n\t\ny = 1\n\n\n", "\r\n\r\n  if a:\r\n", " \n \n", "é\n\u3000\n(\n)")
+PROBES = (
+    *("a\n\n    b", "x  \n\t\ny = 1\n\n\n", "\r\n\r\n  if a:\r\n", " \n \n", "é\n\u3000\n(\n)"),
+    *(
+        "if a:\n\n    b\n  \n\n'c",
+        "):\r\n\r\n\t\tx",
+        "(\n    )\n\n\n\n  1\n2",
+        "a\n\r\n \rb \n\tc\r",
+    ),
+    *(
+        "# \u2028\n\x85\n\x1c\n  'll",
+        "\n\n\nimport a\n",
+        "\t \n\t \n\t\n x",
+        "x=1\\\n  +2\n\n\n\n\n\n\n",
+    ),
+)
 """Where a tokenizer whose pieces reach over line ends gives itself away."""
 
 
@@ -37,20 +52,20 @@ class LineTokenizer:
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.pre_tokenizer = tokenizer.pre_tokenizer
         """As the tokenizer's own; `prompt.last_piece` asks it."""
-        self.by_line = all(self._by_line_equals_whole(tokenizer, text) for text in PROBES)
-        """Whether lines can be read one by one."""
+        self.cut = next((cut for cut in CUTS if is_exact(cut, tokenizer)), None)
+        """Cuts a text into parts that can be read one by one; None where nothing does."""
         self._tokenizer = tokenizer
         self._known: dict[str, tuple[int, ...]] = {}
 
     def encode(self, text: str, *, add_special_tokens: bool = False) -> Encoded:
         """Ids of the text, without special tokens; the flag is the tokenizer's own."""
         text = well_formed(text)
-        if not self.by_line or add_special_tokens:
+        if self.cut is None or add_special_tokens:
             whole: list[int] = self._tokenizer.encode(
                 text, add_special_tokens=add_special_tokens
             ).ids
             return Encoded(whole)
-        lines = split_before_line_ends(text)
+        lines = self.cut(text)
         known = self._known  # the same until the end: `forget` puts another in its place
         unknown = [line for line in dict.fromkeys(lines) if line not in known]
         fresh = self._read(unknown) if unknown else {}
@@ -81,17 +96,6 @@ class LineTokenizer:
             self._known = known = {}  # another thread may still read the old ones
         known.update((line, ids) for line, ids in fresh.items() if len(line) <= LONGEST_KNOWN_LINE)
 
-    @staticmethod
-    def _by_line_equals_whole(tokenizer: Any, text: str) -> bool:
-        parts = split_before_line_ends(text)
-        ids = [
-            token
-            for part in parts
-            for token in tokenizer.encode(part, add_special_tokens=False).ids
-        ]
-        whole: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
-        return ids == whole
-
 
 def well_formed(text: str) -> str:
     """The text with U+FFFD in place of each half of a character, which no tokenizer takes.
@@ -113,3 +117,58 @@ def split_before_line_ends(text: str) -> list[str]:
         parts.append(end + (line[:-1] if cut else line))
         end = "\r\n" if cut else "\n"
     return parts
+
+
+def split_where_text_ends(text: str) -> list[str]:
+    """The text cut before each line end that follows what is no space: blank lines go with it.
+
+    So GPT-2's pieces are, which take all spaces in a row together.
+    """
+    parts: list[str] = []
+    for part in split_before_line_ends(text):
+        if parts and (not parts[-1] or parts[-1][-1].isspace()):
+            parts[-1] += part
+        else:
+            parts.append(part)
+    return parts
+
+
+def split_where_text_begins(text: str) -> list[str]:
+    """The text cut before each line with text: line ends go with what stands before them.
+
+    So Qwen's and Llama 3's pieces are, which take line ends together with a mark before them.
+    """
+    first, *others = text.split("\n")
+    parts = [first]
+    for line in others:
+        begun = line.lstrip()
+        if begun and "\r" not in line[: len(line) - len(begun)]:
+            parts[-1] += "\n"
+            parts.append(line)
+        else:
+            parts[-1] += "\n" + line
+    return parts
+
+
+Cut = Callable[[str], list[str]]
+CUTS: tuple[Cut, ...] = (split_before_line_ends, split_where_text_ends, split_where_text_begins)
+"""Ways to part a text, the one with the shortest parts first."""
+
+
+def is_exact(cut: Cut, tokenizer: Any) -> bool:
+    """Whether the parts of the probes have the pieces and the ids of the whole."""
+
+    def ids(text: str) -> list[int]:
+        found: list[int] = tokenizer.encode(text, add_special_tokens=False).ids
+        return found
+
+    def pieces(text: str) -> list[str]:
+        if tokenizer.pre_tokenizer is None:
+            return []
+        return [piece for piece, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)]
+
+    return all(
+        reader(text) == [each for part in cut(text) for each in reader(part)]
+        for reader in (ids, pieces)
+        for text in PROBES
+    )

@@ -203,15 +203,16 @@ def last_piece(tokenizer: TextTokenizer, prefix: str) -> str:
     """The unfinished piece at the end of `prefix`, as the tokenizer splits text; "" for none.
 
     A word typed halfway is tokenized unlike the whole word; leaving its piece to the completion
-    (token healing) keeps the prompt's tokens those of finished text.
+    (token healing) keeps the prompt's tokens those of finished text. It is looked for from the last
+    line with text on: many tokenizers take blank lines and indentation together.
     """
-    start = prefix.rfind("\n")
-    if start > 0 and prefix[start - 1] == "\r":
+    near = prefix[-4 * LONGEST_HEALED_PIECE :]
+    start = near.rstrip().rfind("\n")
+    if start > 0 and near[start - 1] == "\r":
         start -= 1
-    tail = well_formed(prefix[max(start, 0) :])
+    tail = well_formed(near[max(start, 0) :])
     if not tail or tokenizer.pre_tokenizer is None:
         return ""
-    tail = tail[-4 * LONGEST_HEALED_PIECE :]
     _, (begin, _) = tokenizer.pre_tokenizer.pre_tokenize_str(tail)[-1]
     piece = tail[begin:]
     return piece if len(piece) <= LONGEST_HEALED_PIECE else ""

@@ -1,6 +1,7 @@
 """Maps tokens to their bytes, and finds the tokens that may continue a partial word."""
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,11 @@ from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import Sentinel
 from lsp_server.errors import TokenizerError
+
+SPACE = "\u2581"
+"""Stands for a space where a tokenizer falls back to bytes, as SentencePiece's do."""
+BYTE_TOKENS = {f"<0x{byte:02X}>": byte for byte in range(256)}
+"""Their tokens for the bytes of what has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,7 @@ class Vocabulary:
 
 
 def read_vocabulary(tokenizer: Tokenizer) -> Vocabulary:
-    """The vocabulary of a byte-level BPE tokenizer.
+    """The vocabulary of a BPE tokenizer, at the level of bytes or one that falls back to them.
 
     Raises TokenizerError where ids have gaps, a token is not written in the byte alphabet, or one
     of the 256 bytes has no token of its own.
@@ -54,13 +60,18 @@ def read_vocabulary(tokenizer: Tokenizer) -> Vocabulary:
             "rebuild the tokenizer with: lory-train tokenizer"
         )
     pieces = [b""] * len(ids)
-    alphabet = byte_alphabet()
+    spaced = bool(getattr(tokenizer.model, "byte_fallback", False))
+    alphabet = {} if spaced else byte_alphabet()
     added = tokenizer.get_added_tokens_decoder()
     for text, token in ids.items():
-        if token not in added:
-            pieces[token] = token_bytes(text, alphabet)
-        elif not added[token].special:
+        if token in added and added[token].special:
+            continue
+        if spaced:
+            pieces[token] = spaced_bytes(text, ids)
+        elif token in added:
             pieces[token] = added[token].content.encode()
+        else:
+            pieces[token] = token_bytes(text, alphabet)
     missing = {bytes([byte]) for byte in range(256)} - set(pieces)
     if missing:
         raise TokenizerError(
@@ -86,6 +97,18 @@ def token_bytes(text: str, alphabet: dict[str, int]) -> bytes:
             f"expected a byte-level tokenizer, found the token {text!r}; "
             "rebuild the tokenizer with: lory-train tokenizer"
         ) from exc
+
+
+def spaced_bytes(text: str, known: Mapping[str, int]) -> bytes:
+    """Bytes of one token of a tokenizer that falls back to bytes.
+
+    b"" for a byte that is a token of its own as well: that one is written.
+    """
+    if text not in BYTE_TOKENS:
+        return text.replace(SPACE, " ").encode()
+    byte = BYTE_TOKENS[text]
+    plain = SPACE if byte == 0x20 else chr(byte)
+    return b"" if byte < 0x80 and plain in known else bytes([byte])
 
 
 def byte_alphabet() -> dict[str, int]:

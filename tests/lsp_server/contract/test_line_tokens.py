@@ -5,9 +5,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, trainers
 
-from lsp_server.contract.line_tokens import KNOWN_LINES, LineTokenizer, split_before_line_ends
+from lsp_server.contract.line_tokens import (
+    CUTS,
+    KNOWN_LINES,
+    LineTokenizer,
+    split_before_line_ends,
+    split_where_text_ends,
+)
 from lsp_server.contract.prompt import Budget, build, encode, load_tokenizer
 from lsp_server.settings import Settings
 
@@ -31,14 +37,32 @@ def test_parts_join_to_the_text_and_begin_with_its_line_ends(text: str) -> None:
 
 
 def test_the_shipped_tokenizer_is_read_by_line(shipped: Tokenizer) -> None:
-    assert LineTokenizer(shipped).by_line
+    assert LineTokenizer(shipped).cut is split_before_line_ends
 
 
-def test_a_tokenizer_whose_pieces_reach_over_line_ends_is_not(small_tokenizer: Tokenizer) -> None:
+def test_one_whose_pieces_reach_over_blank_lines_is_read_by_what_they_part(
+    small_tokenizer: Tokenizer,
+) -> None:
     lines = LineTokenizer(small_tokenizer)
     text = "def f():\n\n    return 1\n"
-    assert not lines.by_line
+    assert lines.cut is split_where_text_ends
+    assert lines.cut(text) == ["def f():", "\n\n    return 1", "\n"]
     assert encode(lines, text) == encode(small_tokenizer, text)
+
+
+def test_one_whose_tokens_reach_over_whole_lines_is_read_at_once() -> None:
+    whole = Tokenizer(models.BPE())
+    texts = ["x  \n\t\ny = 1\n\n\n", "a\n\n    b"]
+    whole.train_from_iterator(texts, trainers.BpeTrainer(show_progress=False))
+    lines = LineTokenizer(whole)
+    assert lines.cut is None
+    assert [len(encode(lines, text)) for text in texts] == [1, 1]
+
+
+@given(TEXTS)
+def test_where_text_begins_and_ends_the_parts_join_to_it(text: str) -> None:
+    for cut in CUTS:
+        assert "".join(cut(text)) == text
 
 
 @given(texts=st.lists(TEXTS, min_size=1, max_size=4))

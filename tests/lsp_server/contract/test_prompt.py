@@ -74,12 +74,13 @@ def test_related_text_is_cut_by_lines_and_leaves_the_rest_to_the_prefix(
 ) -> None:
     budget = Budget(context=400, completion=16, path=8, suffix=24, related=60)
     parts = Parts(prefix=CODE, related=("# a.py\n" + "x = 1\n" * 100,))
-    ids = assemble(small_tokenizer, parts, budget).ids
-    text = decode(small_tokenizer, ids)
-    related, _, prefix = text.partition("def ")
+    prompt = assemble(small_tokenizer, parts, budget)
+    ids = prompt.ids
+    related, _, prefix = decode(small_tokenizer, ids).partition("\n\n\n")
     assert related.startswith("# a.py\nx = 1\nx = 1\n")
-    assert set(related.split("\n")[1:]) == {"x = 1", ""}
-    assert CODE.endswith("def " + prefix + "\n")  # the last piece is healed
+    assert set(related.split("\n")[1:]) == {"x = 1"}
+    assert prompt.heal == "\n\n\n"
+    assert CODE.endswith(prefix + prompt.heal)
     alone = build(small_tokenizer, "", CODE, "", budget).ids
     assert len(alone) - 60 < len(ids) <= budget.context - budget.completion
 

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from lsp_server.contract.prompt import Sentinel
-from lsp_server.engines.vocabulary import byte_alphabet
+from lsp_server.engines.vocabulary import BYTE_TOKENS, byte_alphabet
 from trainer.errors import ImportModelError
 from trainer.export.importing.decoder.shape import EMBEDDING, HEAD, Decoder, LazyWeights
+from trainer.export.importing.sources.spaced import in_pieces, is_spaced
 
 Roles = Mapping[Sentinel, int]
 """The source's token for a sentinel, where it has one."""
@@ -51,11 +52,13 @@ class Vocabulary:
 
 
 def read_vocabulary(tokenizer: Mapping[str, Any]) -> Vocabulary:
-    """Every token; ImportModelError for a kind of tokenizer that is not byte-level BPE."""
+    """Every token; ImportModelError for a kind of tokenizer that is no BPE that knows all bytes."""
     model = tokenizer.get("model") or {}
-    if model.get("type") != "BPE" or "ByteLevel" not in str(tokenizer.get("pre_tokenizer")):
+    by_bytes = "ByteLevel" in str(tokenizer.get("pre_tokenizer")) or is_spaced(tokenizer)
+    if model.get("type") != "BPE" or not by_bytes:
         raise ImportModelError(
-            f"tokenizer: expected byte-level BPE, found {model.get('type')} with "
+            f"tokenizer: expected BPE of bytes, or one that falls back to them, found "
+            f"{model.get('type')} with "
             f"{(tokenizer.get('pre_tokenizer') or {}).get('type')}; "
             "models with another kind of tokenizer cannot be imported yet"
         )
@@ -88,7 +91,7 @@ def renumber(
             "it belongs to another model"
         )
     names = {at: text for text, at in vocabulary.ids.items()}
-    alphabet = byte_alphabet()
+    alphabet = BYTE_TOKENS if is_spaced(tokenizer) else byte_alphabet()
     single = np.array([vocabulary.ids[c] for c in alphabet if c in vocabulary.ids], np.int64)
     missing = [character for character in alphabet if character not in vocabulary.ids]
     taken = set(roles.values())
@@ -115,9 +118,15 @@ def write_tokenizer(
     tokenizer: Mapping[str, Any], ids: Mapping[str, int], vocabulary: Vocabulary
 ) -> dict[str, Any]:
     """The tokenizer.json with these ids, without what a model adds to each text."""
-    fresh = copy.deepcopy(dict(tokenizer))
+    fresh = copy.deepcopy(in_pieces(tokenizer) if is_spaced(tokenizer) else dict(tokenizer))
     fresh |= {"post_processor": None, "truncation": None, "padding": None}
     fresh["model"]["vocab"] = dict(ids)
+    fresh["model"]["merges"] = [
+        merge
+        for merge in fresh["model"]["merges"]
+        for parts in [merge.split(" ") if isinstance(merge, str) else merge]
+        if ids.keys() >= {*parts, "".join(parts)}  # none makes what is a sentinel now
+    ]
     template = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     sentinels = [
         {"id": int(sentinel), "content": sentinel.text, **template, "special": True}
