@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from lsp_server.engines.decoder import OnnxDecoder, open_session
-from tests.trainer.export.importing.zoo import VOCABULARY, checkpoint, make_model
+from tests.trainer.export.importing.zoo import VOCABULARY, ZOO, checkpoint, make_model
 from trainer.errors import ImportModelError
+from trainer.export.importing.decoder.collected import only_layers
 from trainer.export.importing.decoder.families import make_decoder
 from trainer.export.importing.decoder.graph_file import write_graph
 from trainer.export.importing.decoder.rotary import make_table
@@ -144,6 +145,15 @@ def test_rounding_that_costs_too_much_is_refused(tmp_path: Path) -> None:
     parity = compare(OnnxDecoder(open_session(path, 1)), [expected_TV], [IDS], KNOWN)
     with pytest.raises(ImportModelError, match="choose another --precision"):
         check_quantized(parity, "int4")
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_of_a_large_model_the_first_layers_are_compared(name: str) -> None:
+    """Whatever a configuration lists for each layer is cut with them."""
+    config, tensors = only_layers(*checkpoint(make_model(name)), 2)
+    _, reference = find_reference(config, tensors)
+    expected_TV = reference_logits(config, tensors, IDS)
+    assert np.abs(reference(IDS) - expected_TV).max() < 1e-4 * expected_TV.std()
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "gpt_neox"])

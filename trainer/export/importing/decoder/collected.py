@@ -135,11 +135,19 @@ def split_by_head(heads: int) -> Change:
 def only_layers(
     config: Mapping[str, Any], tensors: Mapping[str, Weights], layers: int
 ) -> tuple[dict[str, Any], Mapping[str, Weights]]:
-    """A checkpoint's configuration and tensors with its first `layers` layers alone."""
+    """A checkpoint's configuration and tensors with its first `layers` layers alone.
+
+    A setting that lists something for each layer is cut with them.
+    """
     name = "n_layer" if "n_layer" in config else "num_hidden_layers"
+    listed = {
+        key: value[:layers]
+        for key, value in config.items()
+        if isinstance(value, list) and len(value) == config[name]
+    }
     kept = [key for key in tensors if layer_of(key) < layers]
     makers = {key: (lambda key=key: tensors[key]) for key in kept}
-    return {**config, name: layers}, LazyWeights(makers)
+    return {**config, **listed, name: layers}, LazyWeights(makers)
 
 
 def layer_of(name: str) -> int:
