@@ -10,7 +10,15 @@ from pathlib import PurePath
 from typing import Any
 
 from lsp_server.engines.remote.options import INFILL, SUFFIX, RemoteOptions
-from lsp_server.engines.remote.service import Ask, Event, Interface, Piece, ServiceFault, joined
+from lsp_server.engines.remote.service import (
+    Ask,
+    Event,
+    Interface,
+    Piece,
+    ServiceFault,
+    error_text,
+    joined,
+)
 from lsp_server.engines.remote.templates import write_prompt
 
 TOPS = 5
@@ -138,12 +146,6 @@ def mapping_of(message: Any) -> Mapping[str, Any]:
     if error := message.get("error"):
         raise ServiceFault(f"the error {error_text(error)}")
     return message
-
-
-def error_text(error: Any) -> str:
-    """What an error says, on one line."""
-    said = error.get("message", error) if isinstance(error, dict) else error
-    return " ".join(str(said).split())[:160]
 
 
 def text_of(found: Mapping[str, Any], name: str) -> str:

@@ -61,3 +61,9 @@ class Interface(Protocol):
 def joined(pieces: Sequence[Piece]) -> str:
     """Their text."""
     return "".join(piece.text for piece in pieces)
+
+
+def error_text(error: Any) -> str:
+    """What an error says, on one line."""
+    said = error.get("message", error) if isinstance(error, dict) else error
+    return " ".join(str(said).split())[:160]

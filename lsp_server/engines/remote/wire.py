@@ -18,7 +18,7 @@ import httpx2
 
 from lsp_server.engines.remote.keys import find_key
 from lsp_server.engines.remote.options import RemoteOptions, is_here
-from lsp_server.engines.remote.service import ServiceFault, TimeUp
+from lsp_server.engines.remote.service import ServiceFault, TimeUp, error_text
 
 MOST_BYTES, LONGEST_LINE = 4_000_000, 1_000_000
 """Of one answer."""
@@ -28,6 +28,8 @@ POLL = 0.005
 CLOSING = 1.0
 """Seconds for connections to be closed."""
 DONE = "[DONE]"
+REASONS = ("error", "message", "detail")
+"""Fields that say why: Ollama's, llama.cpp's and OpenAI's, vLLM's before 0.10, a framework's."""
 
 Item = str | ServiceFault | None
 """A line, why there are no more, or that the answer is whole."""
@@ -150,8 +152,18 @@ async def refusal_of(response: httpx2.Response, path: str) -> ServiceFault:
         return ServiceFault(f"{status}, a redirect, which is not followed; set the url it leads to")
     if response.status_code in (401, 403):
         return ServiceFault(f"{status}: it wants a key, see LORY_REMOTE_KEY")
-    text = " ".join(said[:ERROR_BYTES].decode(errors="replace").split())[:160]
-    return ServiceFault(f"{status}: {text}")
+    return ServiceFault(f"{status}: {reason_in(said[:ERROR_BYTES].decode(errors='replace'))}")
+
+
+def reason_in(body: str) -> str:
+    """What a refusal says, whichever of the usual JSON objects it is in, on one line."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        told = body
+    if isinstance(told, dict):
+        told = next((told[name] for name in REASONS if told.get(name)), body)
+    return error_text(told)
 
 
 def message_of(line: str) -> Any:
