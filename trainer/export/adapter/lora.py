@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from trainer.errors import ImportModelError
 from trainer.export.importing.sources.adapter import STRENGTH
 
 
@@ -34,7 +35,7 @@ class Adapted(nn.Module):
 def adapt(model: Any, rank: int, seed: int) -> dict[str, nn.Parameter]:
     """Put adapters beside every linear layer of the blocks; gives what is learned, by name.
 
-    All else stays as it is, in bfloat16.
+    All else stays as it is, in bfloat16. Raises ImportModelError where there are none, as in GPT-2.
     """
     generator = torch.Generator().manual_seed(seed)
     model.requires_grad_(False)
@@ -47,6 +48,11 @@ def adapt(model: Any, rank: int, seed: int) -> dict[str, nn.Parameter]:
         parent, _, last = name.rpartition(".")
         setattr(model.get_submodule(parent), last, adapted)
         learned |= {f"{name}.a": adapted.a_RK, f"{name}.b": adapted.b_NR}
+    if not learned:
+        raise ImportModelError(
+            f"{type(model).__name__}: expected linear layers in its blocks, found none; "
+            "adapters for this architecture cannot be learned yet"
+        )
     return learned
 
 

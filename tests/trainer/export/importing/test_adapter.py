@@ -50,6 +50,11 @@ def test_an_adapter_changes_nothing_before_it_has_learned(prepared: tuple[Path, 
     assert len(learned) == 3 * 7 * 2  # layers, matrices, a and b
 
 
+def test_a_model_without_linear_layers_is_refused_in_one_line() -> None:
+    with pytest.raises(ImportModelError, match="GPT2LMHeadModel: expected linear layers"):
+        adapt(make_model("gpt2"), 4, 0)
+
+
 def test_a_run_that_was_broken_off_goes_on_to_the_bit_and_learns(
     prepared: tuple[Path, Samples], tmp_path: Path
 ) -> None:

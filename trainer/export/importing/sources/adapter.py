@@ -26,9 +26,12 @@ def with_adapter(source: Source, path: Path) -> Source:
             f"{path}: expected the weights of the model that the adapter was learned for, found "
             f"those of {source.origin}; import that model"
         )
-    strange = sorted({name.rpartition(".")[0] for name in adapter} - stems(source))
-    if strange:
+    found = {name.rpartition(".")[0] for name in adapter}
+    if strange := sorted(found - stems(source)):
         raise ImportModelError(f"{path}: expected matrices of the model, found {strange[0]}")
+    wanted = {f"{stem}.{part}" for stem in found for part in "ab"}
+    if odd := sorted(wanted ^ adapter.keys()):
+        raise ImportModelError(f"{path}: expected a and b of each matrix and no more, see {odd[0]}")
     makers = {name: maker(source, adapter, name) for name in source.tensors}
     return replace(source, tensors=LazyWeights(makers))
 
@@ -44,7 +47,19 @@ def maker(source: Source, adapter: Mapping[str, Weights], name: str) -> Callable
     if f"{layer}.b" not in adapter:
         return lambda: source.tensors[name]
     a_RK, b_NR = adapter[f"{layer}.a"], adapter[f"{layer}.b"]
-    return lambda: source.tensors[name] + np.float32(STRENGTH) * (b_NR @ a_RK)
+    return lambda: merge(name, source.tensors[name], a_RK, b_NR)
+
+
+def merge(name: str, matrix_NK: Weights, a_RK: Weights, b_NR: Weights) -> Weights:
+    """A matrix with its adapter's part; ImportModelError where that is of other sizes."""
+    sizes = (*b_NR.shape[:1], *a_RK.shape[1:])
+    if not a_RK.ndim == b_NR.ndim == 2 or b_NR.shape[1] != len(a_RK) or sizes != matrix_NK.shape:
+        raise ImportModelError(
+            f"adapter, {name}: expected matrices that make {list(matrix_NK.shape)}, found "
+            f"{list(b_NR.shape)} and {list(a_RK.shape)}; the adapter is another model's"
+        )
+    merged: Weights = matrix_NK + np.float32(STRENGTH) * (b_NR @ a_RK)
+    return merged
 
 
 def read_adapter(path: Path) -> tuple[dict[str, Weights], dict[str, Any]]:
