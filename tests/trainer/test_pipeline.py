@@ -126,7 +126,9 @@ def test_a_half_finished_stage_resumes_only_from_the_inputs_it_was_begun_from(
 
 
 def test_every_stage_has_its_settings_in_the_recipe() -> None:
-    assert {stage.name for stage in STAGES} | {"tune"} == set(Recipe.__dataclass_fields__)
+    assert {stage.name for stage in STAGES} | {"tune", "language"} == set(
+        Recipe.__dataclass_fields__
+    )
 
 
 def test_stages_run_in_the_order_of_the_main_line() -> None:
