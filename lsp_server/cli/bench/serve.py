@@ -12,6 +12,7 @@ from lsp_server.bench.serve.developers import PREFIX_CHARACTERS
 from lsp_server.bench.serve.http_client import Address
 from lsp_server.bench.serve.load import TeamConfig, measure_team, read_sources, team_table
 from lsp_server.bench.serve.side_by_side import ask_in_turn, side_table
+from lsp_server.bench.serve.starting import measure_service_starts, service_starts_table
 from lsp_server.cli.tables import terminal
 
 
@@ -37,6 +38,9 @@ def serve_command(
         int | None, typer.Option(help="Port of another: both are asked the same, in turn.")
     ] = None,
     requests: Annotated[int, typer.Option(help="With --beside: to each.", min=1)] = 1500,
+    starts: Annotated[
+        int, typer.Option(help="Start so many services instead, and say when each completes.")
+    ] = 0,
     batching: Annotated[
         bool, typer.Option("--batching", help="How much batching could save, without a service.")
     ] = False,
@@ -45,6 +49,9 @@ def serve_command(
     """Ask a service as a team's editors do: latencies, refusals, failures, memory."""
     if batching:
         show_batching()
+        return
+    if starts:
+        terminal().print(service_starts_table(measure_service_starts(starts)))
         return
     if beside is not None:
         both = [Address(host, each, key) for each in (port, beside)]
