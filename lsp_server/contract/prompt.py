@@ -6,8 +6,8 @@
 
 SPM is what is served: the long suffix stands before the prefix, so a key press changes only the
 last few tokens and the KV cache of all before them survives. Related text from other files stands
-where the prefix begins, as code further up would. No marker parts prefix and middle (as
-in Bavarian et al. 2022): the middle is plain continuation, which a small model learns first.
+where the prefix begins, as code further up would. No marker parts prefix and middle (as in Bavarian
+et al. 2022): the middle is plain continuation, which a small model learns first.
 """
 
 import re
@@ -19,7 +19,8 @@ from typing import Any, Protocol
 
 from tokenizers import Tokenizer
 
-from lsp_server.contract.bundles.prompt_layout import OWN, PATH, PREFIX, SUFFIX, Layout, lay_out
+from lsp_server.contract.bundles import prompt_layout
+from lsp_server.contract.bundles.prompt_layout import OWN, Layout
 from lsp_server.contract.line_tokens import split_before_line_ends, well_formed
 from lsp_server.contract.recall import Recall
 from lsp_server.errors import TokenizerError
@@ -202,9 +203,8 @@ def spm(path_ids: Ids, prefix_ids: Ids, suffix_ids: Ids) -> list[int]:
 def last_piece(tokenizer: TextTokenizer, prefix: str) -> str:
     """The unfinished piece at the end of `prefix`, as the tokenizer splits text; "" for none.
 
-    A word typed halfway is tokenized unlike the whole word; leaving its piece to the completion
-    (token healing) keeps the prompt's tokens those of finished text. It is looked for from the last
-    line with text on: many tokenizers take blank lines and indentation together.
+    Left to the completion (token healing), it leaves the tokens of finished text. It is looked for
+    from the last line with text on: many take blank lines and indentation together.
     """
     near = prefix[-4 * LONGEST_HEALED_PIECE :]
     start = near.rstrip().rfind("\n")
@@ -268,26 +268,29 @@ def build(tokenizer: TextTokenizer, path: str, prefix: str, suffix: str, budget:
 
 
 def assemble(tokenizer: TextTokenizer, parts: Parts, budget: Budget) -> Prompt:
-    """The prompt that is served: SPM, each part cut to its budget.
-
-    Related text stands where the prefix begins, as code further up in the same file would.
-    """
+    """The prompt that is served, in the budget's layout, each part cut to its budget."""
     piece = last_piece(tokenizer, parts.prefix) if budget.heal else ""
     path_ids = encode(tokenizer, parts.path)[-budget.path :] if parts.path else []
-    near = settled(parts.suffix)[: budget.suffix * CHARACTERS_PER_TOKEN]
-    suffix_ids = encode(tokenizer, near)[: budget.suffix]
+    after = settled(parts.suffix)[: budget.suffix * CHARACTERS_PER_TOKEN]
+    suffix_ids = encode(tokenizer, after)[: budget.suffix]
     room = budget.prefix - LAYOUT_ROOM * (budget.layout != OWN)
     related_ids = clip_related(tokenizer, parts.related, min(budget.related, room // 2))
     whole = parts.prefix[: len(parts.prefix) - len(piece)]
-    prefix_ids = clip_prefix(tokenizer, whole, room - len(related_ids), budget.prefix_hop)
-    fields = {PATH: path_ids, SUFFIX: suffix_ids, PREFIX: [*related_ids, *prefix_ids]}
-    return Prompt(tuple(lay_out(budget.layout, fields, SENTINELS, tokenizer)), piece, parts=parts)
+    above, near = prompt_layout.part_prefix(budget.layout, whole)
+    room -= len(related_ids)
+    near_ids = clip_prefix(tokenizer, near, room // 2 if above else room, budget.prefix_hop)
+    left = room - max(len(near_ids), room // 4)  # by steps: its start stays
+    above_ids = clip_prefix(tokenizer, above, left, budget.prefix_hop)
+    given = path_ids, suffix_ids, [*related_ids, *above_ids], near_ids
+    fields = prompt_layout.fill(budget.layout, *given)
+    ids = prompt_layout.lay_out(budget.layout, fields, SENTINELS, tokenizer)
+    return Prompt(tuple(ids), piece, parts=parts)
 
 
 def left_to_right(tokenizer: Tokenizer, path: str, prefix: str, budget: Budget) -> Prompt:
-    """The plain layout of a file up to the cursor, its beginning cut to the budget.
+    """The plain layout of a file up to the cursor, healed and cut as the served prompt is.
 
-    Healed as the served prompt is. What the budget has for a suffix is left unused.
+    What the budget has for a suffix is left unused.
     """
     piece = last_piece(tokenizer, prefix) if budget.heal else ""
     path_ids = encode(tokenizer, path)[-budget.path :] if path and budget.path else []

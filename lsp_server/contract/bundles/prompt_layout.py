@@ -2,13 +2,18 @@
 
 A layout is a row of parts: a field (`{path}`, `{suffix}`, `{prefix}`), a sentinel such as
 `<|suffix|>`, or text. Models of others have orders of their own; the middle follows the last part.
+
+Where a model wants the prefix in front, each key would change the prompt in its middle, and all
+behind it would be read anew. So the hole opens some lines above the cursor: `{above}` is what
+stands before it, and `{prefix}`, behind the last mark, what was written in it so far. It opens at
+the start of a line, which moves by several lines at once.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-PATH, SUFFIX, PREFIX = "{path}", "{suffix}", "{prefix}"
-FIELDS = (PATH, SUFFIX, PREFIX)
+PATH, SUFFIX, ABOVE, PREFIX = "{path}", "{suffix}", "{above}", "{prefix}"
+FIELDS = (PATH, SUFFIX, ABOVE, PREFIX)
 
 Layout = tuple[str, ...]
 
@@ -16,6 +21,8 @@ OWN: Layout = ("<|file|>", "<|path|>", PATH, "<|suffix|>", SUFFIX, "<|prefix|>",
 """What Lory's own models are trained on; see `spm` of `contract/prompt.py`."""
 
 MOST_PARTS, LONGEST_TEXT = 16, 32
+EVERY, LEAST = 8, 3
+"""The hole opens at a line whose number this divides, at least so many lines above the cursor."""
 
 
 class Reader(Protocol):
@@ -37,13 +44,41 @@ def lay_out(
     for at, part in enumerate(layout):
         before, after = layout[at - 1] if at else "", layout[at + 1] if layout[at + 1 :] else ""
         if part in FIELDS:
-            ids += fields[part]
+            ids += fields.get(part, ())
         elif part in sentinels:
-            if after != PATH or fields[PATH]:
+            if after != PATH or fields.get(PATH):
                 ids.append(sentinels.index(part))
-        elif before not in FIELDS or fields[before]:
+        elif before not in FIELDS or fields.get(before):
             ids += reader.encode(part, add_special_tokens=False).ids
     return ids
+
+
+def part_prefix(layout: Layout, prefix: str) -> tuple[str, str]:
+    """What stands above the hole, and what is written in it: all where the layout has none."""
+    return part_at_anchor(prefix) if ABOVE in layout else ("", prefix)
+
+
+def fill(
+    layout: Layout,
+    path: Sequence[int],
+    suffix: Sequence[int],
+    above: Sequence[int],
+    near: Sequence[int],
+) -> dict[str, Sequence[int]]:
+    """The ids of a layout's fields; without a hole, what stands above begins the prefix."""
+    if ABOVE not in layout:
+        above, near = (), [*above, *near]
+    return {PATH: path, SUFFIX: suffix, ABOVE: above, PREFIX: near}
+
+
+def part_at_anchor(prefix: str) -> tuple[str, str]:
+    """What stands before the hole, and what between its beginning and the cursor."""
+    lines = prefix.split("\n")
+    first = max(0, len(lines) - 1 - LEAST) // EVERY * EVERY
+    if not first:
+        return "", prefix
+    head = "\n".join(lines[:first]) + "\n"
+    return head, prefix[len(head) :]
 
 
 def fault_of(layout: Sequence[str], sentinels: Sequence[str]) -> str:

@@ -7,13 +7,12 @@ below stands behind the last mark, so that a key changes the end of the prompt a
 import re
 
 from lsp_server.contract.bundles.fim_families import FAMILIES, Family
+from lsp_server.contract.bundles.prompt_layout import part_at_anchor
 from lsp_server.engines.remote.options import PLAIN, SUFFIX
 from lsp_server.engines.remote.service import Ask
 
 ENDS = ("<|endoftext|>", "<|fim_pad|>", "<EOT>", "</s>", "<|im_end|>", "<|end|>")
 """What other special tokens look like."""
-EVERY, LEAST = 8, 3
-"""The hole opens at a line whose number this divides, at least so many lines above the cursor."""
 
 
 def write_prompt(way: str, ask: Ask) -> str:
@@ -34,13 +33,3 @@ def disarm(text: str, family: Family) -> str:
     """The text with a blank in each mark that it speaks of."""
     marks = "|".join(map(re.escape, (*family.marks, *ENDS)))
     return re.sub(marks, lambda found: f"{found[0][0]} {found[0][1:]}", text)
-
-
-def part_at_anchor(prefix: str) -> tuple[str, str]:
-    """What stands before the hole, and what between its beginning and the cursor."""
-    lines = prefix.split("\n")
-    first = max(0, len(lines) - 1 - LEAST) // EVERY * EVERY
-    if not first:
-        return "", prefix
-    head = "\n".join(lines[:first]) + "\n"
-    return head, prefix[len(head) :]

@@ -1,5 +1,6 @@
 """The prompt layout: budgets hold, text is never a sentinel, typing leaves the start in place."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from lsp_server.contract.bundles.prompt_layout import OWN
+from lsp_server.contract.line_tokens import LineTokenizer
 from lsp_server.contract.prompt import (
     SENTINELS,
     Budget,
@@ -22,6 +25,7 @@ from lsp_server.contract.prompt import (
     psm,
     spm,
 )
+from lsp_server.engines.prompt_cache import shared_tokens
 from lsp_server.errors import TokenizerError
 from lsp_server.settings import Settings
 
@@ -177,6 +181,41 @@ def test_text_between_parts_goes_with_an_empty_part(small_tokenizer: Tokenizer) 
     whole = build(small_tokenizer, "", "x = 1\n", "y = 2\n", budget).ids
     assert list(whole) == [0, *after, *between, *before]
     assert list(build(small_tokenizer, "", "x = 1\n", "", budget).ids) == [0, *before]
+
+
+PSM = ("<|prefix|>", "{prefix}", "<|suffix|>", "{suffix}", "<|middle|>")
+ANCHORED = ("<|prefix|>", "{above}", "<|suffix|>", "{suffix}", "<|middle|>", "{prefix}")
+
+
+def tokens_read_a_key(layout: tuple[str, ...], typed: str) -> float:
+    """Tokens that differ from the last prompt's, on average over the keys of a text."""
+    lines = LineTokenizer(load_tokenizer(Settings().bundle_folder / "tokenizer.json"))
+    budget, at = Budget(layout=layout), len(CODE) // 2
+    states = (CODE[:at] + typed[:end] for end in range(len(typed) + 1))
+    prompts = [build(lines, "a.py", state, CODE[at:], budget).ids for state in states]
+    pairs = list(pairwise(prompts))
+    return sum(len(new) - shared_tokens(old, new) for old, new in pairs) / len(pairs)
+
+
+def test_with_the_prefix_in_front_a_key_is_read_as_fast_as_with_the_suffix_there() -> None:
+    """The hole opens some lines above the cursor, so that what stands behind it stays."""
+    typed = "".join(f"    total += value_{number} * 2\n" for number in range(20))
+    assert tokens_read_a_key(PSM, typed) > 80
+    assert tokens_read_a_key(ANCHORED, typed) < tokens_read_a_key(OWN, typed) + 10
+
+
+@settings(deadline=None)
+@given(st.integers(0, len(CODE)), st.integers(100, 400), st.booleans())
+def test_a_prompt_with_an_open_hole_never_exceeds_its_budget_and_ends_at_the_cursor(
+    small_tokenizer: Tokenizer, cursor: int, context: int, related: bool
+) -> None:
+    budget = Budget(context=context, completion=16, path=8, suffix=24, layout=ANCHORED)
+    texts = ("# b.py\nx = 1\n",) if related else ()
+    parts = Parts(prefix=CODE[:cursor], suffix=CODE[cursor:], related=texts)
+    prompt = assemble(small_tokenizer, parts, budget)
+    assert len(prompt.ids) + budget.completion <= budget.context
+    middle = prompt.ids.index(Sentinel.MIDDLE)
+    assert CODE[:cursor].endswith(decode(small_tokenizer, prompt.ids[middle:]) + prompt.heal)
 
 
 def test_lorys_own_layout_is_spm(small_tokenizer: Tokenizer) -> None:

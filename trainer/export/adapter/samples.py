@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from lsp_server.contract.bundles.prompt_layout import PATH, PREFIX, SUFFIX, Layout, lay_out
+from lsp_server.contract.bundles.prompt_layout import (
+    ABOVE,
+    PREFIX,
+    SUFFIX,
+    Layout,
+    lay_out,
+    part_prefix,
+)
 from lsp_server.contract.canonical import canonical_text
 from lsp_server.contract.languages.profiles import language_of
 from lsp_server.contract.prompt import SENTINELS, encode
@@ -59,9 +66,10 @@ class Samples:
         between, behind = rng.randint(*LINES_BETWEEN), rng.randint(*LINES_BEHIND)
         at = rng.randrange(1, len(lines) - between)
         end = at + between
+        above, near = part_prefix(self._layout, "".join(lines[:at]))
         fields: Mapping[str, list[int]] = {
-            PATH: [],
-            PREFIX: self._read(lines[max(0, at - LINES_BEFORE) : at])[-PREFIX_TOKENS:],
+            ABOVE: self._read_end(above),
+            PREFIX: self._read_end(near),
             SUFFIX: self._read(lines[end : end + behind])[:SUFFIX_TOKENS],
         }
         middle = self._read(lines[at:end])[:MIDDLE_TOKENS]
@@ -69,6 +77,9 @@ class Samples:
         last = self._layout[-1] == PREFIX
         counted = len(middle) + (len(fields[PREFIX]) if last else 0)
         return Sample([int(self._rows[token]) for token in ids], min(counted, len(ids) - 1))
+
+    def _read_end(self, text: str) -> list[int]:
+        return self._read(text.splitlines(keepends=True)[-LINES_BEFORE:])[-PREFIX_TOKENS:]
 
     def _read(self, lines: Sequence[str]) -> list[int]:
         return encode(self._tokenizer, "".join(lines))

@@ -89,7 +89,7 @@ class GraphBuilder:
     caches: list[tuple[str, list[int]]] = field(default_factory=list)
     """Suffix of the name, such as `k.0`, and shape of each KV buffer."""
     quantized: dict[str, BlockQuantized] = field(default_factory=dict)
-    """Stored matrices by name, where the precision is none of FLOATS."""
+    """Stored matrices by name, without their codes, where the precision is none of FLOATS."""
     derived: set[str] = field(default_factory=set)
     """Matrices that are made of stored ones while the graph is loaded."""
     product: "Product | None" = None
@@ -204,7 +204,7 @@ class GraphBuilder:
         return self.op("Slice", [x, LOGITS_FROM, to_end, self.integers(1)], "wanted")
 
     def model(self, vocabulary: int) -> onnx.ModelProto:
-        """The finished model; its last operation is the head."""
+        """The finished model, which the weights move to; its last operation is the head."""
         inputs = [
             helper.make_tensor_value_info(INPUT_IDS, TensorProto.INT64, [1, "S"]),
             helper.make_tensor_value_info(LAST_POSITION, TensorProto.INT32, [1]),
@@ -216,12 +216,14 @@ class GraphBuilder:
             helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, [1, "T", vocabulary]),
             *(cache_info(PRESENT + suffix, shape, self.element) for suffix, shape in self.caches),
         ]
-        weights = list(self.initializers.values())
-        graph = helper.make_graph(self.nodes, "decoder", inputs, outputs, weights)
+        graph = helper.make_graph(self.nodes, "decoder", inputs, outputs, [])
         opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
-        return helper.make_model(
+        made = helper.make_model(
             graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="lory"
         )
+        for name in list(self.initializers):  # protobuf copies: one weight at a time is there twice
+            made.graph.initializer.append(self.initializers.pop(name))
+        return made
 
     def _store(self, name: str, matrix_NK: Weights, blocks: Blocks) -> str:
         if name in self.quantized:
@@ -232,7 +234,7 @@ class GraphBuilder:
             quantized = quantize_blocks(matrix_NK, blocks.bits, blocks.block)
         self.constant(f"{name}.codes", quantized.codes_NBW)
         self.constant(f"{name}.scales", quantized.scales_NB)
-        self.quantized[name] = quantized
+        self.quantized[name] = replace(quantized, codes_NBW=np.empty((0, 0, 0), np.uint8))
         return name
 
     def _product(self, x: str, name: str, stored: str, bias: str) -> str:

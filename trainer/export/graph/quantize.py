@@ -3,13 +3,15 @@
 Shapes: N rows (outputs), K columns (inputs), B blocks of a row, W bytes of a block's codes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Bits = Literal[4, 8]
+ROWS = 8192
+"""Of a larger matrix, such as a large vocabulary's table, that are rounded at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,19 @@ def quantize_blocks(matrix_NK: NDArray[np.float32], bits: Bits, block: int) -> B
     With 4 bits the lowest of the 16 codes has no positive counterpart, so the largest value of a
     block takes that end whatever its sign, as in GGML's Q4_0; with 8 bits 255 codes are enough.
     """
+    if len(matrix_NK) <= ROWS:
+        return quantize_some(matrix_NK, bits, block)
+    parts = [
+        quantize_some(matrix_NK[at : at + ROWS], bits, block)
+        for at in range(0, len(matrix_NK), ROWS)
+    ]
+    codes_NBW = np.concatenate([part.codes_NBW for part in parts])
+    scales_NB = np.concatenate([part.scales_NB for part in parts])
+    return replace(parts[0], codes_NBW=codes_NBW, scales_NB=scales_NB)
+
+
+def quantize_some(matrix_NK: NDArray[np.float32], bits: Bits, block: int) -> BlockQuantized:
+    """As `quantize_blocks`, with several copies of the matrix in memory for a while."""
     rows, columns = matrix_NK.shape
     padded_NK = np.pad(matrix_NK, ((0, 0), (0, -columns % block)))
     values_NBK = padded_NK.reshape(rows, -1, block)

@@ -22,6 +22,9 @@ LARGEST_DIVERGENCE = 0.02
 """Of a quantized graph: mean Kullback-Leibler divergence of the reference's predictions, in nats.
 8 bits in blocks give a quarter of it on real weights, 4 bits ten times as much."""
 
+POSITIONS = 32
+"""That are compared at once: those of a large vocabulary take much memory."""
+
 Logits = NDArray[np.floating[Any]]
 Reference = Callable[[Sequence[int]], Logits]
 """Logits [T, V] of a prompt, both in the numbering of the graph."""
@@ -49,11 +52,15 @@ def compare(
 ) -> Parity:
     """The graph's logits of the ids `known` beside the reference's, which are of those alone."""
     deviations, divergences, agreements = [], [], []
-    for expected_TV, prompt in zip(reference, prompts, strict=True):
-        found_TV = decoder.forward(prompt, 0, len(prompt))[:, known].astype(np.float64)
-        deviations.append(float(np.abs(found_TV - expected_TV).max() / expected_TV.std()))
-        divergences.append(divergence(expected_TV, found_TV))
-        agreements.append(expected_TV.argmax(-1) == found_TV.argmax(-1))
+    for whole_TV, prompt in zip(reference, prompts, strict=True):
+        logits_TV = decoder.forward(prompt, 0, len(prompt))
+        spread = float(whole_TV.std(dtype=np.float64))
+        for at in range(0, len(prompt), POSITIONS):
+            found_TV = logits_TV[at : at + POSITIONS, known].astype(np.float64)
+            expected_TV = whole_TV[at : at + POSITIONS].astype(np.float64)
+            deviations.append(float(np.abs(found_TV - expected_TV).max() / spread))
+            divergences.append(divergence(expected_TV, found_TV))
+            agreements.append(expected_TV.argmax(-1) == found_TV.argmax(-1))
     return Parity(
         prompts=len(prompts),
         tokens=sum(map(len, prompts)),

@@ -11,7 +11,14 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from lsp_server.contract.bundles.prompt_layout import PREFIX, SUFFIX, Layout, lay_out
+from lsp_server.contract.bundles.prompt_layout import (
+    ABOVE,
+    PREFIX,
+    SUFFIX,
+    Layout,
+    lay_out,
+    part_prefix,
+)
 from lsp_server.contract.prompt import SENTINELS, Sentinel, encode
 from lsp_server.engines.decoder import OnnxDecoder
 from trainer.export.importing.gate import log_softmax
@@ -61,7 +68,7 @@ def candidates(roles: Roles) -> dict[str, Layout]:
     if Sentinel.PREFIX in roles and Sentinel.SUFFIX in roles:
         if Sentinel.MIDDLE in roles:
             found["suffix, prefix, middle"] = (prefix, suffix, SUFFIX, middle, PREFIX)
-            found["prefix, suffix, middle"] = (prefix, PREFIX, suffix, SUFFIX, middle)
+            found["prefix, suffix, middle"] = (prefix, ABOVE, suffix, SUFFIX, middle, PREFIX)
         else:
             found["suffix, prefix"] = (suffix, SUFFIX, prefix, PREFIX)
     return found
@@ -96,10 +103,11 @@ def measure(
     total = count = 0.0
     for window in windows:
         hidden = encode(tokenizer, window.hidden)[:64]
+        above, near = part_prefix(layout, window.prefix)
         fields: Mapping[str, list[int]] = {
-            PREFIX: encode(tokenizer, window.prefix)[-320:],
+            ABOVE: encode(tokenizer, above)[-320:],
+            PREFIX: encode(tokenizer, near)[-320:],
             SUFFIX: encode(tokenizer, window.suffix)[:160],
-            "{path}": [],
         }
         ids = [*lay_out(layout, fields, SENTINELS, tokenizer), *hidden]
         room = decoder.context

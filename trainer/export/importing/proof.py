@@ -36,6 +36,10 @@ WHOLE_PARAMETERS = 300_000_000
 """A model with more is proven on its first layers alone, as many as come to about this size."""
 
 
+LARGEST_MAPPED = 200_000_000
+"""Bytes of a graph's file; the weights of a larger one are mapped, not read into memory."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
     """What the gate has found."""
@@ -85,7 +89,8 @@ def proven_layers(source: Source) -> int:
     hidden = int(config.get("hidden_size") or config.get("n_embd") or 0)
     inner = int(config.get("intermediate_size") or config.get("n_inner") or 4 * hidden)
     each = max(1, hidden * (4 * hidden + 3 * inner))
-    return max(1, min(layers, WHOLE_PARAMETERS // each))
+    table = hidden * int(config.get("vocab_size") or 0)
+    return max(1, min(layers, (WHOLE_PARAMETERS - table) // each))
 
 
 def ask_reference(
@@ -101,7 +106,8 @@ def ask_reference(
     ]
     name, reference = find_reference(config, tensors)
     logits = [
-        reference([int(rows[token]) for token in prompt])[:, rows[known]] for prompt in prompts
+        reference([int(rows[token]) for token in prompt])[:, rows[known]].astype(np.float32)
+        for prompt in prompts
     ]
     return Expected(name, prompts, logits, known)
 
@@ -109,6 +115,6 @@ def ask_reference(
 def measure(decoder: Decoder, precision: "Precision", expected: Expected) -> Parity:
     """One graph beside the reference."""
     with tempfile.TemporaryDirectory() as folder:
-        model = write_graph(decoder, precision, Path(folder))
+        model = write_graph(decoder, precision, Path(folder), largest=LARGEST_MAPPED)
         opened = OnnxDecoder(open_session(model, threads=2))
         return compare(opened, expected.logits, expected.prompts, expected.known)

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsp_server.contract.bundles.fim_families import FAMILIES
+from lsp_server.contract.bundles.prompt_layout import part_at_anchor
 from lsp_server.engines.remote import keys
 from lsp_server.engines.remote.entry import create
 from lsp_server.engines.remote.options import RemoteOptions
 from lsp_server.engines.remote.service import Ask
-from lsp_server.engines.remote.templates import part_at_anchor, write_prompt
+from lsp_server.engines.remote.templates import write_prompt
 from lsp_server.errors import EngineError
 
 HERE = "http://127.0.0.1:8080"

@@ -36,6 +36,9 @@ def test_models_with_sentinels_are_asked_in_both_orders() -> None:
     assert found["suffix, prefix, middle"] == (
         *("<|prefix|>", "<|suffix|>", "{suffix}", "<|middle|>", "{prefix}"),
     )
+    assert found["prefix, suffix, middle"] == (
+        *("<|prefix|>", "{above}", "<|suffix|>", "{suffix}", "<|middle|>", "{prefix}"),
+    )
     assert "suffix, prefix" in candidates({Sentinel.PREFIX: 10, Sentinel.SUFFIX: 11})
 
 
