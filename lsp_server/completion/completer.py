@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from lsp_server.completion.model.models import Models
     from lsp_server.project.workspace import Workspace
 
-LOAD_SECONDS = 600.0
-"""After which a load is given up; a bundle that is tried out has a limit of its own."""
+LOAD_SECONDS = 600.0  # until a load is given up; trying a bundle out has a limit of its own
 PATIENCE_AT_END = 0.3  # seconds that a running engine has to stop between two tokens
 
 log = logging.getLogger(__name__)
@@ -58,9 +57,8 @@ class Completer:
 
     def statistics(self) -> dict[str, Any]:
         """What has been counted, in plain values."""
-        models = self._models
-        counted = self._counters.as_json(models.counters if models else None)
-        return {**counted, "project": models.facts if models else None}
+        counters, facts = (m.counters, m.facts) if (m := self._models) else (None, None)
+        return {**self._counters.as_json(counters), "project": facts}
 
     def load(self, settings: Settings) -> None:
         """Load the model of these settings in the background; requests wait for it."""
@@ -238,12 +236,12 @@ class Completer:
             self._worker.submit_first(start, LOAD_SECONDS)
 
     def _start_bundle(self, loop: asyncio.AbstractEventLoop) -> None:
-        """On the worker's thread: start the bundle's model, if it is wanted by now."""
-        models = self._models
-        if models is None or not models.waits_for(self._workspace.notes.languages):
+        """On the worker's thread: start the bundles' models that are wanted by now."""
+        models, opened = self._models, self._workspace.notes.languages
+        if models is None or models.waiting(opened) is None:
             return
         try:
-            begun = models.begun(partial(post, loop, self._tell, "loading"))
+            begun = models.begun_all(opened, partial(post, loop, self._tell, "loading"))
         except BaseException as exc:  # a library's panic is no Exception
             if self._worker.is_current and self._models is models:
                 self._fail(exc, loop)
@@ -251,6 +249,8 @@ class Completer:
         if self._worker.is_current and self._models is models:
             self._models = begun
             post(loop, self._tell, "ready", 100, begun.title, begun.label)
+        else:
+            begun.stop_reading()  # another load has come between
 
     def _drop_model(self) -> None:
         if self._models is not None:
@@ -276,9 +276,8 @@ class Completer:
 
     def _tell_title(self) -> None:
         """Tell what completes now, where that is not what was told."""
-        if (models := self._models) is None or self.state.name != "ready":
-            return
-        if (self.state.message, self.state.label) != (models.title, models.label):
+        models, told = self._models, (self.state.message, self.state.label)
+        if models and self.state.name == "ready" and told != (models.title, models.label):
             self._tell("ready", 100, models.title, models.label)
 
     def _ask_engine(self, settings: Settings, pending: Pending) -> Outcome:

@@ -95,7 +95,7 @@ class FileFollower:
             log.exception("files of the project are left out")
             self._report(f"not all of the project's files are used: {one_line(exc)}")
             self._walked, self._known = notes.epoch, notes.languages
-            self._workspace.settle(closed(notes))
+            self._workspace.settle(self._news(notes), self)
 
     def stop_outdated(self) -> None:
         """End a process that reads by rules that hold no more."""
@@ -105,8 +105,15 @@ class FileFollower:
 
     def _is_due(self) -> bool:
         notes = self._workspace.notes
-        due = notes.epoch != self._walked or notes.languages != self._known or bool(closed(notes))
+        due = (
+            notes.epoch != self._walked or notes.languages != self._known or bool(self._news(notes))
+        )
         return notes.serving and due
+
+    def _news(self, notes: Notes) -> Mapping[str, int]:
+        """Files that may have changed and are not open, with the serial number of that news."""
+        news = self._workspace.news_for(self, notes).items()
+        return {name: serial for name, serial in news if name not in notes.open}
 
     def _keeps_still(self, notes: Notes) -> bool:
         """Whether there is no other news for a while."""
@@ -138,7 +145,7 @@ class FileFollower:
 
     def _refresh(self, notes: Notes) -> None:
         """Read files again that may have changed."""
-        news = closed(notes)
+        news = self._news(notes)
         rules = rules_of(notes)
         files = [name for name in news if is_inside(name, notes.roots, rules)]
         if len(files) <= FEW:
@@ -147,7 +154,7 @@ class FileFollower:
             files = [name for name, text in held.items() if text and self._is_other(name, text)]
         if files:
             self._read_again(notes, files)
-        self._workspace.settle(news)
+        self._workspace.settle(news, self)
         if self._index.tokens > (1 + GROWTH) * self._first_tokens + SPARED:
             self._workspace.start_anew()
 
@@ -196,11 +203,6 @@ class FileFollower:
                 self._report(f"not all of the project's files are used: {exc}")
         finally:
             self.process = None
-
-
-def closed(notes: Notes) -> Mapping[str, int]:
-    """Files that may have changed and are not open, with the serial number of that news."""
-    return {name: serial for name, serial in notes.stale.items() if name not in notes.open}
 
 
 def rules_of(notes: Notes, besides: frozenset[str] = frozenset()) -> Rules:

@@ -25,7 +25,7 @@ class Following:
         self._disk = DiskWatcher(index)
         self._report = report
         self._index = index
-        index.workspace.stop_reading = self._forget
+        index.workspace.join(self.files, self._forget)
 
     def start(self) -> None:
         """Begin to read, in the background."""
@@ -37,6 +37,7 @@ class Following:
 
     def end(self) -> None:
         """Read no more; does not wait."""
+        self._index.workspace.leave(self.files)
         self._disk.end()
         self._texts.end()
         self.files.end()

@@ -49,8 +49,6 @@ class Workspace:
         self.notes = Notes()
         self.changed = Condition()
         """Notified after every event that asks for work."""
-        self.stop_reading: Callable[[], None] = lambda: None
-        """Called when what is being read will be forgotten; from any thread, must not wait."""
         self.client_tells = True
         """Whether the editor tells when files change on the disk."""
         self._read_text = read_text
@@ -58,6 +56,27 @@ class Workspace:
         self._uris: dict[str, list[str]] = {}
         """Of each open file; links to one are opened apart."""
         self._serial = 0
+        self._readers: dict[object, Callable[[], None]] = {}
+        """What reads the project's files, each with what stops it."""
+        self._dealt: dict[object, Mapping[str, int]] = {}
+        """The news that each of them has dealt with, while others have not."""
+
+    def join(self, reader: object, stop: Callable[[], None]) -> None:
+        """Something reads the project's files from now on.
+
+        `stop` is called when what is being read will be forgotten; from any thread, must not wait.
+        """
+        with self.changed:
+            self._readers = {**self._readers, reader: stop}
+
+    def leave(self, reader: object) -> None:
+        """It reads no more, and no news waits for it."""
+        with self.changed:
+            self._readers = {
+                other: stop for other, stop in self._readers.items() if other != reader
+            }
+            self._dealt.pop(reader, None)
+            self._drop_settled()
 
     def name(self, uri: str) -> str:
         """The real path of a document's file."""
@@ -149,12 +168,28 @@ class Workspace:
             with self.changed:
                 self._distrust(inside)
 
-    def settle(self, settled: Mapping[str, int]) -> None:
-        """The news of these serial numbers has been dealt with; from any thread."""
+    def settle(self, settled: Mapping[str, int], reader: object = None) -> None:
+        """A reader has dealt with the news of these serial numbers; from any thread."""
         with self.changed:
-            news = self.notes.stale.items()
-            left = {name: serial for name, serial in news if settled.get(name) != serial}
+            self._dealt[reader] = {**self._dealt.get(reader, {}), **settled}
+            self._drop_settled()
+
+    def news_for(self, reader: object, notes: Notes) -> Mapping[str, int]:
+        """Files that may have changed, which it has not dealt with, by their news' number."""
+        dealt = self._dealt.get(reader, {})
+        return {name: at for name, at in notes.stale.items() if dealt.get(name) != at}
+
+    def _drop_settled(self) -> None:
+        """Forget news that every reader has dealt with."""
+        dealt = [self._dealt.get(reader, {}) for reader in self._readers] or [*self._dealt.values()]
+        news = self.notes.stale.items()
+        left = {name: at for name, at in news if not all(one.get(name) == at for one in dealt)}
+        if dealt and len(left) < len(self.notes.stale):
             self.notes = replace(self.notes, stale=left)
+        self._dealt = {
+            reader: {name: at for name, at in one.items() if left.get(name) == at}
+            for reader, one in self._dealt.items()
+        }
 
     def start_anew(self) -> None:
         """Have everything read again; from any thread."""
@@ -181,7 +216,8 @@ class Workspace:
     def _start_anew(self) -> None:
         self.notes = replace(self.notes, epoch=self.notes.epoch + 1, stale={})
         self.changed.notify_all()
-        self.stop_reading()
+        for stop in self._readers.values():
+            stop()
 
 
 def real_names(paths: Iterable[str]) -> Iterator[str]:

@@ -1,19 +1,21 @@
-"""What answers in which language: the bundle's model in its own, the project's counts in others.
+"""What answers in which language: a bundle's model in its own, the project's counts in others.
 
-The model is started with the first document of one of its languages: who writes others only has
-none in memory.
+A model is started with the first document of one of its languages: who writes others only has none
+in memory. The one in use comes first; what it does not know, another that is kept may.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from lsp_server.completion.model.loading import (
-    Model,
-    Progress,
-    activate,
-    budget_of,
-    start_engine,
+from lsp_server.completion.model.bundled import (
+    Bundled,
+    follow,
+    kept_beside,
+    other_bundle,
+    start_beside,
 )
+from lsp_server.completion.model.loading import Model, Progress, activate
 from lsp_server.contract.bundles.bundle import Bundle, load
 from lsp_server.contract.line_tokens import LineTokenizer
 from lsp_server.contract.prompt import budget_for, load_tokenizer
@@ -21,7 +23,7 @@ from lsp_server.engines import Counts
 from lsp_server.engines.counters import EngineCounters
 from lsp_server.engines.mixture import read_weights
 from lsp_server.engines.project import MIXTURE, ProjectEngine, open_project_engine
-from lsp_server.plugins import Plugin, PluginGuard, Report, list_plugins
+from lsp_server.plugins import Plugin, PluginGuard, Report, list_plugins, one_line
 from lsp_server.project.following import Following
 from lsp_server.project.index.store import ProjectIndex
 from lsp_server.project.workspace import Workspace
@@ -30,57 +32,94 @@ from lsp_server.settings import Settings
 READ = 256
 """Tokens around the cursor that the project's engine is given: it looks at the last few alone."""
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Models:
     """What is loaded."""
 
     project: Model
-    bundled: Model | None
-    """None until a document of its languages is opened."""
-    languages: tuple[str, ...]
-    """That the bundle's model was made for; none where it is not wanted."""
-    start: Callable[[Progress, Model], Model] = field(compare=False)
-    """Starts the bundle's model beside the project's; LoryError where that cannot be. It keeps no
-    model: a kept one would keep texts."""
+    bundles: tuple[Bundled, ...]
+    """The one in use first; none where no model is wanted."""
     tokenizer_path: str
     """Of the tokenizer that the project's texts are kept in the ids of."""
     following: Following | None = None
     """What reads the project."""
+    report: Report
+    """Told what goes wrong beside what answers."""
+    is_followed: bool = False
+    """Whether the project is being read."""
 
     def of(self, language: str) -> Model | None:
         """What answers in a language; None while that is not started."""
-        return self.bundled if language in self.languages else self.project
+        found = (bundled.model for bundled in self.bundles if language in bundled.languages)
+        return next(found, self.project)
 
-    def waits_for(self, opened: Iterable[str]) -> bool:
-        """Whether the bundle's model is to be started, with these languages being written."""
-        return self.bundled is None and not set(opened).isdisjoint(self.languages)
+    def waiting(self, opened: Iterable[str]) -> Bundled | None:
+        """A bundle whose model is to be started, with these languages being written."""
+        return next((one for one in self.bundles if one.waits_for(opened)), None)
 
-    def begun(self, progress: Progress) -> "Models":
-        """With the bundle's model, which counts its work beside the project's engine."""
-        model, engine = self.start(progress, self.project), self.project.engine
+    def begun(self, bundled: Bundled, progress: Progress) -> "Models":
+        """With a bundle's model, which counts its work beside the project's engine."""
+        model, engine = bundled.start(progress, self.project), self.project.engine
         if isinstance(model.engine, Counts) and isinstance(engine, Counts):
             model.engine.counters = engine.counters
-        return replace(self, bundled=model)
+        begun = replace(bundled, model=model)
+        if self.is_followed:
+            begun = self.followed_by(begun, self.report)
+        return self.with_other(bundled, begun)
+
+    def begun_all(self, opened: Iterable[str], progress: Progress) -> "Models":
+        """With every model that these languages want; raises what the one in use raises.
+
+        Another that cannot be started is left out, which is reported: its languages are the
+        project's.
+        """
+        models = self
+        while (waiting := models.waiting(opened)) is not None:
+            try:
+                models = models.begun(waiting, progress)
+            except BaseException as exc:  # a library's panic is no Exception
+                if waiting is self.bundles[0]:
+                    raise
+                log.error("%s: %s", waiting.manifest.name, one_line(exc))
+                self.report(f"{waiting.manifest.name}: {one_line(exc)}")
+                models = models.with_other(waiting)
+        return models
+
+    def with_other(self, old: Bundled, *new: Bundled) -> "Models":
+        """With another bundle, or none, in the place of one."""
+        at = self.bundles.index(old)
+        return replace(self, bundles=(*self.bundles[:at], *new, *self.bundles[at + 1 :]))
 
     def forget(self, guard: PluginGuard) -> "Models":
         """The same, without what they keep of the texts that they were given."""
-        bundled = None if self.bundled is None else self.bundled.forget(guard)
-        return replace(self, project=self.project.forget(guard), bundled=bundled)
+        bundles = (
+            one if one.model is None else replace(one, model=one.model.forget(guard))
+            for one in self.bundles
+        )
+        return replace(self, project=self.project.forget(guard), bundles=tuple(bundles))
 
     def followed(self, report: Report) -> "Models":
         """The same, the project's files and open documents being read from now on, if any are."""
-        model = self.project
-        if model.project is None:
-            return self
-        following = Following(model.project, model.tokenizer, self.tokenizer_path, report)
-        following.start()
-        return replace(self, following=following)
+        bundles = tuple(self.followed_by(one, report) for one in self.bundles)
+        following = follow(self.project, self.tokenizer_path, report)
+        given = replace(self, following=following, bundles=bundles)
+        return replace(given, report=report, is_followed=True)
+
+    def followed_by(self, bundled: Bundled, report: Report) -> Bundled:
+        """A bundle that reads the project in its own tokens, reading from now on."""
+        model = bundled.model
+        if model is None or model.project is self.project.project:
+            return bundled
+        return replace(bundled, following=follow(model, bundled.tokenizer_path, report))
 
     def stop_reading(self) -> None:
         """Read no more of the project; does not wait."""
-        if self.following is not None:
-            self.following.end()
+        for following in (self.following, *(bundled.following for bundled in self.bundles)):
+            if following is not None:
+                following.end()
 
     def end(self, guard: PluginGuard) -> None:
         """Keep nothing, and read no more."""
@@ -88,9 +127,14 @@ class Models:
         self.stop_reading()
 
     @property
+    def started(self) -> Iterator[Model]:
+        """The bundles' models that have been started."""
+        return (bundled.model for bundled in self.bundles if bundled.model is not None)
+
+    @property
     def counters(self) -> EngineCounters | None:
         """What the engines count; None where the bundle's does not."""
-        engine = (self.bundled or self.project).engine
+        engine = next(self.started, self.project).engine
         return engine.counters if isinstance(engine, Counts) else None
 
     @property
@@ -102,18 +146,15 @@ class Models:
     @property
     def label(self) -> str:
         """What a status bar adds to its own word; mostly nothing."""
-        return self.bundled.label if self.bundled else ""
+        return next((model.label for model in self.started), "")
 
     @property
     def title(self) -> str:
         """What answers, for people."""
-        if not self.languages:
+        if not self.bundles:
             return self.project.title
-        known = ", ".join(self.languages)
-        manifest = self.project.bundle.manifest
-        later = f"{manifest.name} {manifest.version}, once a file of it is opened"
-        first = later if self.bundled is None else self.bundled.title
-        return f"{first}: {known}; engine {self.project.engine.name}: other languages"
+        others = f"engine {self.project.engine.name}: other languages"
+        return "; ".join([*(bundled.title for bundled in self.bundles), others])
 
 
 def load_models(
@@ -138,26 +179,29 @@ def load_models(
 
     def start(progress: Progress, project: Model) -> Model:
         progress(50, "starting the engine")
-        return replace(
-            project,
-            engine=start_engine(installed, bundle, settings),
-            budget=budget_of(bundle, settings),
-            mixture=read_weights(bundle.mixture_path),
-            is_alone=False,
-        )
+        return start_beside(project, bundle, settings, installed)
 
-    models = Models(
-        project=project,
-        bundled=None,
-        languages=() if settings.engine == ProjectEngine.name else bundle.manifest.languages,
+    in_use = Bundled(
+        manifest=bundle.manifest,
+        languages=bundle.manifest.languages,
         start=start,
         tokenizer_path=str(bundle.tokenizer_path),
+    )
+    others = (
+        other_bundle(name, languages, settings, workspace, admit)
+        for name, languages in kept_beside(settings).items()
+    )
+    models = Models(
+        project=project,
+        bundles=() if settings.engine == ProjectEngine.name else (in_use, *others),
+        tokenizer_path=str(bundle.tokenizer_path),
+        report=guard.report_once,
     )
     if workspace and not workspace.notes.languages:
         for language in bundle.manifest.languages:
             workspace.use(language)  # until a document tells, they are taken to be written
     opened = workspace.notes.languages if workspace else bundle.manifest.languages
-    return models.begun(progress) if models.waits_for(opened) else models
+    return models.begun_all(opened, progress)
 
 
 def project_model(

@@ -13,8 +13,14 @@ from pathlib import Path
 import cattrs
 from platformdirs import user_data_path
 
-from lsp_server.contract.bundles.manifest import FileRecord, fault, strict_converter
+from lsp_server.contract.bundles.manifest import (
+    FileRecord,
+    fault,
+    read_manifest,
+    strict_converter,
+)
 from lsp_server.contract.records import write_record, write_whole
+from lsp_server.errors import BundleError
 
 PATH_VARIABLE = "LORY_MODELS"
 """Environment variable: the folder of the models, in place of the user's own."""
@@ -29,8 +35,9 @@ DEVICES = {"aux", "con", "nul", "prn"}
 """Names that Windows keeps to itself, whatever follows their first dot."""
 CHOOSE = "choose one with: lory model use NAME"
 
-Choice = tuple[int, ...] | None
-"""Stands for what the user has chosen: another value after each change; None for no choice."""
+Choice = tuple[int | str, ...] | None
+"""Stands for what the user has chosen and keeps: another value after each change; None for nothing
+but what comes with Lory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,13 +124,35 @@ def name_in_use() -> str:
 
 def choice_for(given: str) -> Choice:
     """What stands for the choice now, in microseconds; None where a setting names the model."""
-    try:
-        found = None if given else pointer().stat()
-    except OSError:
-        found = None
-    if found is None:
+    if given:
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size
+    names = kept_names()
+    try:
+        found = pointer().stat()
+    except OSError:
+        return tuple(names) or None
+    return (found.st_mtime_ns, found.st_ino, found.st_size, *names)
+
+
+def others_by_language(given: str) -> dict[str, tuple[str, ...]]:
+    """Names of the models beside the one in use, each with the languages that none before it knows.
+
+    None where a setting names the model: then no other completes. The shipped one comes first, then
+    the kept ones by name; what cannot be read is passed over.
+    """
+    if given:
+        return {}
+    known = set(read_manifest(find_bundle("")).languages)
+    found: dict[str, tuple[str, ...]] = {}
+    for name in (SHIPPED, *kept_names()):
+        try:
+            languages = read_manifest(find_bundle(name)).languages
+        except BundleError:
+            continue
+        if mine := tuple(language for language in languages if language not in known):
+            found[name] = mine
+            known.update(mine)
+    return found
 
 
 def choose(name: str) -> None:

@@ -18,6 +18,8 @@ from lsp_server.contract.line_tokens import Encoded, LineTokenizer
 from lsp_server.contract.prompt import load_tokenizer
 from lsp_server.project import disk_watcher, file_follower, text_follower, workspace
 from lsp_server.project.following import Following
+from lsp_server.project.index.digests import text_digest
+from lsp_server.project.index.store import ProjectIndex
 from lsp_server.project.reading import process
 from lsp_server.settings import Settings
 
@@ -389,3 +391,21 @@ def test_files_of_a_language_are_read_once_a_document_of_it_is_opened(project: "
     assert eventually(lambda: project.index.is_whole)
     assert project.index.as_json()["files"] == 2
     assert project.goes_on("return") in (" alpha", " beta")
+
+
+def test_two_readers_of_one_project_both_follow_what_changes(project: "Project") -> None:
+    other = ProjectIndex(project.workspace)
+    second = Following(other, project.tokenizer, str(TOKENIZER), project.reports.append)
+    project.write("a.py", "return alpha\n")
+    project.begin()
+    second.start()
+    try:
+        assert eventually(lambda: other.is_whole)
+        project.write("a.py", "return gamma\n")
+        project.workspace.touch([project.uri("a.py")])
+        assert eventually(lambda: project.says("return", " gamma"))
+        assert eventually(lambda: not project.workspace.notes.stale)
+        held = other.held_text(project.workspace.name(project.uri("a.py")))
+        assert held == text_digest("return gamma\n")
+    finally:
+        second.end()

@@ -64,7 +64,7 @@ def test_very_much_news_is_one_reason_to_read_everything(
 ) -> None:
     monkeypatch.setattr(module, "MOST_STALE", 10)
     epoch, stopped = workspace.notes.epoch, []
-    workspace.stop_reading = lambda: stopped.append(True)
+    workspace.join(workspace, lambda: stopped.append(True))
     workspace.touch((tmp_path / f"{number}.py").as_uri() for number in range(10))
     assert (workspace.notes.epoch, len(workspace.notes.stale)) == (epoch, 10)
     workspace.touch([(tmp_path / "new.py").as_uri()])
@@ -110,3 +110,25 @@ def test_news_of_many_files_elsewhere_costs_no_look_at_the_disk(
     workspace.touch([f"{folder}/pkg/m.py"])
     assert looks
     assert list(workspace.notes.stale) == [str(tmp_path.resolve() / "pkg" / "m.py")]
+
+
+def test_news_stays_until_everything_that_reads_has_dealt_with_it(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    stopped: list[str] = []
+    for reader in ("one", "two"):
+        workspace.join(reader, lambda reader=reader: stopped.append(reader))  # type: ignore[misc]
+    workspace.touch([(tmp_path / "a.py").as_uri(), (tmp_path / "b.py").as_uri()])
+    news = workspace.notes.stale
+    workspace.settle(news, "one")
+    assert workspace.notes.stale == news
+    assert workspace.news_for("one", workspace.notes) == {}
+    assert workspace.news_for("two", workspace.notes) == news
+    workspace.touch([(tmp_path / "a.py").as_uri()])
+    assert list(workspace.news_for("one", workspace.notes)) == [str(tmp_path.resolve() / "a.py")]
+    workspace.settle(workspace.notes.stale, "two")
+    assert list(workspace.notes.stale) == [str(tmp_path.resolve() / "a.py")]
+    workspace.leave("one")
+    assert workspace.notes.stale == {}
+    workspace.start_anew()
+    assert stopped == ["two"]

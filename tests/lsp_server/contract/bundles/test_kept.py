@@ -1,6 +1,7 @@
 """Where kept models lie: their names, and the choice that a running server looks at."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ from lsp_server.contract.bundles.kept import (
     is_name,
     kept_folder,
     kept_names,
+    others_by_language,
 )
+from lsp_server.contract.bundles.manifest import read_manifest, write_manifest
 from lsp_server.errors import BundleError
+from tests.hostile_bundles import copy_of_shipped
 
 
 @pytest.fixture
@@ -77,3 +81,16 @@ def test_the_choice_outlives_a_folder_that_cannot_be_read(
     if os.name != "nt":
         with pytest.raises(BundleError, match="lory model use"):
             find_bundle("")
+
+
+def test_other_models_complete_the_languages_that_none_before_them_knows(folder: Path) -> None:
+    for name, languages in (("a", ("go", "python")), ("b", ("rust", "go"))):
+        copy = copy_of_shipped(folder / name / "bundle")
+        write_manifest(copy, replace(read_manifest(copy), languages=languages))
+    assert others_by_language("") == {"a": ("go",), "b": ("rust",)}
+    choose("b")
+    assert others_by_language("") == {"shipped": ("python",)}
+    (folder / "a" / "bundle" / "bundle.json").write_text("{}")
+    choose("shipped")
+    assert others_by_language("") == {"b": ("rust", "go")}
+    assert others_by_language("b") == {}

@@ -43,8 +43,8 @@ def model(bundle: Bundle) -> Model:
     models = load_models(
         Settings(bundle=str(bundle.folder)), PluginGuard(pytest.fail), lambda share, step: None
     )
-    assert models.bundled is not None
-    return models.bundled
+    (started,) = models.started
+    return started
 
 
 def text_beyond(tokenizer: Tokenizer) -> str:
