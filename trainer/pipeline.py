@@ -42,6 +42,8 @@ GRAMMAR_ALONE = (
     *("tune", "filters.must_parse", "evaluate.humaneval", "evaluate.infilling", "evaluate.safim"),
 )
 """Settings that are of use in a language whose programs are parsed and run here alone."""
+PACKAGES = "distributions"
+"""The source of Python's packages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,9 @@ class Recipe:
             raise RecipeError(f"language: expected one of {known}, found {self.language!r}")
         if has_grammar(self.language):
             return
-        if found := [name for name in GRAMMAR_ALONE if value_at(self, name)]:
+        found = [name for name in GRAMMAR_ALONE if value_at(self, name)]
+        found += [f"source {one.plugin}" for one in self.sources.sources if one.plugin == PACKAGES]
+        if found:
             raise RecipeError(
                 f"language {self.language}: expected no settings that are Python's alone so far, "
                 f"found {', '.join(found)}; leave them out of the recipe"

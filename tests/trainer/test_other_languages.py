@@ -84,6 +84,7 @@ def test_cursors_of_other_languages_stand_in_code(tmp_path: Path) -> None:
         (["--tune", '["sft"]'], "language go: expected no settings that are Python's .* tune;"),
         (["--evaluate.humaneval", "x.jsonl"], "found evaluate.humaneval; leave them out"),
         (["--filters.must_parse", "true"], "found filters.must_parse"),
+        (["--sources.sources", '[{"plugin": "distributions"}]'], "found source distributions;"),
     ],
 )
 def test_what_is_pythons_alone_is_refused_in_one_line(
@@ -97,6 +98,17 @@ def test_what_is_pythons_alone_is_refused_in_one_line(
 def test_a_language_that_the_table_lacks_names_those_it_has(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="expected one of python, go, .* found 'golang'"):
         parse(["all", "--recipe", "small", "--language", "golang", "--run", str(tmp_path)])
+
+
+def test_a_part_of_a_recipe_may_be_empty_and_is_settings_or_refused(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    words = ["all", "--recipe", str(recipe), "--run", str(tmp_path / "run"), "--language", "go"]
+    recipe.write_text("pretrain: {steps: 7}\nlanguages: {go: , rust: {pretrain: {steps: 9}}}\n")
+    assert parse(words).recipe.pretrain.steps == 7
+    assert parse([*words[:-1], "rust"]).recipe.pretrain.steps == 9
+    recipe.write_text("languages: {go: 3}\n")
+    with pytest.raises(RecipeError, match="expected settings for each language, found 3"):
+        parse(words)
 
 
 def test_a_recipe_keeps_what_each_language_has_for_itself(tmp_path: Path) -> None:

@@ -63,7 +63,11 @@ def speak(file: Path, language: str) -> str:
         return str(file)  # the parser says what is wrong with it
     if not isinstance(recipe, dict) or not isinstance(parts := recipe.pop(PARTS, None), dict):
         return str(file)
-    part = parts.get(language or recipe.get("language", PYTHON), {})
+    part = parts.get(language or str(recipe.get("language", PYTHON))) or {}
+    if not isinstance(part, dict):
+        raise RecipeError(
+            f"{file}: {PARTS}: expected settings for each language, found {part!r:.80}; correct it"
+        )
     return yaml.safe_dump(merge(recipe, part), sort_keys=False)
 
 
