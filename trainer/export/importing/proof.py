@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 PROVEN_TOKENS = (16, 96, 256)
 """Lengths of the gate's prompts."""
 
-WHOLE_PARAMETERS = 300_000_000
+WHOLE_PARAMETERS = 200_000_000
 """A model with more is proven on its first layers alone, as many as come to about this size."""
 
 
