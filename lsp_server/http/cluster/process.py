@@ -178,6 +178,8 @@ def cluster_for(config: ServeConfig, port: int) -> Iterator[None]:
             raise ServeError(f"expected a cluster to run in, found: {reason[-1]}") from exc
         yield
     finally:
+        # its threads report what they miss while it ends, with tracebacks: no fault of the service
+        logging.getLogger("ray.serve").setLevel(logging.CRITICAL)
         if not address and ray.is_initialized():
             serve.shutdown()
         ray.shutdown()
