@@ -6,7 +6,7 @@ one kind of tokenizer to the next, and is tried out: see `CUTS`.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,10 @@ from tokenizers import Tokenizer
 KNOWN_LINES = 65_536
 LONGEST_KNOWN_LINE = 1_000
 """Characters; a longer line is read anew each time."""
+
+BEGINNINGS = 32
+"""Of texts: a request reads what stands around the cursor, and a dozen pieces of it to find where a
+prompt may begin."""
 
 FEW_LINES = 16
 """Up to as many are read one by one: waking the tokenizer's threads takes longer."""
@@ -46,6 +50,46 @@ class Encoded:
     ids: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The start of a text that was read: what most texts that come after a key press begin with."""
+
+    text: str
+    ids: Sequence[int]
+    follows: str
+    """The part behind it: a cut is decided by what stands before it and by the part behind it."""
+
+
+NOTHING = Beginning("", (), "")
+
+
+class Memory:
+    """What has been read; one that is forgotten is left to those who read meanwhile."""
+
+    def __init__(self) -> None:
+        self.lines: dict[str, tuple[int, ...]] = {}
+        self.beginnings: tuple[Beginning, ...] = ()
+        """Of the latest texts, the very latest first."""
+
+    def longest(self, text: str) -> Beginning:
+        """The longest beginning of a text that is known."""
+        fitting = [
+            each
+            for each in self.beginnings
+            if text.startswith(each.text) and text.startswith(each.follows, len(each.text))
+        ]
+        return max(fitting, key=lambda each: len(each.text), default=NOTHING)
+
+    def keep(self, begun: Beginning, fresh: Mapping[str, tuple[int, ...]]) -> None:
+        """Remember a beginning, in the place of the one that was used longest ago, and lines."""
+        others = (each for each in self.beginnings if each is not begun)
+        self.beginnings = (begun, *others)[:BEGINNINGS]
+        if len(self.lines) + len(fresh) > KNOWN_LINES:
+            self.lines = {}  # another thread may still read the old ones
+        kept = {line: ids for line, ids in fresh.items() if len(line) <= LONGEST_KNOWN_LINE}
+        self.lines.update(kept)
+
+
 class LineTokenizer:
     """Encodes as the tokenizer does, and remembers the ids of lines where that is the same."""
 
@@ -55,7 +99,7 @@ class LineTokenizer:
         self.cut = next((cut for cut in CUTS if is_exact(cut, tokenizer)), None)
         """Cuts a text into parts that can be read one by one; None where nothing does."""
         self._tokenizer = tokenizer
-        self._known: dict[str, tuple[int, ...]] = {}
+        self._memory = Memory()
 
     def encode(self, text: str, *, add_special_tokens: bool = False) -> Encoded:
         """Ids of the text, without special tokens; the flag is the tokenizer's own."""
@@ -65,19 +109,25 @@ class LineTokenizer:
                 text, add_special_tokens=add_special_tokens
             ).ids
             return Encoded(whole)
-        lines = self.cut(text)
-        known = self._known  # the same until the end: `forget` puts another in its place
+        memory = self._memory  # the same until the end: `forget` puts another in its place
+        begun = memory.longest(text)
+        lines = self.cut(text[len(begun.text) :])
+        known = memory.lines
         unknown = [line for line in dict.fromkeys(lines) if line not in known]
         fresh = self._read(unknown) if unknown else {}
-        ids: list[int] = []
-        for line in lines:
+        ids = list(begun.ids)
+        for line in lines[:-2]:
             ids.extend(fresh[line] if line in fresh else known[line])
-        self._remember(known, fresh)
+        if len(lines) > FEW_LINES:
+            begun = Beginning(begun.text + "".join(lines[:-2]), tuple(ids), lines[-2])
+        for line in lines[-2:]:
+            ids.extend(fresh[line] if line in fresh else known[line])
+        memory.keep(begun, fresh)
         return Encoded(ids)
 
     def forget(self) -> None:
-        """Remember no line; from any thread, also of a text that is being read meanwhile."""
-        self._known = {}
+        """Remember nothing; from any thread, also of a text that is being read meanwhile."""
+        self._memory = Memory()
 
     def _read(self, lines: Sequence[str]) -> dict[str, tuple[int, ...]]:
         if len(lines) <= FEW_LINES:
@@ -85,16 +135,6 @@ class LineTokenizer:
             return {line: tuple(encode(line, add_special_tokens=False).ids) for line in lines}
         encodings = self._tokenizer.encode_batch_fast(list(lines), add_special_tokens=False)
         return {line: tuple(found.ids) for line, found in zip(lines, encodings, strict=True)}
-
-    def _remember(
-        self, known: dict[str, tuple[int, ...]], fresh: dict[str, tuple[int, ...]]
-    ) -> None:
-        """Add lines to those that were known when they were read."""
-        if len(known) + len(fresh) > KNOWN_LINES:
-            if self._known is not known:
-                return
-            self._known = known = {}  # another thread may still read the old ones
-        known.update((line, ids) for line, ids in fresh.items() if len(line) <= LONGEST_KNOWN_LINE)
 
 
 def well_formed(text: str) -> str:

@@ -1,6 +1,8 @@
 """Reading line by line gives the tokenizer's own ids."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from tokenizers import Tokenizer, models, trainers
 from lsp_server.contract.line_tokens import (
     CUTS,
     KNOWN_LINES,
+    Encoded,
     LineTokenizer,
     split_before_line_ends,
     split_where_text_ends,
@@ -70,6 +73,58 @@ def test_ids_are_the_tokenizers_own(texts: list[str]) -> None:
     tokenizer = load_tokenizer(Settings().bundle_folder / "tokenizer.json")
     lines = LineTokenizer(tokenizer)
     assert [encode(lines, text) for text in texts] == [encode(tokenizer, text) for text in texts]
+
+
+class Numbering:
+    """Stands in for a tokenizer: every text but the empty one has a number of its own."""
+
+    pre_tokenizer = None
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+
+    def encode(self, text: str, *, add_special_tokens: bool) -> Encoded:
+        assert not add_special_tokens
+        return Encoded([self.numbers.setdefault(text, len(self.numbers))] if text else [])
+
+    def encode_batch_fast(self, texts: list[str], *, add_special_tokens: bool) -> list[Encoded]:
+        return [self.encode(text, add_special_tokens=add_special_tokens) for text in texts]
+
+
+@given(st.sampled_from(CUTS), st.lists(TEXTS, min_size=20, max_size=30).map("\n".join), st.data())
+def test_a_text_that_begins_as_another_is_parted_as_if_it_were_the_first(
+    cut: Callable[[str], list[str]], text: str, data: st.DataObject
+) -> None:
+    numbering: Any = Numbering()
+    lines = LineTokenizer(numbering)
+    lines.cut = cut
+    for _ in range(4):
+        found = lines.encode(text).ids
+        assert found == [numbering.numbers[part] for part in cut(text) if part]
+        at = data.draw(st.integers(max(0, len(text) - 12), len(text)))
+        text = text[:at] + data.draw(TEXTS) + (text[at:] if data.draw(st.booleans()) else "")
+
+
+def test_only_what_has_changed_is_cut_and_what_is_forgotten_is_not_known(
+    shipped: Tokenizer,
+) -> None:
+    lines = LineTokenizer(shipped)
+    cut: list[int] = []
+    split = lines.cut
+    assert split is not None
+
+    def note(text: str) -> list[str]:
+        cut.append(len(text))
+        return split(text)
+
+    lines.cut = note
+    text = "".join(f"value_{number} = {number}\n" for number in range(1000))
+    for typed in ("x", "x = ", "x = 1\n", "x = 1\ny"):
+        encode(lines, text + typed)
+    lines.forget()
+    encode(lines, text)
+    assert (cut[0], cut[-1]) == (len(text) + 1, len(text))
+    assert max(cut[1:-1]) < 100
 
 
 def test_more_lines_than_are_remembered_are_read_right(shipped: Tokenizer) -> None:
