@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 from contextlib import suppress
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -78,15 +79,25 @@ def end(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until code-server listens."""
+def wait_for_pages(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until code-server has pages; it listens before it knows any."""
     deadline = monotonic() + PATIENCE
-    while True:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
+    while not has_pages(port):
         assert process.poll() is None, "code-server has ended"
-        assert monotonic() < deadline, "code-server does not listen"
+        assert monotonic() < deadline, "code-server has no pages"
         sleep(0.05)
+
+
+def has_pages(port: int) -> bool:
+    """Whether a page is there, or leads to one."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status < 400
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def address(port: int, folder: Path) -> str:

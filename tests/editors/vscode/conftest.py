@@ -26,7 +26,7 @@ from tests.editors.vscode.code_server import (
     free_port,
     prefixed,
     run_code_server,
-    wait_for_port,
+    wait_for_pages,
     write_settings,
 )
 from tests.needed import unavailable
@@ -291,7 +291,7 @@ def show(stack: ExitStack, page: Page, home: Home) -> Window:
     arguments += ["--disable-telemetry", "--disable-getting-started-override"]
     process = run_code_server([*arguments, str(project)], own, project, environment)
     stack.callback(end, process)
-    wait_for_port(port, process)
+    wait_for_pages(port, process)
     page.goto(address(port, project))
     window = Window(page, project, own / "data", own / "log")
     window.until("the document", page.locator(".monaco-editor .view-line").count)
