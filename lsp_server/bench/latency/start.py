@@ -5,6 +5,7 @@ answer for ghost text that holds a suggestion, then its memory, then its process
 nothing is asked.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -73,13 +74,18 @@ def measure_start(config: StartConfig, root: Path) -> Start:
 
 def start_table(starts: list[Start]) -> Table:
     """Median, best and worst of the starts."""
-    table = Table("figure", "median", "least", "most", title=f"{len(starts)} starts")
     rows: dict[str, list[float | None]] = {
         "initialize answered, s": [start.initialized for start in starts],
         "first suggestion, s": [start.suggested for start in starts],
         "resident memory, MB": [start.megabytes for start in starts],
         "processor while idle, %": [start.idle and 100 * start.idle for start in starts],
     }
+    return spread_table("figure", f"{len(starts)} starts", rows)
+
+
+def spread_table(figure: str, title: str, rows: Mapping[str, Sequence[float | None]]) -> Table:
+    """Median, least and most of each row's values that are told."""
+    table = Table(figure, "median", "least", "most", title=title)
     for name, found in rows.items():
         values = [value for value in found if value is not None]
         cells = (median(values), min(values), max(values)) if values else ()

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from json import dumps
-from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 
 from rich.table import Table
 
+from lsp_server.bench.latency.start import spread_table
 from lsp_server.bench.serve.side_by_side import BODY, PATH
 from lsp_server.errors import BenchError
 
@@ -96,13 +96,9 @@ def ask(port: int, method: str, path: str, body: str | None = None) -> int:
 
 def service_starts_table(starts: Sequence[ServiceStart]) -> Table:
     """Median, best and worst of the starts."""
-    table = Table("seconds until", "median", "least", "most", title=f"{len(starts)} starts")
     rows = {
         "it listens": [start.listening for start in starts],
         "it is ready": [start.ready for start in starts],
         "the first completion": [start.completed for start in starts],
     }
-    for name, values in rows.items():
-        cells = (median(values), min(values), max(values))
-        table.add_row(name, *(f"{value:.2f}" for value in cells))
-    return table
+    return spread_table("seconds until", f"{len(starts)} starts", rows)
