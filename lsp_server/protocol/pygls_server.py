@@ -54,12 +54,16 @@ class LoryServer(LanguageServer):
 
     def show(self, state: State) -> None:
         """Tell what the engine is doing: as `lory/status`, as a progress bar, as an error."""
-        if self.experimental.get(STATUS_CAPABILITY):
-            told = {"state": state.name, "percent": state.percent, "message": state.message}
-            self.protocol.notify(STATUS, {**told, "label": state.label})
+        self.repeat(state)
         self._show_bar(state.name, state.percent, state.message)
         if state.name == "error":
             self._show_error(state.message)
+
+    def repeat(self, state: State) -> None:
+        """Send `lory/status` alone: what holds is the same, what is read may be another."""
+        if self.experimental.get(STATUS_CAPABILITY):
+            told = {"state": state.name, "percent": state.percent, "message": state.message}
+            self.protocol.notify(STATUS, {**told, "label": state.label})
 
     def report(self, message: str) -> None:
         """Show an error; from any thread."""

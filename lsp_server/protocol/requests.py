@@ -25,7 +25,7 @@ async def inline_completion(
     selection = selection_from(params.context.selected_completion_info)
     invoked = params.context.trigger_kind == lsp.InlineCompletionTriggerKind.Invoked
     # before the first await: the text may change after it
-    place = ls.session.inline_place(uri, position, selection, invoked=invoked)
+    place = ls.session.ghost_place(uri, position, selection, invoked=invoked)
     if place is None:
         return lsp.InlineCompletionList(items=[])
     answer = await ls.session.complete(place)

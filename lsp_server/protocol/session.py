@@ -19,11 +19,15 @@ from lsp_server.completion.explanation import (
     explain_refusal,
     explain_request,
 )
-from lsp_server.completion.insert_place import Answer, InsertPlace, Selection
+from lsp_server.completion.insert_place import (
+    Answer,
+    InsertPlace,
+    Selection,
+    ghost_place,
+    menu_place,
+)
 from lsp_server.completion.request_trace import Fate, Outcome, Source, Station, Trace, Traces
 from lsp_server.completion.worker.pending import Status
-from lsp_server.contract.fitting import word_start
-from lsp_server.contract.text_form import with_plain_ends
 from lsp_server.documents.exclusions import EVERYTHING, Exclusions
 from lsp_server.documents.positions import Position
 from lsp_server.documents.text_documents import Documents, Edit, TextDocument
@@ -201,12 +205,14 @@ class Session:
                 self._forget(document.uri, document.language)
                 self._lost.add(document.uri)
                 self.workspace.edit(document.uri)
+                self._tell_reading()
 
     def save(self, uri: str, text: str | None) -> None:
         """A document was saved: read it if only earlier settings forbade that."""
         language = self.documents.unread_language(uri)
         if language is not None and text is not None:
             self.open(uri, language, text)
+            self._tell_reading()
 
     def close(self, uri: str) -> None:
         """A document was closed."""
@@ -216,6 +222,10 @@ class Session:
         self.workspace.close(uri)
         self.completer.forget(uri)
         self.traces.forget(uri)
+
+    def _tell_reading(self) -> None:
+        """Whether a document is read may have changed: a status bar that shows it asks again."""
+        self._status.repeat(self.completer.state)
 
     def _forget(self, uri: str, language: str) -> None:
         self.feedback.drop(uri)
@@ -235,51 +245,24 @@ class Session:
         self.completer.forget_texts()
         if self.settling.serving:
             self.workspace.begin(self.folders, self.settings)
+            self._tell_reading()
 
-    def inline_place(
-        self,
-        uri: str,
-        position: Position,
-        selection: Selection | None = None,
-        *,
-        invoked: bool = False,
+    def ghost_place(
+        self, uri: str, position: Position, selection: Selection | None, *, invoked: bool
     ) -> InsertPlace | None:
         """Where ghost text goes; None in a document that is not read.
 
-        With an entry of the menu selected, the text goes on from that entry as if it were taken.
         `invoked`: a person asks, and may want several suggestions to choose from.
         """
-        document = self.documents.get(uri)
-        if document is None:
+        if (document := self.documents.get(uri)) is None:
             return None
-        if selection is None:
-            line, column = document.locate(position)
-            at = document.position(line, column)
-            here = line, column
-            cursor = self._cursor(document, here, here)
-            return InsertPlace(replace(cursor, invoked=invoked), at, at, (here, here))
-        start, end = sorted((document.locate(selection.start), document.locate(selection.end)))
-        cursor = self._cursor(document, start, end)
-        prefix = cursor.prefix + with_plain_ends(selection.text)
-        cursor = replace(cursor, prefix=prefix, invoked=invoked)
-        edges = document.position(*start), document.position(*end)
-        return InsertPlace(cursor, *edges, (start, end), lead=selection.text)
+        place = ghost_place(document, self._cursor, position, selection)
+        return replace(place, cursor=replace(place.cursor, invoked=invoked))
 
     def menu_place(self, uri: str, position: Position) -> InsertPlace | None:
-        """Where an entry of the completion menu goes: it replaces the word before the cursor.
-
-        Editors keep only entries that start with that word.
-        """
+        """Where an entry of the completion menu goes; None in a document that is not read."""
         document = self.documents.get(uri)
-        if document is None:
-            return None
-        line, column = document.locate(position)
-        text = document.lines[line]
-        start = word_start(text, column)
-        cursor = self._cursor(document, (line, column), (line, column))
-        edges = document.position(line, start), document.position(line, column)
-        points = (line, start), (line, column)
-        return InsertPlace(cursor, *edges, points, lead=text[start:column], menu=True)
+        return None if document is None else menu_place(document, self._cursor, position)
 
     def _cursor(
         self, document: TextDocument, start: tuple[int, int], end: tuple[int, int]

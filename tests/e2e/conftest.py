@@ -121,6 +121,12 @@ class Editor:
         assert found is not None, f"never {state}"
         return str(found.params["message"])
 
+    def explain(self, name: str = "a.py") -> dict[str, Any]:
+        """What is told of a document and its last request."""
+        params = {"textDocument": {"uri": self.uri(name)}}
+        found: dict[str, Any] = self.client.request("lory/explain", params, PATIENCE).result
+        return found
+
     @property
     def states(self) -> list[str]:
         """States the server has told, in order."""

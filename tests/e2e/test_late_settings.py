@@ -25,9 +25,7 @@ def script(write_script: "Callable[[Rules], Script]") -> "Script":
 
 def reason(editor: "Editor") -> str:
     """Why `a.py` is not read; "" where it is."""
-    params = {"textDocument": {"uri": editor.uri("a.py")}}
-    told = editor.client.request("lory/explain", params, PATIENCE).result
-    return str(told["reason"])
+    return str(editor.explain()["reason"])
 
 
 def eventually(check: Callable[[], bool]) -> bool:

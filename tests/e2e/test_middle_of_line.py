@@ -79,9 +79,7 @@ def test_several_alternatives_leave_the_first_as_likely_as_it_is_alone(
         before = MAIN + "'__main__':\n    "
         editor.open(before)
         assert editor.ask(before.count("\n"), 4, asked=True)
-        params = {"textDocument": {"uri": editor.uri("a.py")}, "position": None}
-        summary = editor.client.request("lory/explain", params, 30).result["summary"]
-        told.append(summary.removeprefix("Shown: ").rstrip(".").split("; ")[0])
+        told.append(editor.explain()["summary"].removeprefix("Shown: ").rstrip(".").split("; ")[0])
     assert told[0] == told[1]
 
 
@@ -90,6 +88,7 @@ def test_it_is_told_why_nothing_fits(editor: "Editor") -> None:
     before, after = text.split("¦")
     editor.open(before + after)
     assert editor.ask(1, 6, asked=True) == []
-    params = {"textDocument": {"uri": editor.uri("a.py")}, "position": None}
-    told = editor.client.request("lory/explain", params, 30).result
-    assert told["summary"] == "Nothing was shown: the cursor stands in the middle of a word."
+    assert (
+        editor.explain()["summary"]
+        == "Nothing was shown: the cursor stands in the middle of a word."
+    )

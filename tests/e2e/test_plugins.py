@@ -76,9 +76,8 @@ def test_contexts_and_filters_of_others_take_part_and_one_that_raises_is_left_ou
     assert script.asked[0]["prefix"] == "# related: sum\nret"
     [message] = editor.messages
     assert "plugin 'fail' of other 1.5 raised ValueError: no luck" in message
-    params = {"textDocument": {"uri": editor.uri("a.py")}}
-    told = editor.client.request("lory/explain", params, 30).result["request"]["stations"]
-    [word] = [station for station in told if station["station"] == "filter fail"]
+    stations = editor.explain()["request"]["stations"]
+    [word] = [station for station in stations if station["station"] == "filter fail"]
     assert word["verdict"] == "passed"
     assert f"Lory: {word['detail']}" == message
 

@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,12 @@ def script(write_script: "Callable[[Rules], Script]") -> "Script":
 def configure(editor: "Editor", settings: dict[str, Any]) -> None:
     """Send settings to a server that does not ask for them."""
     editor.client.notify("workspace/didChangeConfiguration", {"settings": {"lory": settings}})
+
+
+def save(editor: "Editor", text: str) -> None:
+    """Save `a.py`."""
+    saved = {"textDocument": {"uri": editor.uri("a.py")}, "text": text}
+    editor.client.notify("textDocument/didSave", saved)
 
 
 def eventually(check: Callable[[], bool]) -> bool:
@@ -69,6 +76,30 @@ def test_settings_that_the_client_is_asked_for_hold_and_their_changes_too(
     editor.client.notify("workspace/didChangeConfiguration", {"settings": None})
     assert eventually(lambda: editor.ask(0, 3) == [])
     assert editor.states.count("ready") == 1  # nothing was loaded again
+
+
+def test_the_status_is_told_again_when_other_files_may_be_read(
+    start_editor: "StartEditor", script: "Script"
+) -> None:
+    """Status bars show whether a file is read, and can ask too early by themselves."""
+    editor = start_editor()
+    editor.initialize({**script.options, "min_probability": 0.1})
+    editor.wait_status("ready")
+    editor.open("ret")
+
+    def expect(change: Callable[[], None], *, read: bool) -> None:
+        told = len(editor.states)
+        change()
+        assert eventually(lambda: len(editor.states) > told)
+        assert (editor.states[-1], editor.explain()["read"]) == ("ready", read)
+
+    expect(partial(configure, editor, {"exclude": ["**/a.py"]}), read=False)
+    expect(partial(configure, editor, {}), read=False)  # until it is saved
+    expect(partial(save, editor, "ret"), read=True)
+    told = len(editor.states)
+    configure(editor, {"min_probability": 0.2})
+    assert editor.explain()["read"]
+    assert len(editor.states) == told
 
 
 def test_a_faulty_setting_is_shown_in_the_editor_and_leaves_the_others_alone(
@@ -160,8 +191,7 @@ def test_a_file_that_is_turned_off_is_forgotten_and_read_again_once_it_is_saved(
     configure(editor, {})
     time.sleep(0.2)
     assert editor.ask(0, 3) == []
-    saved = {"textDocument": {"uri": editor.uri("a.py")}, "text": "x = 1\nret"}
-    editor.client.notify("textDocument/didSave", saved)
+    save(editor, "x = 1\nret")
     assert editor.ask(1, 3) == ["urn a + b"]
 
 

@@ -84,6 +84,7 @@ def type_fast(config: LoadConfig, source: Path, root: Path) -> LoadRecords:
     text = long_text(source, config.lines)
     place = text.index("\n", len(text) // 2) + 1
     typed = text[place : place + config.keys]
+    end = text.index("\n", place + len(typed))  # keys at the ends of lines, as most are
     with LspClient(config.command, root, configuration=config.options) as client:
         workspace = Workspace(root=root, options=config.options)
         facts = initialize(client, workspace, config.patience)
@@ -91,7 +92,7 @@ def type_fast(config: LoadConfig, source: Path, root: Path) -> LoadRecords:
         file = SourceFile(root=root.resolve(), path="typed_fast.py", text=text)
         model = wait_until_ready(session, [file])
         session.open(file)
-        session.replace(place, place + len(typed), "")
+        session.replace(place, end, "")
         typist = Typist(session, config, place)
         started = perf_counter()
         for character in typed:

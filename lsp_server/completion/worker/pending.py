@@ -20,6 +20,10 @@ class Status(Protocol):
         """Called when another state holds."""
         ...
 
+    def repeat(self, state: "State") -> None:
+        """Called when other files may be read: whoever shows whether one is has to ask again."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class State:

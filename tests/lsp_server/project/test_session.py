@@ -23,6 +23,9 @@ class Told:
     def show(self, state: State) -> None:
         self.states.append(state.name)
 
+    def repeat(self, state: State) -> None:
+        pass
+
 
 async def eventually(check: Callable[[], bool]) -> bool:
     """Whether something comes true within a while."""
