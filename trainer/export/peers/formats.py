@@ -126,6 +126,7 @@ def gguf_name(name: str) -> str:
     whole = {
         "model.embed_tokens.weight": "token_embd.weight",
         "model.norm.weight": "output_norm.weight",
+        "lm_head.weight": "output.weight",
     }
     if name in whole:
         return whole[name]

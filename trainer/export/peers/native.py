@@ -29,13 +29,12 @@ class LlamaCpp:
         import gguf  # noqa: F401
         import llama_cpp  # noqa: F401
 
-        from trainer.export.graph.weights import read_weights
         from trainer.export.peers.formats import write_gguf
+        from trainer.export.peers.imported import peer_weights
 
         with made_whole(folder / self.weights) as fresh:
             if fresh:
-                network = read_weights(bundle / "model.onnx")
-                write_gguf(network, fresh / "model.gguf", self.weights)
+                write_gguf(peer_weights(bundle), fresh / "model.gguf", self.weights)
 
     def open(self, bundle: Path, folder: Path, threads: int) -> tuple[Any, str]:
         """Load it with a context as long as the bundle's."""

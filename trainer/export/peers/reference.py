@@ -21,13 +21,13 @@ CHECKPOINT = "checkpoint"
 
 def write_checkpoint_once(bundle: Path, folder: Path) -> Path:
     """The bundle as a folder that transformers loads, made once."""
-    from trainer.export.graph.weights import read_weights
     from trainer.export.peers.formats import write_checkpoint
+    from trainer.export.peers.imported import peer_weights
 
     out = folder / CHECKPOINT
     with made_whole(out) as fresh:
         if fresh:
-            write_checkpoint(read_weights(bundle / "model.onnx"), fresh)
+            write_checkpoint(peer_weights(bundle), fresh)
             shutil.copyfile(bundle / "tokenizer.json", fresh / "tokenizer.json")
             settings = {
                 "tokenizer_class": "PreTrainedTokenizerFast",
