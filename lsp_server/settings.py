@@ -102,8 +102,8 @@ class Settings:
     """What the engine takes beyond this; see its documentation."""
     device: Device = setting(Device.AUTO, reloads=True, scope="machine")
     """What the engine runs on; engines other than `onnx` may know only `auto`."""
-    threads: int = setting(1, within=(1, 64), reloads=True)
-    """CPU threads of the engine."""
+    threads: int = setting(0, within=(0, 64), reloads=True)
+    """CPU threads of the engine; 0: one, and two for a model of more than 50 million parameters."""
     max_tokens: int = setting(64, within=(1, 1024), reloads=True)
     """Tokens of one suggestion at most."""
     deadline: float = setting(30.0, within=(0.1, 600.0))

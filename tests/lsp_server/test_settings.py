@@ -28,7 +28,7 @@ def test_the_configuration_wins_over_the_options() -> None:
         ({"thread": 1}, "unknown setting 'thread'; known are: enabled, bundle,"),
         ({"threads": "1"}, "'threads': expected int, found '1'"),
         ({"threads": True}, "'threads': expected int, found True"),
-        ({"threads": 0}, "'threads': expected 1 to 64, found 0"),
+        ({"threads": -1}, "'threads': expected 0 to 64, found -1"),
         ({"enabled": "no"}, "'enabled': expected bool, found 'no'"),
         ({"enabled": 0}, "'enabled': expected bool, found 0"),
         ({"min_probability": 1.5}, "'min_probability': expected 0.0 to 1.0, found 1.5"),
@@ -51,12 +51,12 @@ def test_a_faulty_setting_is_one_clear_error(given: Any, expected: str) -> None:
 
 def test_a_fault_leaves_the_other_settings_alone() -> None:
     reading = judge_settings(
-        {"enabled": False, "typo": 1, "threads": 2}, {"threads": 0, "exclude": ["*.txt"]}
+        {"enabled": False, "typo": 1, "threads": 2}, {"threads": 65, "exclude": ["*.txt"]}
     )
     assert reading.settings == Settings(enabled=False, threads=2, exclude=("*.txt",))
     assert [fault.split(";")[0] for fault in reading.faults] == [
         "unknown setting 'typo'",
-        "setting 'threads': expected 1 to 64, found 0",
+        "setting 'threads': expected 0 to 64, found 65",
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from lsp_server.completion.context.reader import Reader
+from lsp_server.completion.model.threads import threads_for
 from lsp_server.contract.bundles.bundle import MODEL, Bundle, load
 from lsp_server.contract.fitting import forget_texts
 from lsp_server.contract.line_tokens import LineTokenizer
@@ -135,7 +136,8 @@ def start_engine(installed: list[Plugin], bundle: Bundle, settings: Settings) ->
     if settings.device is not Device.AUTO:
         options["device"] = settings.device
     try:
-        engine: Engine = create(bundle, settings.threads, **options)
+        threads = threads_for(bundle, settings)
+        engine: Engine = create(bundle, threads, **options)
     except LoryError:
         raise
     except TypeError as exc:

@@ -22,6 +22,7 @@ from time import monotonic
 
 import platformdirs
 
+from lsp_server.completion.model.threads import threads_for
 from lsp_server.contract.bundles.bundle import Bundle
 from lsp_server.contract.bundles.kept import SHIPPED_FOLDER
 from lsp_server.contract.bundles.manifest import MANIFEST, fault, printable
@@ -123,7 +124,7 @@ def try_out(bundle: Bundle, settings: Settings, wanted: Callable[[], bool]) -> N
     job = TryoutJob(
         bundle=str(bundle.folder.resolve()),
         engine=settings.engine,
-        threads=settings.threads,
+        threads=threads_for(bundle, settings),
         seconds=seconds,
         megabytes=MEGABYTES + TIMES_ITS_SIZE * size // 1_000_000,
     )

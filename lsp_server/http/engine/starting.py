@@ -29,6 +29,7 @@ def engine_start(config: ServeConfig) -> EngineStart:
     settings = config.judged
     slots = slots_of(settings, config.cache_megabytes, config.engines)
     given = {**config.settings, "bundle": str(settings.bundle_folder), "project": False}
+    given["threads"] = settings.threads or 1  # every core has an engine of its own already
     if settings.engine == "onnx":
         options = {"slots": slots, **settings.engine_options}
         given["engine_options"] = options

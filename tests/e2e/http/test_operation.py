@@ -107,7 +107,7 @@ def test_two_services_do_not_share_a_folder(service: RunningService) -> None:
         (("--engines", "0"), "--engines"),
         (("--settings", "[]"), "--settings"),
         (("--settings", '{"no_such": 1}'), "no_such"),
-        (("--settings", '{"threads": 0}'), "threads"),
+        (("--settings", '{"threads": -1}'), "threads"),
         (("--rate", "-1"), "--rate"),
     ],
 )
