@@ -19,6 +19,7 @@ from lsp_server.bench.reporting.bootstrapping import Bootstrap
 from lsp_server.bench.reporting.trial_page import html_page
 from lsp_server.bench.reporting.trial_report import report_table, report_text
 from lsp_server.cli.bench.options import JsonFile, Seed
+from lsp_server.cli.grouping import grouped_options
 from lsp_server.cli.tables import progress_bar, terminal
 from lsp_server.contract.bundles.bundle import load
 from lsp_server.contract.bundles.kept import find_bundle
@@ -43,23 +44,31 @@ Models = Annotated[
 ]
 Jedi = Annotated[bool, typer.Option(help=f"The menu of {JEDI} beside it, where it is installed.")]
 Editor = Annotated[EditorName, typer.Option(help="Whose defaults the code is typed with.")]
-Commits = Annotated[int, typer.Option(help="Commits at most.")]
-Characters = Annotated[int, typer.Option(help="Characters of each commit at most.")]
-LookAt = Annotated[int, typer.Option(help="Commits to look at for such as added Python.")]
-Seconds = Annotated[float, typer.Option(help="Time in all.")]
 Html = Annotated[Path | None, typer.Option(help="Where the report goes as a page.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmountOptions:
+    """How much is typed, as TryConfig names it."""
+
+    commits: Annotated[int, typer.Option(help="Commits at most.")] = TryConfig.commits
+    characters: Annotated[int, typer.Option(help="Characters of each commit at most.")] = (
+        TryConfig.characters
+    )
+    looked_at: Annotated[
+        int, typer.Option("--look-at", help="Commits to look at for such as added Python.")
+    ] = TryConfig.looked_at
+    seconds: Annotated[float, typer.Option(help="Time in all.")] = TryConfig.seconds
+    seed: Seed = TryConfig.seed
+
+
+@grouped_options
 def try_command(
+    amount: AmountOptions,
     repository: Repo = Path("."),
     model: Models = None,
     jedi: Jedi = True,
     editor: Editor = EditorName.VSCODE,
-    commits: Commits = TryConfig.commits,
-    characters: Characters = TryConfig.characters,
-    look_at: LookAt = TryConfig.looked_at,
-    seconds: Seconds = TryConfig.seconds,
-    seed: Seed = TryConfig.seed,
     html: Html = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -68,14 +77,7 @@ def try_command(
     The files are read from git and typed key by key into what they were before each commit, so
     that Lory has not seen them. Nothing leaves the machine, and the repository is only read.
     """
-    config = TryConfig(
-        repository=repository.expanduser(),
-        commits=commits,
-        characters=characters,
-        looked_at=look_at,
-        seconds=seconds,
-        seed=seed,
-    )
+    config = TryConfig(repository=repository.expanduser(), **asdict(amount))
     try_servers(config, servers_to_try(model or [], editor, jedi=jedi), html, json_file)
 
 

@@ -59,7 +59,7 @@ Level = Annotated[LogLevel, typer.Option(help="info: a line for each request.")]
 
 
 @app.callback()
-def serve_command(
+def serve_command(  # noqa: PLR0913 - its options are ServeConfig's fields
     context: typer.Context,
     host: Host = DEFAULTS.host,
     port: Port = DEFAULTS.port,

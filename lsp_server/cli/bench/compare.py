@@ -1,13 +1,12 @@
 """`lory bench compare`: servers, editors or text forms in turns, paired."""
 
-import shlex
 from itertools import product
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from lsp_server.bench.config import OWN_SERVER, ReplayConfig, parse_options
+from lsp_server.bench.config import parse_options
 from lsp_server.bench.editors import EditorName
 from lsp_server.bench.reporting.report import (
     MARKDOWN_HEADER,
@@ -17,19 +16,20 @@ from lsp_server.bench.reporting.report import (
     figure_lines,
     markdown_row,
 )
-from lsp_server.bench.texts.files import read_sources, thin_out
+from lsp_server.bench.texts.files import thin_out
 from lsp_server.bench.texts.forms import Form, form_of
 from lsp_server.cli.bench import options
 from lsp_server.cli.bench.measuring import measure_side_by_side, write_json
+from lsp_server.cli.grouping import grouped_options
 from lsp_server.cli.tables import terminal
 
 AS_READ = "as-read"
 
 
+@grouped_options
 def compare_command(
-    files: options.Files = None,
-    targets: options.Targets = None,
-    root: options.TargetsRoot = None,
+    sources: options.SourceOptions,
+    places: options.PlaceOptions,
     server: Annotated[
         list[str] | None, typer.Option(help="Servers' commands; without one, Lory's own.")
     ] = None,
@@ -40,13 +40,6 @@ def compare_command(
         list[str] | None, typer.Option(help="Forms: lf-4, crlf-4, lf-tab, lf-2, ...")
     ] = None,
     option: options.ServerOption = None,
-    blocks: options.Blocks = ReplayConfig.blocks,
-    points: options.Points = ReplayConfig.points,
-    gaps: options.Gaps = ReplayConfig.gaps,
-    seed: options.Seed = ReplayConfig.seed,
-    max_files: options.MaxFiles = ReplayConfig.max_files,
-    timeout: options.Timeout = ReplayConfig.timeout,
-    ready: options.Ready = ReplayConfig.ready_timeout,
     json_file: options.JsonFile = None,
 ) -> None:
     """Replay the same places by several servers, editors or forms, in turns, and compare them."""
@@ -55,21 +48,14 @@ def compare_command(
     for command, name, written in product(server or [""], editors, form or [AS_READ]):
         names.append(", ".join(part for part in (shown(command), name, written) if part))
         configs.append(
-            ReplayConfig(
-                command=tuple(shlex.split(command)) if command else OWN_SERVER,
+            places.config(
+                command=options.command_line(command),
+                options=parse_options(option or ()),
                 editor=name,
                 form=Form() if written == AS_READ else form_of(written),
-                options=parse_options(option or ()),
-                blocks=blocks,
-                points=points,
-                gaps=gaps,
-                seed=seed,
-                max_files=max_files,
-                timeout=timeout,
-                ready_timeout=ready,
             )
         )
-    chosen = thin_out(read_sources(files, targets, root), max_files, seed)
+    chosen = thin_out(sources.read(), places.max_files, places.seed)
     reports = measure_side_by_side(configs, names, chosen)
     console = terminal()
     console.print(side_by_side(names, reports))

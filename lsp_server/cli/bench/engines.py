@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -14,12 +15,29 @@ from lsp_server.bench.engines.figures import compute
 from lsp_server.bench.engines.peers import peer_names
 from lsp_server.bench.engines.report import as_json, as_markdown, as_table
 from lsp_server.cli.bench import options
+from lsp_server.cli.grouping import grouped_options
 from lsp_server.cli.tables import progress_bar, terminal
 from lsp_server.contract.bundles.kept import SHIPPED_FOLDER
 from lsp_server.errors import BenchError
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkOptions:
+    """What each engine has to do, as EnginesConfig names it."""
+
+    prompts: Annotated[int, typer.Option(help="Different prompts.")] = EnginesConfig.prompts
+    prompt_tokens: Annotated[int, typer.Option("--tokens", help="Of a prompt.")] = (
+        EnginesConfig.prompt_tokens
+    )
+    new_tokens: Annotated[int, typer.Option("--new", help="Tokens to write.")] = (
+        EnginesConfig.new_tokens
+    )
+    rounds: Annotated[int, typer.Option(help="Turns of every engine.")] = EnginesConfig.rounds
+
+
+@grouped_options
 def engines_command(
+    amount: WorkOptions,
     bundle: Annotated[
         Path | None, typer.Option(help="Folder of the bundle; without it, the shipped one.")
     ] = None,
@@ -29,10 +47,6 @@ def engines_command(
     threads: Annotated[
         list[int] | None, typer.Option(help="Measure on so many; without it, on 1 and on 2.")
     ] = None,
-    prompts: Annotated[int, typer.Option(help="Different prompts.")] = EnginesConfig.prompts,
-    tokens: Annotated[int, typer.Option(help="Of a prompt.")] = EnginesConfig.prompt_tokens,
-    new: Annotated[int, typer.Option(help="Tokens to write.")] = EnginesConfig.new_tokens,
-    rounds: Annotated[int, typer.Option(help="Turns of every engine.")] = EnginesConfig.rounds,
     work: Annotated[
         Path | None, typer.Option(help="Folder that keeps converted models; else they are deleted.")
     ] = None,
@@ -42,10 +56,7 @@ def engines_command(
     config = EnginesConfig(
         bundle=bundle or SHIPPED_FOLDER,
         threads=tuple(threads or EnginesConfig.threads),
-        prompts=prompts,
-        prompt_tokens=tokens,
-        new_tokens=new,
-        rounds=rounds,
+        **asdict(amount),
     )
     known = peer_names()
     if strangers := sorted(set(engine or ()) - set(known)):

@@ -28,8 +28,9 @@ from lsp_server.bench.mixture.fit import (
     nats_alone,
 )
 from lsp_server.bench.mixture.samples import by_workspace, collect
-from lsp_server.bench.texts.files import PYTHON, SourceFile, read_sources, thin_out
+from lsp_server.bench.texts.files import SourceFile, thin_out
 from lsp_server.cli.bench import options
+from lsp_server.cli.grouping import grouped_options
 from lsp_server.cli.tables import Terminal, terminal
 from lsp_server.completion.model.loading import Model, load_model
 from lsp_server.contract.bundles.kept import SHIPPED
@@ -39,11 +40,10 @@ from lsp_server.plugins import PluginGuard
 from lsp_server.settings import read_settings
 
 
+@grouped_options
 def fit_command(
     out: Annotated[Path, typer.Option(help="File that the weights are written to.")],
-    files: options.Files = None,
-    targets: options.Targets = None,
-    root: options.TargetsRoot = None,
+    sources: options.SourceOptions,
     language: options.Languages = None,
     bundle: Annotated[str, typer.Option(help="Folder of the bundle.")] = "",
     engine: Annotated[str, typer.Option(help="onnx, or project: without a model.")] = "onnx",
@@ -53,13 +53,12 @@ def fit_command(
 ) -> None:
     """Fit how much the open project counts beside the model, and how far probabilities hold."""
     console = terminal()
-    found = read_sources(files, targets, root, language or (PYTHON,))
-    sources = thin_out(found, max_files, seed)
+    chosen = thin_out(sources.read(language), max_files, seed)
     model = load_model(
         read_settings({"bundle": bundle or SHIPPED, "engine": engine}), PluginGuard(print)
     )
-    weights = fit_weights(console, model, sources, blocks, seed)
-    calibrated = calibrate(console, model, weights, sources, seed)
+    weights = fit_weights(console, model, chosen, blocks, seed)
+    calibrated = calibrate(console, model, weights, chosen, seed)
     record = strict_converter().unstructure(calibrated)
     out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     console.print(f"weights: {out}", soft_wrap=True)

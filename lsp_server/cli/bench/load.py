@@ -2,45 +2,46 @@
 
 import argparse
 import json
-import shlex
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
-from lsp_server.bench.config import OWN_SERVER, LoadConfig, parse_options
+from lsp_server.bench.config import LoadConfig
 from lsp_server.bench.latency.typist import type_fast
 from lsp_server.bench.latency.typist_report import load_json, load_table
 from lsp_server.cli.bench import options
+from lsp_server.cli.grouping import grouped_options
 from lsp_server.cli.tables import terminal
 
 FAMILIAR_SOURCE = Path(argparse.__file__)
 """Python source that every machine has."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypistOptions:
+    """How fast, how long and where is typed, as LoadConfig names it."""
+
+    rate: Annotated[float, typer.Option(help="Keys per second.")] = LoadConfig.rate
+    seconds: Annotated[float, typer.Option(help="Of typing.")] = LoadConfig.seconds
+    lines: Annotated[int, typer.Option(help="Of the document.")] = LoadConfig.lines
+    late: Annotated[float, typer.Option(help="Seconds an answer may take.")] = LoadConfig.late
+
+
+@grouped_options
 def load_command(
+    server: options.ServerOptions,
+    typist: TypistOptions,
     source: Annotated[
         Path, typer.Option(help="A file to type from.", show_default=False)
     ] = FAMILIAR_SOURCE,
     root: options.Workspace = None,
-    server: options.Server = None,
-    option: options.ServerOption = None,
-    rate: Annotated[float, typer.Option(help="Keys per second.")] = LoadConfig.rate,
-    seconds: Annotated[float, typer.Option(help="Of typing.")] = LoadConfig.seconds,
-    lines: Annotated[int, typer.Option(help="Of the document.")] = LoadConfig.lines,
-    late: Annotated[float, typer.Option(help="Seconds an answer may take.")] = LoadConfig.late,
     json_file: options.JsonFile = None,
 ) -> None:
     """Type faster than anybody can: is every request answered, and every edit taken at once?"""
-    config = LoadConfig(
-        command=tuple(shlex.split(server)) if server else OWN_SERVER,
-        options=parse_options(option or ()),
-        rate=rate,
-        seconds=seconds,
-        lines=lines,
-        late=late,
-    )
+    config = LoadConfig(command=server.command, options=server.settings, **asdict(typist))
     with TemporaryDirectory() as empty:
         records = type_fast(config, source, root or Path(empty))
     terminal().print(load_table(records, config))

@@ -3,16 +3,16 @@
 The other commands are in the files of this folder, one each.
 """
 
-import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lsp_server.bench.config import OWN_SERVER, ReplayConfig, parse_options
+from lsp_server.bench.config import ReplayConfig
 from lsp_server.bench.editors import EditorName
 from lsp_server.bench.replay.extract import extract
-from lsp_server.bench.texts.files import PYTHON, read_sources, read_targets, thin_out
+from lsp_server.bench.texts.files import read_targets, thin_out
 from lsp_server.bench.texts.forms import Form
 from lsp_server.cli.bench import options
 from lsp_server.cli.bench.compare import compare_command
@@ -26,6 +26,7 @@ from lsp_server.cli.bench.serve import serve_command
 from lsp_server.cli.bench.snippets import snippets_command
 from lsp_server.cli.bench.soak import soak_command
 from lsp_server.cli.bench.start import start_command
+from lsp_server.cli.grouping import grouped_options
 from lsp_server.cli.tables import terminal
 
 app = typer.Typer(
@@ -45,56 +46,46 @@ app.command("soak")(soak_command)
 app.command("start")(start_command)
 
 
-@app.command("replay")
-def replay_command(
-    files: options.Files = None,
-    targets: options.Targets = None,
-    root: options.TargetsRoot = None,
-    language: options.Languages = None,
-    server: options.Server = None,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditorOptions:
+    """What the user types with."""
+
     menu: Annotated[bool, typer.Option("--menu", help="Ask for the completion menu.")] = (
         ReplayConfig.menu
-    ),
+    )
     top: Annotated[
         int | None, typer.Option(help="Items on show; without it, 1 of a menu, all inline ones.")
-    ] = ReplayConfig.top,
-    option: options.ServerOption = None,
-    blocks: options.Blocks = ReplayConfig.blocks,
-    points: options.Points = ReplayConfig.points,
-    gaps: options.Gaps = ReplayConfig.gaps,
-    editor: Annotated[
-        EditorName, typer.Option(help="Whose defaults the user types with.")
-    ] = ReplayConfig.editor,
-    eol: Annotated[str, typer.Option(help="Line ends of the files: lf or crlf.")] = "lf",
+    ] = ReplayConfig.top
+    editor: Annotated[EditorName, typer.Option(help="Whose defaults the user types with.")] = (
+        ReplayConfig.editor
+    )
+    eol: Annotated[str, typer.Option(help="Line ends of the files: lf or crlf.")] = "lf"
     indent: Annotated[
         str, typer.Option(help="Their indentation: tab, 2, 4 or 8; without it, as they are.")
-    ] = "",
-    seed: options.Seed = ReplayConfig.seed,
-    max_files: options.MaxFiles = ReplayConfig.max_files,
-    timeout: options.Timeout = ReplayConfig.timeout,
-    ready: options.Ready = ReplayConfig.ready_timeout,
+    ] = ""
+
+
+@app.command("replay")
+@grouped_options
+def replay_command(
+    sources: options.SourceOptions,
+    server: options.ServerOptions,
+    places: options.PlaceOptions,
+    user: EditorOptions,
+    language: options.Languages = None,
     json_file: options.JsonFile = None,
     beside: options.Beside = None,
 ) -> None:
     """Type real code, key by key, and say what was saved; all but Python in a plain editor."""
-    config = ReplayConfig(
-        command=tuple(shlex.split(server)) if server else OWN_SERVER,
-        menu=menu,
-        top=top,
-        options=parse_options(option or ()),
-        blocks=blocks,
-        points=points,
-        gaps=gaps,
-        editor=editor,
-        form=Form(eol, indent),
-        seed=seed,
-        max_files=max_files,
-        timeout=timeout,
-        ready_timeout=ready,
+    config = places.config(
+        command=server.command,
+        options=server.settings,
+        menu=user.menu,
+        top=user.top,
+        editor=user.editor,
+        form=Form(user.eol, user.indent),
     )
-    chosen = thin_out(
-        read_sources(files, targets, root, language or (PYTHON,)), config.max_files, config.seed
-    )
+    chosen = thin_out(sources.read(language), config.max_files, config.seed)
     show(measure(config, chosen, beside), json_file)
 
 

@@ -12,8 +12,8 @@ from rich.table import Table
 from lsp_server.bench.mixture.fit import FitConfig, nats_alone, nats_left_out
 from lsp_server.bench.mixture.passages import read_passages, with_model, write_passages
 from lsp_server.bench.mixture.samples import gather
-from lsp_server.bench.texts.files import read_sources
 from lsp_server.cli.bench import options
+from lsp_server.cli.grouping import grouped_options
 from lsp_server.cli.tables import terminal
 from lsp_server.completion.model.loading import load_model
 from lsp_server.contract.bundles.kept import SHIPPED
@@ -26,21 +26,19 @@ from lsp_server.settings import read_settings
 RESAMPLES = 2000
 
 
+@grouped_options
 def passages_command(
     out: Annotated[Path, typer.Option(help="File (.npz) that the passages are written to.")],
-    files: options.Files = None,
-    targets: options.Targets = None,
-    root: options.TargetsRoot = None,
+    sources: options.SourceOptions,
     bundle: Annotated[str, typer.Option(help="Bundle whose tokenizer and budget count.")] = "",
     blocks: options.Passages = 3,
     seed: Annotated[int, typer.Option(help="Of every choice.")] = 0,
 ) -> None:
     """Write pieces of files with what the project says of each token, for any model to read."""
     console = terminal()
-    sources = read_sources(files, targets, root)
     model = load_model(read_settings({"bundle": bundle or SHIPPED}), PluginGuard(print))
     with console.status("counting") as status:
-        passages = list(gather(model, sources, blocks, seed, status.update))
+        passages = list(gather(model, sources.read(), blocks, seed, status.update))
     vocabulary = read_vocabulary(load_tokenizer(model.bundle.tokenizer_path))
     write_passages(passages, vocabulary.never_written, out)
     tokens = sum(len(passage.ids) for passage in passages)

@@ -1,6 +1,5 @@
 """`lory bench snippets`: what a model knows by itself, at everyday places in an empty project."""
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,27 +17,25 @@ from lsp_server.bench.cases.snippets import (
     read_snippets,
     show_at,
 )
-from lsp_server.bench.config import OWN_SERVER, ReplayConfig, parse_options
+from lsp_server.bench.config import ReplayConfig
 from lsp_server.cli.bench import options
 from lsp_server.cli.bench.measuring import write_json
+from lsp_server.cli.grouping import grouped_options
 from lsp_server.cli.tables import terminal
 from lsp_server.contract.intervals import wilson
 
 
+@grouped_options
 def snippets_command(
+    server: options.ServerOptions,
     language: Annotated[
         list[str] | None, typer.Option("--language", help="Without one: all that have places.")
     ] = None,
-    server: options.Server = None,
-    option: options.ServerOption = None,
     each: Annotated[bool, typer.Option("--each", help="Say what was shown at each place.")] = False,
     json_file: options.JsonFile = None,
 ) -> None:
     """Ask at everyday places, and say how often what is shown is right, or wrong."""
-    config = ReplayConfig(
-        command=tuple(shlex.split(server)) if server else OWN_SERVER,
-        options=parse_options(option or ()),
-    )
+    config = ReplayConfig(command=server.command, options=server.settings)
     shown: list[Shown] = []
     for name in language or languages():
         with TemporaryDirectory() as empty:

@@ -1,7 +1,6 @@
 """`lory bench soak`: hours of typing, with a line of figures for every minute."""
 
 import json
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,17 +8,17 @@ from typing import Annotated
 
 import typer
 
-from lsp_server.bench.config import OWN_SERVER, parse_options
 from lsp_server.bench.latency.soak import Minute, SoakConfig, soak
 from lsp_server.cli.bench import options
+from lsp_server.cli.grouping import grouped_options
 
 HEAD = f"{'minute':>6} {'event':<18} {'changed':>7} {'keys':>5} {'lost':>4} "
 HEAD += f"{'p50 ms':>7} {'p95 ms':>7} {'most':>7} {'MB':>6} {'files':>6}"
 
 
+@grouped_options
 def soak_command(
-    server: options.Server = None,
-    option: options.ServerOption = None,
+    server: options.ServerOptions,
     minutes: Annotated[float, typer.Option(help="Of typing.")] = SoakConfig.minutes,
     rate: Annotated[float, typer.Option(help="Keys per second.")] = SoakConfig.rate,
     files: Annotated[int, typer.Option(help="Of the project.")] = SoakConfig.files,
@@ -28,8 +27,8 @@ def soak_command(
 ) -> None:
     """Type for hours in a project that changes under git: do memory and latency stay flat?"""
     config = SoakConfig(
-        command=tuple(shlex.split(server)) if server else OWN_SERVER,
-        options=parse_options(option or ()),
+        command=server.command,
+        options=server.settings,
         minutes=minutes,
         rate=rate,
         files=files,
