@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
+from lsp_server.bench.serve.starting import LISTENING
 from lsp_server.http.operation.control import ask_service
 from tests.scripted import Script
 
 COMMAND = (sys.executable, "-m", "lsp_server", "serve")
 PATIENCE = 60.0
 LONGEST_RUN = 300.0
-LISTENING = re.compile(r"listening on http://(?:\[?[^/]*\]?):(\d+)")
 
 
 @dataclass(frozen=True, slots=True)

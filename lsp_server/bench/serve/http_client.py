@@ -29,24 +29,12 @@ class Connection:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, path: str, body: Mapping[str, Any]) -> tuple[int, bytes]:
-        """Status and content of an answer. Cancelling it hangs up."""
-        content = json.dumps(body).encode()
-        try:
-            reader, writer = await self._open()
-            writer.write(self._head("POST", path, len(content)) + content)
-            return await self._read(reader)
-        except asyncio.CancelledError:
-            self.close()
-            raise
-        except (OSError, ValueError, asyncio.IncompleteReadError) as exc:
-            self.close()
-            raise BenchError(f"expected an answer of the service, found: {exc!r}") from exc
+        """Status and content of an answer. Cancelling it hangs up; BenchError where none comes."""
+        return await self._ask("POST", path, json.dumps(body).encode())
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """The same without a body."""
-        reader, writer = await self._open()
-        writer.write(self._head("GET", path, 0))
-        return await self._read(reader)
+        return await self._ask("GET", path, b"")
 
     def close(self) -> None:
         """Hang up."""
@@ -54,6 +42,21 @@ class Connection:
             with suppress(OSError):
                 self._streams[1].close()
             self._streams = None
+
+    async def _ask(self, method: str, path: str, content: bytes) -> tuple[int, bytes]:
+        try:
+            reader, writer = await self._open()
+            writer.write(self._head(method, path, len(content)) + content)
+            return await self._read(reader)
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        except (OSError, ValueError, asyncio.IncompleteReadError) as exc:
+            self.close()
+            where = f"{self._address.host}:{self._address.port}"
+            raise BenchError(
+                f"expected an answer of a service at {where}, found: {exc!r}; start lory serve"
+            ) from exc
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None or self._streams[1].is_closing() or self._streams[0].at_eof():

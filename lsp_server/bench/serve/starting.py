@@ -1,24 +1,26 @@
 """How soon a service answers after its start: what one that scales to zero makes people wait."""
 
+import asyncio
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
-from json import dumps
 from tempfile import TemporaryDirectory
-from time import perf_counter, sleep
+from time import perf_counter
 
 from rich.table import Table
 
 from lsp_server.bench.latency.start import spread_table
+from lsp_server.bench.serve.http_client import Address, Connection
 from lsp_server.bench.serve.side_by_side import BODY, PATH
 from lsp_server.errors import BenchError
 
 COMMAND = (sys.executable, "-m", "lsp_server", "serve", "--port", "0")
-LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
+LISTENING = re.compile(r"listening on http://[^/]*:(\d+)")
+"""What a service says of its port."""
 PATIENCE = 60.0
+"""Seconds from the port to the first completion."""
 BETWEEN_SECONDS = 0.01
 """Two looks at whether it is ready."""
 
@@ -39,7 +41,9 @@ def measure_service_starts(starts: int) -> list[ServiceStart]:
     return [measure_service_start() for _ in range(starts)]
 
 
-def measure_service_start(command: Sequence[str] = COMMAND) -> ServiceStart:
+def measure_service_start(
+    command: Sequence[str] = COMMAND, patience: float = PATIENCE
+) -> ServiceStart:
     """One start; BenchError where it ends, or does not answer in time."""
     begun = perf_counter()
     with (
@@ -49,25 +53,36 @@ def measure_service_start(command: Sequence[str] = COMMAND) -> ServiceStart:
         ) as service,
     ):
         try:
-            port = port_of(service)
+            address = Address("127.0.0.1", port_of(service))
             listening = perf_counter() - begun
-            while ask(port, "GET", "/readyz") != 200:
-                if perf_counter() - begun > PATIENCE:
-                    raise BenchError(
-                        f"expected a service that is ready within {PATIENCE:g} s, found none; "
-                        "start lory serve by hand to see what it says"
-                    )
-                sleep(BETWEEN_SECONDS)
-            ready = perf_counter() - begun
-            status = ask(port, "POST", PATH, dumps(BODY))
-            if status != 200:
-                raise BenchError(
-                    f"expected a completion, found status {status}; start lory serve by hand to "
-                    "see what it says"
-                )
-            return ServiceStart(listening=listening, ready=ready, completed=perf_counter() - begun)
+            ready, completed = asyncio.run(first_answers(address, begun, patience))
+            return ServiceStart(listening=listening, ready=ready, completed=completed)
         finally:
             service.kill()
+
+
+async def first_answers(address: Address, begun: float, patience: float) -> tuple[float, float]:
+    """Seconds since `begun` when a service is ready, and when it has completed once."""
+    connection = Connection(address)
+    try:
+        async with asyncio.timeout(patience):
+            while (await connection.get("/readyz"))[0] != 200:
+                await asyncio.sleep(BETWEEN_SECONDS)
+            ready = perf_counter() - begun
+            status, _ = await connection.post(PATH, BODY)
+    except TimeoutError as exc:
+        raise BenchError(
+            f"expected a service that completes within {patience:g} s, found none; "
+            "start lory serve by hand to see what it says"
+        ) from exc
+    finally:
+        connection.close()
+    if status != 200:
+        raise BenchError(
+            f"expected a completion, found status {status}; start lory serve by hand to see "
+            "what it says"
+        )
+    return ready, perf_counter() - begun
 
 
 def port_of(service: "subprocess.Popen[str]") -> int:
@@ -78,20 +93,6 @@ def port_of(service: "subprocess.Popen[str]") -> int:
             return int(found[1])
         said = line.strip() or said
     raise BenchError(f"expected a service that listens, found one that ended: {said}; mend that")
-
-
-def ask(port: int, method: str, path: str, body: str | None = None) -> int:
-    """The status of an answer; 0 where nobody answers."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    try:
-        connection.request(method, path, body)
-        answer = connection.getresponse()
-        answer.read()
-    except (OSError, HTTPException):
-        return 0
-    finally:
-        connection.close()
-    return answer.status
 
 
 def service_starts_table(starts: Sequence[ServiceStart]) -> Table:
