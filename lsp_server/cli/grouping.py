@@ -12,7 +12,9 @@ def grouped_options(command: Callable[..., None]) -> Callable[..., None]:
     A field is annotated and has its default as a parameter would.
     """
     hints = get_type_hints(command, include_extras=True)
-    groups = {name: kind for name, kind in hints.items() if is_dataclass(kind)}
+    groups: dict[str, type[Any]] = {
+        name: kind for name, kind in hints.items() if isinstance(kind, type) and is_dataclass(kind)
+    }
     parameters: list[Parameter] = []
     for name, parameter in signature(command).parameters.items():
         if name in groups:

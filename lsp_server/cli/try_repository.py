@@ -18,7 +18,7 @@ from lsp_server.bench.machine import describe_machine
 from lsp_server.bench.reporting.bootstrapping import Bootstrap
 from lsp_server.bench.reporting.trial_page import html_page
 from lsp_server.bench.reporting.trial_report import report_table, report_text
-from lsp_server.cli.bench.options import JsonFile, Seed
+from lsp_server.cli.bench.options import JsonFile, Ready, Seed
 from lsp_server.cli.grouping import grouped_options
 from lsp_server.cli.tables import progress_bar, terminal
 from lsp_server.contract.bundles.bundle import load
@@ -69,6 +69,7 @@ def try_command(
     model: Models = None,
     jedi: Jedi = True,
     editor: Editor = EditorName.VSCODE,
+    ready_timeout: Ready = ReplayConfig.ready_timeout,
     html: Html = None,
     json_file: JsonFile = None,
 ) -> None:
@@ -78,7 +79,8 @@ def try_command(
     that Lory has not seen them. Nothing leaves the machine, and the repository is only read.
     """
     config = TryConfig(repository=repository.expanduser(), **asdict(amount))
-    try_servers(config, servers_to_try(model or [], editor, jedi=jedi), html, json_file)
+    servers = servers_to_try(model or [], editor, ready_timeout, jedi=jedi)
+    try_servers(config, servers, html, json_file)
 
 
 def try_servers(
@@ -109,12 +111,14 @@ def with_progress(config: TryConfig, servers: Sequence[ReplayConfig]) -> Trial:
         return try_commits(config, servers, watch)
 
 
-def servers_to_try(models: Sequence[str], editor: EditorName, *, jedi: bool) -> list[Server]:
+def servers_to_try(
+    models: Sequence[str], editor: EditorName, ready_timeout: float, *, jedi: bool
+) -> list[Server]:
     """Lory by each model, and jedi-language-server's first menu item where there is one."""
     bundles = [*models]
     if len(bundles) < 2:
         bundles.insert(0, "")
-    found = [own_server(bundle, editor) for bundle in bundles]
+    found = [own_server(bundle, editor, ready_timeout) for bundle in bundles]
     if jedi and (command := find_jedi()):
         found.append(
             Server(
@@ -127,7 +131,7 @@ def servers_to_try(models: Sequence[str], editor: EditorName, *, jedi: bool) -> 
     return found
 
 
-def own_server(bundle: str, editor: EditorName) -> Server:
+def own_server(bundle: str, editor: EditorName, ready_timeout: float) -> Server:
     """Lory by a model, "" for the one in use.
 
     Raises BundleError, before anything is typed, for one that cannot be loaded.
@@ -135,7 +139,10 @@ def own_server(bundle: str, editor: EditorName) -> Server:
     folder = find_bundle(bundle).resolve()
     name = f"Lory, {load(folder).manifest.name}" if bundle else "Lory"
     options = {"bundle": str(folder)} if bundle else {}
-    return Server(name, ReplayConfig(command=OWN_SERVER, options=options, editor=editor))
+    config = ReplayConfig(
+        command=OWN_SERVER, options=options, editor=editor, ready_timeout=ready_timeout
+    )
+    return Server(name, config)
 
 
 def find_jedi() -> str | None:

@@ -32,6 +32,7 @@ Passages = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Of every choice.")]
+Ready = Annotated[float, typer.Option("--ready", help="Seconds to get ready in.")]
 MaxFiles = Annotated[int, typer.Option(help="Files at most.")]
 
 
@@ -88,9 +89,7 @@ class PlaceOptions:
     seed: Seed = ReplayConfig.seed
     max_files: MaxFiles = ReplayConfig.max_files
     timeout: Annotated[float, typer.Option(help="Seconds per request.")] = ReplayConfig.timeout
-    ready_timeout: Annotated[float, typer.Option("--ready", help="Seconds to get ready in.")] = (
-        ReplayConfig.ready_timeout
-    )
+    ready_timeout: Ready = ReplayConfig.ready_timeout
 
     def config(self, **others: Any) -> ReplayConfig:
         """A replay of these places."""

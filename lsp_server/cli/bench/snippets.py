@@ -32,10 +32,13 @@ def snippets_command(
         list[str] | None, typer.Option("--language", help="Without one: all that have places.")
     ] = None,
     each: Annotated[bool, typer.Option("--each", help="Say what was shown at each place.")] = False,
+    ready_timeout: options.Ready = ReplayConfig.ready_timeout,
     json_file: options.JsonFile = None,
 ) -> None:
     """Ask at everyday places, and say how often what is shown is right, or wrong."""
-    config = ReplayConfig(command=server.command, options=server.settings)
+    config = ReplayConfig(
+        command=server.command, options=server.settings, ready_timeout=ready_timeout
+    )
     shown: list[Shown] = []
     for name in language or languages():
         with TemporaryDirectory() as empty:

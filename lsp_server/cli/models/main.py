@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from lsp_server.bench.config import TryConfig
+from lsp_server.bench.config import ReplayConfig, TryConfig
 from lsp_server.contract.bundles.kept import SHIPPED
 from lsp_server.errors import ModelError
 
@@ -140,6 +140,9 @@ def bench_command(
     repository: Annotated[Path, typer.Option(help="A git repository.")] = Path("."),
     commits: Annotated[int, typer.Option(help="Commits at most.")] = TryConfig.commits,
     seconds: Annotated[float, typer.Option(help="Time in all.")] = TryConfig.seconds,
+    ready: Annotated[
+        float, typer.Option(help="Seconds to get ready in.")
+    ] = ReplayConfig.ready_timeout,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all to a file.")] = None,
 ) -> None:
     """Measure models on your own last commits: what each saves, and how long a key waits.
@@ -152,7 +155,8 @@ def bench_command(
 
     config = TryConfig(repository=repository.expanduser(), commits=commits, seconds=seconds)
     models = models_to_measure(name or [])
-    try_servers(config, servers_to_try(models, EditorName.VSCODE, jedi=False), None, json_file)
+    servers = servers_to_try(models, EditorName.VSCODE, ready, jedi=False)
+    try_servers(config, servers, None, json_file)
 
 
 def tell(line: str) -> None:

@@ -2,9 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
 
 from lsp_server.bench.config import OWN_SERVER
 from lsp_server.bench.editors import EditorName
+from lsp_server.cli.main import whole_app
 from lsp_server.cli.try_repository import servers_to_try
 from tests.lsp_server.bench.commits.repositories import make_repository
 from tests.lsp_server.cli.test_main import run
@@ -48,7 +53,7 @@ def test_a_bundle_that_is_none_is_said_before_anything_is_typed(tmp_path: Path) 
 
 def test_one_model_is_tried_beside_lorys_own_and_two_beside_each_other(small_bundle: Path) -> None:
     def bundles(*models: Path) -> list[str]:
-        found = servers_to_try([str(model) for model in models], EditorName.PLAIN, jedi=False)
+        found = servers_to_try([str(model) for model in models], EditorName.PLAIN, 20.0, jedi=False)
         assert all(server.config.command == OWN_SERVER for server in found)
         return [server.config.options.get("bundle", "") for server in found]
 
@@ -56,3 +61,34 @@ def test_one_model_is_tried_beside_lorys_own_and_two_beside_each_other(small_bun
     assert bundles() == [""]
     assert bundles(small_bundle) == ["", own]
     assert bundles(small_bundle, small_bundle) == [own, own]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("try",),
+        ("model", "bench"),
+        ("bench", "replay"),
+        ("bench", "compare"),
+        ("bench", "snippets"),
+    ],
+    ids=" ".join,
+)
+def test_a_command_that_waits_for_a_server_can_be_told_to_wait_longer(
+    words: tuple[str, ...],
+) -> None:
+    """An error of `not_ready` names the option."""
+    command: Any = typer.main.get_command(whole_app())
+    for word in words:
+        command = command.commands[word]
+    assert any("--ready" in parameter.opts for parameter in command.params)
+
+
+def test_a_server_that_is_not_ready_in_time_is_an_error_that_names_the_option(
+    tmp_path: Path,
+) -> None:
+    folder = make_repository(tmp_path / "r", {"a.py": "one = 1\n"}, {"a.py": "one = 1\ntwo = 2\n"})
+    _, errors, code = run("try", folder, "--no-jedi", "--ready", "0.001")
+    assert code == 2
+    assert "within 0.001 s" in errors
+    assert "--ready" in errors
