@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import typer.main
 
 from lsp_server.cli.main import whole_app
 from lsp_server.settings import read_settings
-from tests.docs.pages import PAGES, ROOT, Block, read_blocks
+from tests.docs.pages import PAGES, ROOT, Block, commands_of, read_blocks, read_indented_lines
 from trainer.cli.main import parse
 from trainer.export.adapter.cli import build_parser as adapter_parser
 from trainer.export.importing.cli import build_parser
@@ -33,6 +34,16 @@ RUN = {
 TRIED_IN_EDITORS = {"lua", "elisp"}
 """Languages of blocks that the tests of the real editors run."""
 PARSED = [block for block in BLOCKS if block.how == "parsed only"]
+OWN_PACKAGES = {"lsp_server", "trainer", "editors", "tests"}
+OWN_PROGRAMS = {"lory", "lory-train", "make", "python", "accelerate"}
+INDENTED = [
+    (page, words)
+    for page, line in read_indented_lines()
+    for words in commands_of(line)
+    if words and Path(words[0]).name in OWN_PROGRAMS
+]
+"""Commands of indented blocks, as the README has them, by page."""
+TARGETS = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_every_block_is_run_or_parsed_or_tried_in_an_editor() -> None:
@@ -83,11 +94,22 @@ def test_commands_that_take_too_long_are_parsed(block: Block) -> None:
             check_command(words)
 
 
+@pytest.mark.parametrize(("page", "words"), INDENTED, ids=lambda given: str(given)[:80])
+def test_commands_of_indented_blocks_are_parsed(page: str, words: list[str]) -> None:
+    check_command([Path(words[0]).name, *words[1:]])
+
+
+def test_the_readme_and_the_guide_to_contribute_are_among_them() -> None:
+    assert {"README.md", "CONTRIBUTING.md"} <= {page for page, _ in INDENTED}
+
+
 def check_command(words: list[str]) -> None:
     """Fail unless a command exists, and knows each of its options."""
+    if words[0] == "make":
+        assert set(words[1:]) <= {*TARGETS}, words
     if "-m" in words:
         module = words[words.index("-m") + 1]
-        assert find_spec(module), module
+        assert module.split(".")[0] not in OWN_PACKAGES or find_spec(module), module
         words = ["lory-train", *words[words.index("-m") + 2 :]] if module == "trainer" else []
     if words[:2] == ["lory-train", "import"]:
         build_parser().parse_args(words[2:])
@@ -127,6 +149,15 @@ def test_every_page_is_in_the_sites_navigation() -> None:
     assert [page for page in pages if page not in navigation] == []
 
 
-def test_a_page_that_names_an_option_that_is_not_there_is_found() -> None:
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cd /tmp && KEY=1 lory bench replay --no-such-option 1",
+        "make no-such-target",
+        "echo | python -m trainer.no_such_module",
+    ],
+)
+def test_a_command_that_is_not_there_is_found(line: str) -> None:
+    *_, words = commands_of(line)
     with pytest.raises(AssertionError):
-        check_command(["lory", "bench", "replay", "--no-such-option", "1"])
+        check_command(words)
