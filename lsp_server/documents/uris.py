@@ -1,4 +1,8 @@
-"""Converts document URIs to paths, absolute or within the workspace."""
+"""Converts document URIs to paths, absolute or within the workspace.
+
+`pygls.uris` is not used: it knows `file:` alone, where documents may have any scheme, raises at
+what editors do send (`scp://user@[host//x/a.py`), and writes a path by the system's separator.
+"""
 
 import os
 import re
