@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lsp_server.contract.bundles.kept import SHIPPED_FOLDER
 from lsp_server.errors import ModelError, PluginError
 from lsp_server.plugins import ADAPTERS, find_plugin, list_plugins
 
@@ -22,6 +23,8 @@ class KnownModel:
     about: str
     languages: tuple[str, ...]
     """That it is used for, unless the user names others."""
+    adapter: Path | None = None
+    """That comes with Lory; an installed one goes before it."""
 
     @property
     def origin(self) -> str:
@@ -38,18 +41,20 @@ KNOWN: Mapping[str, KnownModel] = {
         licence="Apache-2.0",
         about="SmolLM2-135M-Instruct by Hugging Face, in 4 bits",
         languages=("python",),
+        adapter=SHIPPED_FOLDER.with_name("smollm2") / "adapter.safetensors",
     )
 }
 
 
 def find_adapter(name: str) -> tuple[Path, str] | None:
-    """The installed adapter of a known model, and who brings it; None where there is none.
+    """The adapter of a known model, and who brings it; None where there is none.
 
     An entry point of the group `lory.adapters` has the model's name and leads to the file's path.
     """
     installed = list_plugins((ADAPTERS,))
     if all(plugin.name != name for plugin in installed):
-        return None
+        own = KNOWN[name].adapter if name in KNOWN else None
+        return None if own is None else (own, "Lory")
     plugin = find_plugin(installed, ADAPTERS, name)
     found = plugin.load()
     if not isinstance(found, str | Path) or not Path(found).is_file():

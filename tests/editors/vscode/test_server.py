@@ -107,9 +107,13 @@ def test_an_engine_that_fails_is_an_error_whose_click_shows_the_log(
     window = open_window("x\n", bundle="/nowhere")
     window.until("error", lambda: window.status() == "Lory: error")
 
-    window.page.locator(".statusbar-item", has_text="Lory").first.click()
+    def shows_log() -> bool:
+        """Click, again where the item was just drawn anew, and look."""
+        window.page.locator(".statusbar-item", has_text="Lory").first.click()
+        window.page.wait_for_timeout(2000)
+        return "Starting" in window.text()
 
-    window.until("the log", lambda: "Starting" in window.text())
+    window.until("the log", shows_log)
 
 
 def test_without_a_server_the_status_bar_and_why_offer_to_make_an_environment(

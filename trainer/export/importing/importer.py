@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from lsp_server.contract.bundles.bundle import (
     CARD,
+    MIXTURE,
     MODEL,
     TOKENIZER,
     Bundle,
@@ -27,6 +28,7 @@ from lsp_server.contract.bundles.prompt_layout import Layout
 from lsp_server.contract.prompt import load_tokenizer
 from lsp_server.contract.recall import SEPARATOR
 from lsp_server.engines.decoder import OnnxDecoder, open_session
+from lsp_server.engines.mixture import read_weights
 from trainer.errors import ImportModelError
 from trainer.export.bundle import check, read_needs
 from trainer.export.importing.card import write_card
@@ -136,6 +138,7 @@ def write_bundle(work: Work, folder: Path, tell: Tell) -> None:
     facts = describe(source, proof) | describe_probe(probe)
     if work.options.adapter is not None:
         facts["adapter"] = f"sha256 {record_file(work.options.adapter).sha256}"
+        take_mixture(work.options.adapter, folder)
     card = write_card(source, work.title, work.licence, facts)
     (folder / CARD).write_text(card, encoding="utf-8")
     write_manifest(folder, make_manifest(work, folder, facts, probe.layout))
@@ -154,6 +157,14 @@ def made_whole(out: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def take_mixture(adapter: Path, folder: Path) -> None:
+    """The weights of the cache model that were fitted to a tuned model lie beside its adapter."""
+    fitted = adapter.with_name(MIXTURE)
+    if fitted.exists():
+        read_weights(fitted)  # BundleError where it holds something else
+        shutil.copyfile(fitted, folder / MIXTURE)
 
 
 def renumber_source(source: Source) -> Renumbered:
@@ -188,7 +199,7 @@ def describe_probe(probe: Probe) -> dict[str, str]:
 
 def make_manifest(work: Work, folder: Path, facts: dict[str, str], layout: Layout) -> Manifest:
     """The manifest of the files in `folder`."""
-    names = (MODEL, TOKENIZER, CARD, *((WEIGHTS,) if (folder / WEIGHTS).exists() else ()))
+    names = (MODEL, TOKENIZER, CARD, *(n for n in (WEIGHTS, MIXTURE) if (folder / n).exists()))
     shape, options = work.decoder.shape, work.options
     return Manifest(
         format=FORMAT,

@@ -1,6 +1,7 @@
 """A model that is added with an adapter, from learning it to completing, and one that fits none."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from lsp_server.contract.bundles.bundle import record_file
+from lsp_server.contract.bundles.bundle import MIXTURE, load, record_file
+from lsp_server.contract.bundles.kept import SHIPPED_FOLDER
 from tests.lsp_server.cli.models.conftest import Models, WriteCheckpoint
 from tests.lsp_server.cli.test_main import run
 
@@ -56,6 +58,8 @@ def test_a_model_is_added_with_what_was_learned_for_it_and_completes(
 ) -> None:
     source, adapter = learned
     models.run("add", source, "--as", "plain", "--accept-licence")
+    fitted = adapter.with_name(MIXTURE)
+    shutil.copyfile(load(SHIPPED_FOLDER).mixture_path, fitted)
     told = models.run(
         "add", source, "--as", "tuned", "--adapter", adapter, "--accept-licence", "--use"
     )
@@ -64,6 +68,9 @@ def test_a_model_is_added_with_what_was_learned_for_it_and_completes(
     found = json.loads(models.run("show", "tuned", "--json"))
     assert found["record"]["adapter"] == digest
     assert digest in found["card"]
+    own = load(models.folder / "tuned" / "bundle").mixture_path
+    assert (own.name, own.read_bytes()) == (MIXTURE, fitted.read_bytes())
+    assert load(models.folder / "plain" / "bundle").mixture_path != own.parent / MIXTURE
     graphs = [models.folder / name / "bundle" / "model.onnx" for name in ("plain", "tuned")]
     assert graphs[0].read_bytes() != graphs[1].read_bytes()
     (tmp_path / "a.py").write_text("import a\n")

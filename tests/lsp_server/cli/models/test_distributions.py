@@ -75,7 +75,11 @@ def test_a_wheel_that_is_another_than_the_known_one_is_not_taken(
     models: Models, wheel: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     known = replace(
-        KNOWN["smollm2"], distribution="llm-tiny", version="1.0", sha256=record_file(wheel).sha256
+        KNOWN["smollm2"],
+        distribution="llm-tiny",
+        version="1.0",
+        sha256=record_file(wheel).sha256,
+        adapter=None,
     )
     monkeypatch.setitem(KNOWN, "tiny", known)
     monkeypatch.setitem(KNOWN, "other", replace(known, sha256="0" * 64))
@@ -93,7 +97,8 @@ def test_a_wheel_that_is_another_than_the_known_one_is_not_taken(
 def test_an_installed_adapter_is_found_by_its_models_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert find_adapter("smollm2") is None
+    assert find_adapter("smollm2") == (KNOWN["smollm2"].adapter, "Lory")
+    assert find_adapter("tiny") is None
     info = tmp_path / "lory_adapter-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lory-adapter\nVersion: 1.0\n")
