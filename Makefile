@@ -55,7 +55,7 @@ dist: $(RELEASE)/ready
 # Known faults of what the server requires, and a list of it all (CycloneDX), in dist/sbom.json.
 audit: $(RELEASE)/ready $(DEMO)/ready
 	@mkdir -p dist && $(DEMO)/bin/python -m pip freeze --exclude-editable > dist/requirements.txt
-	@$(RELEASE)/bin/python -m pip_audit --progress-spinner off --disable-pip --no-deps --requirement dist/requirements.txt
+	@$(RELEASE)/bin/python -m pip_audit --strict --progress-spinner off --disable-pip --no-deps --requirement dist/requirements.txt
 	@$(RELEASE)/bin/python -m cyclonedx_py environment --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json $(DEMO)/bin/python
 	@echo "What the server requires is listed in dist/sbom.json"
 

@@ -1,9 +1,8 @@
 // Which server: takes the settings and what is installed, gives the command of `lory`, and why.
 
-import { PVSC_EXTENSION_ID, PythonExtension } from "@vscode/python-extension";
-import * as vscode from "vscode";
 import { Environment } from "./environment";
 import { findBeside, findOnPath } from "./programs";
+import { selectedPython } from "./selected_python";
 import { givenCommand } from "./settings";
 
 /** How `lory` is called; `lsp` and `stats` come after it. */
@@ -35,36 +34,4 @@ export async function chooseServer(environment: Environment): Promise<Choice | u
 /** Whether two choices start the same server. */
 export function isSame(one: Choice | undefined, other: Choice | undefined): boolean {
   return JSON.stringify(one?.command) === JSON.stringify(other?.command);
-}
-
-/** The selected interpreter; a workspace that is not trusted must not choose a program. */
-export async function selectedPython(): Promise<string | undefined> {
-  const python = await pythonExtension();
-  if (!python || !vscode.workspace.isTrusted) {
-    return undefined;
-  }
-  const folder = vscode.workspace.workspaceFolders?.[0];
-  const active = python.environments.getActiveEnvironmentPath(folder);
-  const environment = await python.environments.resolveEnvironment(active);
-  return environment?.executable.uri?.fsPath;
-}
-
-/** Calls back whenever another interpreter is selected. */
-export async function watchSelectedPython(changed: () => void): Promise<vscode.Disposable> {
-  const python = await pythonExtension();
-  const event = python?.environments.onDidChangeActiveEnvironmentPath;
-  return event?.(changed) ?? new vscode.Disposable(() => undefined);
-}
-
-async function pythonExtension(): Promise<PythonExtension | undefined> {
-  if (!vscode.extensions.getExtension(PVSC_EXTENSION_ID)) {
-    return undefined;
-  }
-  try {
-    const python = await PythonExtension.api();
-    await python.ready;
-    return python;
-  } catch {
-    return undefined; // it is there but does not start
-  }
 }

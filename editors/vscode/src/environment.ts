@@ -4,9 +4,9 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import * as path from "node:path";
 import * as vscode from "vscode";
-import { selectedPython } from "./choice";
 import { EnvironmentFolders, Finished } from "./environment_folders";
 import { findBeside, findOnPath, interpreterOf, run } from "./programs";
+import { selectedPython } from "./selected_python";
 import { WorkingFolder } from "./working_folder";
 
 const VERSIONS = ["3.14", "3.13", "3.12", "3.11"];

@@ -1,9 +1,10 @@
 // One Lory a window: takes settings, trust and interpreters as they change, keeps its server right.
 
 import * as vscode from "vscode";
-import { Choice, chooseServer, isSame, watchSelectedPython } from "./choice";
+import { Choice, chooseServer, isSame } from "./choice";
 import { Server } from "./client";
 import { Environment } from "./environment";
+import { watchSelectedPython } from "./selected_python";
 import { isOn, languagesOn, SECTION } from "./settings";
 import { WorkingFolder } from "./working_folder";
 
