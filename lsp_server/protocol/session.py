@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from lsp_server.completion import read_policy
@@ -31,6 +32,7 @@ from lsp_server.completion.worker.pending import Status
 from lsp_server.documents.exclusions import EVERYTHING, Exclusions
 from lsp_server.documents.positions import Position
 from lsp_server.documents.text_documents import Documents, Edit, TextDocument
+from lsp_server.documents.text_edits import Point
 from lsp_server.documents.uris import path_in_workspace, roots_of
 from lsp_server.feedback.observer import Observer
 from lsp_server.plugins import PluginGuard, Report
@@ -199,13 +201,14 @@ class Session:
     def lose_track(self, uri: str | None) -> None:
         """A change cannot be read, of one document or of any: it is not read until opened anew."""
         why = read_policy.LOST.reason
-        for document in self.documents.known():
-            if uri in (None, document.uri):
-                log.warning("%s is not read until it is opened anew: %s", document.uri, why)
-                self._forget(document.uri, document.language)
-                self._lost.add(document.uri)
-                self.workspace.edit(document.uri)
-                self._tell_reading()
+        lost = [found for found in self.documents.known() if uri in (None, found.uri)]
+        for document in lost:
+            log.warning("%s is not read until it is opened anew: %s", document.uri, why)
+            self._forget(document.uri, document.language)
+            self._lost.add(document.uri)
+            self.workspace.edit(document.uri)
+        if lost:
+            self._tell_reading()
 
     def save(self, uri: str, text: str | None) -> None:
         """A document was saved: read it if only earlier settings forbade that."""
@@ -256,8 +259,8 @@ class Session:
         """
         if (document := self.documents.get(uri)) is None:
             return None
-        place = ghost_place(document, self._cursor, position, selection)
-        return replace(place, cursor=replace(place.cursor, invoked=invoked))
+        cursor_at = partial(self._cursor, invoked=invoked)
+        return ghost_place(document, cursor_at, position, selection)
 
     def menu_place(self, uri: str, position: Position) -> InsertPlace | None:
         """Where an entry of the completion menu goes; None in a document that is not read."""
@@ -265,7 +268,7 @@ class Session:
         return None if document is None else menu_place(document, self._cursor, position)
 
     def _cursor(
-        self, document: TextDocument, start: tuple[int, int], end: tuple[int, int]
+        self, document: TextDocument, start: Point, end: Point, *, invoked: bool = False
     ) -> Cursor:
         return Cursor(
             uri=document.uri,
@@ -274,6 +277,7 @@ class Session:
             prefix=document.before(*start),
             suffix=document.after(*end),
             form=self.documents.form_of(document),
+            invoked=invoked,
             snapshot=self._lookout.look(document, start[0], self.folders, self._rules),
         )
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from lsp_server.bench.config import ReplayConfig, TryConfig
+from lsp_server.cli.bench.options import Ready
 from lsp_server.contract.bundles.kept import SHIPPED
 from lsp_server.errors import ModelError
 
@@ -140,9 +141,7 @@ def bench_command(
     repository: Annotated[Path, typer.Option(help="A git repository.")] = Path("."),
     commits: Annotated[int, typer.Option(help="Commits at most.")] = TryConfig.commits,
     seconds: Annotated[float, typer.Option(help="Time in all.")] = TryConfig.seconds,
-    ready: Annotated[
-        float, typer.Option(help="Seconds to get ready in.")
-    ] = ReplayConfig.ready_timeout,
+    ready: Ready = ReplayConfig.ready_timeout,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all to a file.")] = None,
 ) -> None:
     """Measure models on your own last commits: what each saves, and how long a key waits.
