@@ -34,7 +34,7 @@ class RawClient:
         )
         assert self.process.stdin is not None
         self.received: list[Message] = []
-        self.errors: list[str] = []
+        self._errors: list[str] = []
         self.fault = ""
         self._stdin = self.process.stdin
         self._changed = Condition()
@@ -62,6 +62,12 @@ class RawClient:
                 except OSError:
                     continue  # what it held is lost with the process
 
+    @property
+    def errors(self) -> list[str]:
+        """The lines of its log, all of them: asked before it has ended, one may be on its way."""
+        assert self.process.poll() is not None, "the log is whole once the process has ended"
+        return self._errors
+
     def send(self, *messages: Message) -> None:
         """Send messages."""
         for message in messages:
@@ -88,7 +94,7 @@ class RawClient:
         with self._changed:
             self._changed.wait_for(lambda: self.fault or self.answers(number), patience)
             found = self.answers(number)
-        assert found, f"no answer to {number!r}; {self.fault or 'it still runs'}; {self.errors}"
+        assert found, f"no answer to {number!r}; {self.fault or 'it still runs'}; {self._errors}"
         return found[0]
 
     def wait_until(self, accept: Any, patience: float = PATIENCE, since: int = 0) -> Message:
@@ -99,7 +105,7 @@ class RawClient:
 
         with self._changed:
             self._changed.wait_for(lambda: self.fault or found(), patience)
-            assert found(), f"no such message; {self.fault or 'it still runs'}; {self.errors}"
+            assert found(), f"no such message; {self.fault or 'it still runs'}; {self._errors}"
             return found()[0]
 
     def answers(self, number: int | str) -> list[Message]:
@@ -166,7 +172,7 @@ class RawClient:
         assert self.process.stderr is not None
         try:
             for line in self.process.stderr:
-                self.errors.append(line.decode(errors="replace").rstrip())
+                self._errors.append(line.decode(errors="replace").rstrip())
         except (OSError, ValueError):
             return  # closed, while a child of the server's still holds the other end
 
