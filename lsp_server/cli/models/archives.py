@@ -47,11 +47,27 @@ def is_archive(path: Path) -> bool:
     return zipfile.is_zipfile(path) or tarfile.is_tarfile(path)
 
 
-def unpack(path: Path, folder: Path) -> None:
-    """Write a bundle's files into a folder that is there; ModelError for any other archive."""
+def bundle_in(wheel: Path) -> str:
+    """The folder of a wheel that holds a bundle, with a slash at its end; "" where none does."""
+    try:
+        with zipfile.ZipFile(wheel) as file:
+            folders = [each.rpartition("/") for each in file.namelist()]
+    except (*DAMAGED, OSError) as exc:
+        raise ModelError(f"{wheel}: expected a wheel, found something else ({exc})") from exc
+    found = [f"{folder}/" for folder, _, name in folders if name == MANIFEST and folder]
+    if len(found) > 1:
+        raise ModelError(f"{wheel.name}: expected one bundle, found {len(found)}")
+    return found[0] if found else ""
+
+
+def unpack(path: Path, folder: Path, within: str = "") -> None:
+    """Write a bundle's files into a folder that is there; ModelError for any other archive.
+
+    Of a wheel, what lies `within` one folder is looked at alone.
+    """
     try:
         with members_of(path) as members:
-            named = by_name(path, members)
+            named = by_name(path, [each for each in members if each.path.startswith(within)])
             if MANIFEST not in named:
                 raise ModelError(
                     f"{path}: expected a bundle with its {MANIFEST}, found none in the archive; "

