@@ -119,6 +119,8 @@ def main() -> None:
         for batch in read_batches(job):
             write_batch(sys.stdout.buffer, batch)
         write_done(sys.stdout.buffer)
+    except BrokenPipeError:  # whoever reads it is gone: nobody is left to be told
+        os._exit(1)
     except Exception as exc:  # who started this process learns why from its log
         sys.exit(f"lory: the project's files cannot be read: {one_line(exc)}")
 

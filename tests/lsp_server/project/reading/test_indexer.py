@@ -158,3 +158,19 @@ def test_a_child_whose_parent_went_before_its_job_says_nothing(module: str, writ
     command = [sys.executable, "-c", f"from {module} import main; main()"]
     done = subprocess.run(command, input=written, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+
+
+def test_a_child_whose_parent_went_while_it_reads_says_nothing(tmp_path: Path) -> None:
+    write(tmp_path, a="x = 1\n")
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "lsp_server.project.reading.indexer"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=writing, stderr=pipe) as child:
+        os.close(writing)
+        assert child.stdin is not None
+        assert child.stderr is not None
+        child.stdin.write(job(tmp_path).to_json().encode() + b"\n")
+        child.stdin.flush()
+        assert child.stderr.read() == b""
+    assert child.returncode == 1
