@@ -81,9 +81,9 @@ def try_wheel(wheel: Path, models: Sequence[Path]) -> None:
         programs = folder / "environment" / ("Scripts" if os.name == "nt" else "bin")
         run([str(programs / "lory"), "demo"], cwd=folder)
         run([str(programs / "lory"), "bench", "start", "--starts", "1", "--idle", "1"], cwd=folder)
-        own_data = {**os.environ, "XDG_DATA_HOME": str(folder / "data")}
+        own_models = {**os.environ, "LORY_MODELS": str(folder / "models")}
         for model in models:
-            run([str(programs / "lory"), "model", "add", str(model)], cwd=folder, env=own_data)
+            run([str(programs / "lory"), "model", "add", str(model)], cwd=folder, env=own_models)
 
 
 @contextmanager
