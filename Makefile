@@ -52,12 +52,12 @@ format: $(DEV)/ready
 dist: $(RELEASE)/ready
 	@$(RELEASE)/bin/python tests/distribution/check_dist.py
 
-# Known faults of what the server requires, and a list of it all (CycloneDX), in dist/sbom.json.
+# A list of all that the server requires (CycloneDX), in dist/sbom.json, and known faults of it: asks pypi.org.
 audit: $(RELEASE)/ready $(DEMO)/ready
 	@mkdir -p dist && $(DEMO)/bin/python -m pip freeze --exclude-editable > dist/requirements.txt
-	@$(RELEASE)/bin/python -m pip_audit --strict --progress-spinner off --disable-pip --no-deps --requirement dist/requirements.txt
 	@$(RELEASE)/bin/python -m cyclonedx_py environment --pyproject pyproject.toml --output-reproducible --of JSON -o dist/sbom.json $(DEMO)/bin/python
 	@echo "What the server requires is listed in dist/sbom.json"
+	@$(RELEASE)/bin/python -m pip_audit --strict --progress-spinner off --disable-pip --no-deps --requirement dist/requirements.txt
 
 $(DEMO)/ready: pyproject.toml constraints.txt
 	@$(call make_environment,$(DEMO),.)

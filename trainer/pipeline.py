@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
@@ -195,9 +195,20 @@ def end_stage(
     (out / "begun.json").unlink(missing_ok=True)
 
 
-def run_all(recipe: Recipe, run: Path, team: Team = ALONE) -> list[str]:
-    """Every stage in order; gives the names of those that had work to do."""
-    return [stage.name for stage in stages_of(recipe) if run_stage(stage, recipe, run, team)]
+def run_all(
+    recipe: Recipe, run: Path, team: Team = ALONE, tell: Callable[[str], None] = lambda name: None
+) -> list[str]:
+    """Every stage in order; gives the names of those that had work to do.
+
+    `tell` is given each stage's name before it begins.
+    """
+    done = []
+    for stage in stages_of(recipe):
+        if not (run / stage.name / "done.json").exists():
+            tell(stage.name)
+        if run_stage(stage, recipe, run, team):
+            done.append(stage.name)
+    return done
 
 
 def check_stage(stage: Stage, recipe: Recipe, run: Path) -> None:

@@ -1,5 +1,6 @@
 """Prints tables and text safely, whatever characters they contain."""
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,12 +18,17 @@ from rich.text import Text
 from lsp_server.contract.bundles.bundle import Bundle, describe
 from lsp_server.plugins import Plugin
 
+WIDE = 200
+"""Columns of what goes to a file or another program: nothing is cut there."""
+
 
 class Terminal(Console):
     """Text of users, files and plugins is text: no markup, no emoji codes, no escape sequences."""
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = WIDE
 
     def render_str(self, text: str, **options: Any) -> Text:
         """The text with a mark in place of each character that would steer the terminal."""

@@ -14,7 +14,8 @@ from lsp_server.completion.context.plugin import Cursor
 from lsp_server.completion.counters import Counters
 from lsp_server.completion.request_trace import RULES_CHANGED, Outcome, Source, Station, Trace
 from lsp_server.completion.suggestion_cache import SuggestionCache
-from lsp_server.completion.worker.pending import Pending, State, Status, post
+from lsp_server.completion.worker.pending import Pending, Requests, State, Status, post
+from lsp_server.completion.worker.reading_ahead import ReadingAhead
 from lsp_server.completion.worker.watched_thread import WatchedWorker
 from lsp_server.engines import Candidate
 from lsp_server.errors import LoryError
@@ -42,7 +43,8 @@ class Completer:
         self._worker = WatchedWorker(self._give_up)
         self._given_up = 0  # how often since the settings last asked for a load
         self._cache = SuggestionCache()
-        self._pending: dict[str, Pending] = {}
+        self._requests = Requests()
+        self._ahead = ReadingAhead()
         self._settings = Settings()
         self._models: Models | None = None
         self._epoch = 0  # counts changes of settings: what was begun before them is not remembered
@@ -77,7 +79,7 @@ class Completer:
         """The engine's thread has been given up: go on with another, unless that happens again."""
         log.error("the engine %s; its thread is given up", why)
         outcome = Outcome(obstacle=Station("engine", f"the engine {why}", passed=False))
-        for pending in [found for found in self._pending.values() if found.begun]:
+        for pending in self._requests.begun():
             self._answer(pending, outcome)
         self._drop_model()
         if hurried:
@@ -92,6 +94,7 @@ class Completer:
 
     def apply(self, settings: Settings) -> None:
         """Take settings that need no other model."""
+        self._ahead.stop()
         self._settings = settings
         self._epoch += 1
         self._cache.clear()
@@ -99,7 +102,7 @@ class Completer:
     def forget_texts(self) -> None:
         """What may be read has changed: keep nothing of what was, and answer nothing from it."""
         self.apply(self._settings)
-        self._cancel_all(Outcome(obstacle=RULES_CHANGED))
+        self._requests.supersede_all(Outcome(obstacle=RULES_CHANGED))
         if self._loads:  # else the worker's thread has not begun
             self._worker.want_no_more()
             self._worker.submit_first(self._forget_texts, LOAD_SECONDS)
@@ -114,7 +117,7 @@ class Completer:
         """Forget the model."""
         self.apply(settings)
         self._loads = self._epoch
-        self._cancel_all()
+        self._requests.supersede_all()
         self._worker.want_no_more()
         self._worker.submit_first(self._drop_model, LOAD_SECONDS)
         self._tell("off", 100, "turned off")
@@ -131,12 +134,12 @@ class Completer:
         """
         begun = perf_counter()
         self._counters.requests += 1
-        older = self._pending.get(cursor.uri)
+        older = self._requests.of(cursor.uri)
         if older is not None and older.serves(cursor, self._epoch):
             self._counters.joined += 1
             trace.source = Source.JOINED
             return self._take(cursor, trace, await self._wait(older))
-        self.supersede(cursor.uri)
+        self._requests.supersede(cursor.uri)
         if (known := self._recall(cursor)) is not None:
             self._counters.from_memory += 1
             self._counters.memory_ms.add((perf_counter() - begun) * 1e3)
@@ -144,7 +147,8 @@ class Completer:
             return self._take(cursor, trace, known)
         loop = asyncio.get_running_loop()
         pending = Pending(cursor, self._epoch, loop.create_future())
-        self._pending[cursor.uri] = pending
+        self._requests.add(pending)
+        self._ahead.stop()
         ask = partial(self._generate, self._settings, pending, loop)
         self._worker.submit(ask, self._settings.deadline)
         return self._take(cursor, trace, await self._wait(pending))
@@ -170,30 +174,20 @@ class Completer:
         finally:
             pending.waiting -= 1
             if not pending.waiting and not pending.answer.done():
-                self.supersede(pending.cursor.uri)
-
-    def supersede(self, uri: str, outcome: Outcome | None = None) -> None:
-        """Answer a document's earlier request with nothing, and stop its engine."""
-        if (older := self._pending.pop(uri, None)) is not None:
-            older.cancelled.set()
-            if not older.answer.done():
-                older.answer.set_result(outcome)
+                self._requests.supersede(pending.cursor.uri)
 
     def forget(self, uri: str) -> None:
         """A document was closed, or may not be read any more."""
-        self.supersede(uri)
+        self._requests.supersede(uri)
         self._cache.forget(uri)
 
     def end(self) -> None:
         """Stop the engine's thread, and reading the project."""
-        self._cancel_all()
+        self._ahead.stop()
+        self._requests.supersede_all()
         if self._models is not None:
             self._models.stop_reading()
         self._worker.end(PATIENCE_AT_END)
-
-    def _cancel_all(self, outcome: Outcome | None = None) -> None:
-        for uri in list(self._pending):
-            self.supersede(uri, outcome)
 
     def _recall(self, cursor: Cursor) -> Outcome | None:
         """What remembered candidates offer at a cursor; None where the engine must be asked."""
@@ -292,8 +286,11 @@ class Completer:
     def _answer(self, pending: Pending, outcome: Outcome) -> None:
         if pending.answer.done():
             return  # superseded or cancelled meanwhile
-        del self._pending[pending.cursor.uri]
+        self._requests.remove(pending)
         found = outcome.generation
         if found and found.candidates and pending.epoch == self._epoch:
             self._cache.remember(pending.cursor, found)
         pending.answer.set_result(outcome)
+        model = self.model_of(pending.cursor.language)
+        if found and found.whole and model and pending.epoch == self._epoch:
+            self._ahead.begin(self._worker, model.engine, found.whole)

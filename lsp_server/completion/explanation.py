@@ -183,6 +183,8 @@ def prompt_station(generation: Generation) -> Station:
     detail = count(len(generation.prompt), "token")
     if generation.read is not None:
         detail += f", {len(generation.prompt) - generation.read} of them cached"
+    if generation.whole is not None:
+        detail += f"; the whole of {len(generation.whole.ids)} is read before the next keys"
     return Station("prompt", "; ".join([detail, *generation.faults]))
 
 

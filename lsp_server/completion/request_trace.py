@@ -12,6 +12,7 @@ from math import exp
 from struct import pack
 from time import perf_counter
 
+from lsp_server.contract.prompt import Prompt
 from lsp_server.documents.positions import Position
 from lsp_server.engines import Candidate
 
@@ -42,6 +43,8 @@ class Generation:
     candidates: tuple[Candidate, ...]
     read: int | None
     """Tokens of the prompt that were not cached; None where the engine does not tell."""
+    whole: Prompt | None = None
+    """The prompt that is still to be read, where one of what stands near the cursor was given."""
     milliseconds: float
     """In the engine."""
     faults: tuple[str, ...] = ()

@@ -2,13 +2,21 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from threading import Event
 from time import perf_counter
 
 from lsp_server.completion.context.plugin import Context, Cursor
+from lsp_server.completion.model.limits import (
+    IN_TIME,
+    NO_WISHES,
+    Wishes,
+    least_characters,
+    least_probability,
+    limits_at,
+)
 from lsp_server.completion.model.loading import Model
+from lsp_server.completion.model.pace import prompt_in_time
 from lsp_server.completion.request_trace import (
     Filtered,
     Generation,
@@ -22,44 +30,15 @@ from lsp_server.completion.selection.conditioning import condition
 from lsp_server.completion.selection.filters import FilterContext, GivesReason
 from lsp_server.completion.suggestion_cache import Rest, SuggestionCache
 from lsp_server.contract.fitting import gap_at
-from lsp_server.contract.languages.extents import extent_at
 from lsp_server.contract.prompt import Parts, assemble, encode
-from lsp_server.contract.stopping import ONE_LINE, StopRule, never, next_line, rule_for
-from lsp_server.engines import Candidate, Limits, Scores, TellsPrefill
+from lsp_server.engines import Candidate, Scores, TellsPrefill
 from lsp_server.plugins import ActivePlugin, PluginGuard
 from lsp_server.project.recall import Evidence, ProjectRecall
-from lsp_server.settings import BlockMode, Settings
-
-FORESIGHT = 0.5
-"""The engine goes on until the text is this much less likely than what may be shown: once a user
-types along, the rest becomes likely enough to be shown without asking again."""
-
-SPARE = 2
-"""Alternatives beyond those wanted, in place of those that turn out to say nothing new."""
+from lsp_server.settings import Settings
 
 NO_COUNTS = "no model knows the language, and the project does not count; turn cache_model on"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What one request of the team's service asks for beyond the settings."""
-
-    max_tokens: int | None = None
-    """Fewer than the settings allow."""
-    stop: tuple[str, ...] = ()
-    """Texts before which a completion ends, beside the stop rules."""
-    temperature: float = 0.0
-    top_p: float = 1.0
-    seed: int = 0
-    others: Evidence | None = None
-    """What the request says of other files; else the open project does."""
-    owner: str = ""
-    """Whose caches may be used."""
-
-
-NO_WISHES = Wishes()
 
 
 def generate(
@@ -78,23 +57,14 @@ def generate(
     context = Context()
     for active in model.contexts:
         context = guard.run(active, Context, context, read, context)
-    prompt = replace(assemble(model.tokenizer, parts_of(context), model.budget), owner=wishes.owner)
-    wanted, most = settings.suggestions(invoked=cursor.invoked), model.budget.completion
-    limits = Limits(
-        max_tokens=most if wishes.max_tokens is None else min(most, wishes.max_tokens),
-        stop=partial(first_end, stop_rule(settings, read), wishes.stop),
-        fits=standing.fits,
-        min_probability=least_probability(settings, cursor) * FORESIGHT,
-        drafted=0 if model.is_alone else settings.draft,
-        mixture=model.mixture,
-        alternatives=wanted + SPARE if wanted > 1 else 1,
-        temperature=wishes.temperature,
-        top_p=wishes.top_p,
-        seed=wishes.seed,
-    )
+    whole = replace(assemble(model.tokenizer, parts_of(context), model.budget), owner=wishes.owner)
+    prompt, engine = whole, model.engine
+    if wishes.in_time and not cursor.invoked:
+        prompt = prompt_in_time(engine, model.tokenizer, model.budget, whole, model.in_time)
+    limits = limits_at(model, settings, read, standing.fits, wishes)
     if settings.cache_model:
         prompt = replace(prompt, recall=recall_at(model, read, prompt.heal, wishes.others))
-    begun, engine = perf_counter(), model.engine
+    begun = perf_counter()
     candidates = engine.complete(prompt, limits, cancelled)
     gap = gap_at(read.language, read.prefix, read.suffix)
     if gap.is_evidence and isinstance(engine, Scores):
@@ -109,6 +79,7 @@ def generate(
         prompt=prompt.ids,
         candidates=tuple(map(standing.in_own_form, candidates)),
         read=engine.last_prefill if isinstance(engine, TellsPrefill) else None,
+        whole=None if len(prompt.ids) == len(whole.ids) else whole,
         milliseconds=(perf_counter() - begun) * 1e3,
         faults=tuple(filter(None, map(guard.fault, model.contexts))),
     )
@@ -125,7 +96,7 @@ def ask_engine(
     """What the engine has at a cursor and what of it may be shown, or why it is not asked."""
     if model.is_alone and not settings.cache_model:
         return Outcome(obstacle=Station("model", NO_COUNTS, passed=False))
-    found = generate(model, settings, guard, cursor, cancelled)
+    found = generate(model, settings, guard, cursor, cancelled, IN_TIME)
     shown = select(model, settings, guard, cursor, found.candidates)
     return Outcome(filtered=shown, generation=found)
 
@@ -149,38 +120,6 @@ def parts_of(context: Context) -> Parts:
         suffix=context.suffix,
         related=tuple(snippet.shown for snippet in context.related),
     )
-
-
-def first_end(rule: StopRule, texts: Sequence[str], text: str) -> int | None:
-    """Characters to keep: up to where a stop rule ends a text, or one of some texts begins."""
-    ends = [at for at in map(text.find, texts) if at >= 0]
-    end = rule(text)
-    return min(ends if end is None else [*ends, end], default=None)
-
-
-def stop_rule(settings: Settings, cursor: Cursor) -> StopRule:
-    """Where a completion at this cursor ends."""
-    extent = ONE_LINE
-    if settings.block is BlockMode.AUTO:
-        extent = extent_at(cursor.language, cursor.prefix, cursor.suffix)
-    gap = gap_at(cursor.language, cursor.prefix, cursor.suffix)
-    repeated = next_line(cursor.suffix)
-    return rule_for(
-        extent,
-        settings.max_lines,
-        repeated,
-        gap.closing if gap.is_inside else never,
-    )
-
-
-def least_probability(settings: Settings, cursor: Cursor) -> float:
-    """How likely a text must be to be shown: a person who asks gets the best that there is."""
-    return 0.0 if cursor.invoked else settings.min_probability
-
-
-def least_characters(settings: Settings, cursor: Cursor) -> int:
-    """How long a text must be to be shown: a person who asks gets it however short."""
-    return 1 if cursor.invoked else settings.min_characters
 
 
 def select(

@@ -124,6 +124,23 @@ class TellsPrefill(Protocol):
 
 
 @runtime_checkable
+class ReadsAhead(Protocol):
+    """What an engine may have beyond `Engine`: it reads a prompt before it is asked for it."""
+
+    def unread(self, prompt: Prompt) -> int:
+        """Tokens of a prompt that are not cached."""
+        ...
+
+    def read(self, prompt: Prompt, cancelled: Event) -> None:
+        """Read a prompt, or as much of it as there is time for until it is cancelled."""
+        ...
+
+    def pace(self) -> float:
+        """Tokens of a prompt that are read in a second, measured now."""
+        ...
+
+
+@runtime_checkable
 class Scores(Protocol):
     """What an engine may have beyond `Engine`: it tells how likely given texts are."""
 

@@ -7,9 +7,11 @@ are overwritten, so rewinding is free. A slot is one set of buffers; several kee
 Shapes: S tokens of this call, T positions whose logits are wanted, V vocabulary.
 """
 
+import ctypes
 import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,12 +183,23 @@ def open_session(model: Path, threads: int, provider: str = CPU) -> onnxruntime.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers = list(dict.fromkeys((provider, CPU)))
     try:
-        return onnxruntime.InferenceSession(str(model), options, providers=providers)
+        session = onnxruntime.InferenceSession(str(model), options, providers=providers)
     except Exception as exc:  # onnxruntime's own exceptions share no public base class
         raise EngineError(
             f"{model}: expected a graph that onnxruntime {onnxruntime.__version__} runs, found: "
             f"{exc}; check it with: lory bundle check {model.parent}"
         ) from exc
+    return_freed_memory()
+    return session
+
+
+def return_freed_memory() -> None:
+    """Give the system back what the C library keeps of memory that was freed.
+
+    To load a graph takes several times its size for a while; glibc keeps it, others do not.
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(ctypes.c_size_t(0))
 
 
 def kept_type(session: onnxruntime.InferenceSession) -> str:

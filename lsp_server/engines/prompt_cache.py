@@ -104,6 +104,13 @@ class PromptCache:
         self.ids.extend(ids)
         return logits_TV
 
+    def read(self, ids: Sequence[int], owner: str, cancelled: Event, step: int) -> None:
+        """Cache a prompt but for its last token, `step` tokens at a time until it is cancelled."""
+        if not cancelled.is_set():
+            self.activate(ids, owner)
+        while (left := len(ids) - 1 - len(self.ids)) > 0 and not cancelled.is_set():
+            self.feed(ids[len(self.ids) :][: min(step, left)])
+
     def forget(self) -> None:
         """Keep nothing of any prompt."""
         self._slots = [[] for _ in self._slots]
@@ -113,12 +120,20 @@ class PromptCache:
         """Forget all but the first `length` tokens of the active slot."""
         del self.ids[length:]
 
-    def _choose_slot(self, ids: Sequence[int], owner: str) -> int:
-        """Choose a slot for an owner's prompt; gives how many tokens it already holds of it."""
-        shared = {
+    def unread(self, ids: Sequence[int], owner: str) -> int:
+        """How many tokens of an owner's prompt no slot holds."""
+        return len(ids) - min(max(self._shared(ids, owner).values()), len(ids) - 1)
+
+    def _shared(self, ids: Sequence[int], owner: str) -> dict[int, int]:
+        """How many tokens of an owner's prompt each slot holds."""
+        return {
             slot: shared_tokens(self._slots[slot], ids) if self._owners[slot] == owner else 0
             for slot in self._order
         }
+
+    def _choose_slot(self, ids: Sequence[int], owner: str) -> int:
+        """Choose a slot for an owner's prompt; gives how many tokens it already holds of it."""
+        shared = self._shared(ids, owner)
         best = max(reversed(self._order), key=lambda slot: shared[slot])
         if shared[best] < min(WORTH_KEEPING, len(ids) // 2):
             best = self._order[0]

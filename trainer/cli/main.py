@@ -70,6 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         who = f"process {process_rank()}: " if process_rank() else ""
         sys.stderr.write(f"lory-train: {who}{error}\n")
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library in ("", "trainer", "lsp_server"):
+            raise
+        sys.stderr.write(
+            f"lory-train: expected the library {library}, found none; "
+            "run: pip install 'lory-lsp[train]'\n"
+        )
+        sys.exit(2)
     except Exception as error:
         if not is_full_disk(error):
             raise
@@ -132,11 +141,21 @@ def adapt_model(words: Sequence[str]) -> None:
 def run_stages(order: Command, team: Team) -> str:
     """Do what was ordered; gives in words what came of it."""
     if order.command == "all":
-        done = run_all(order.recipe, order.run, team)
+        done = run_all(order.recipe, order.run, team, say if team.leads else ignore)
         return f"stages run: {', '.join(done)}" if done else "every stage was finished before"
     stage = find_stage(order.command)
     ran = run_stage(stage, order.recipe, order.run, team)
     return f"stage {stage.name} {'done' if ran else 'was finished before'}"
+
+
+def say(stage: str) -> None:
+    """Tell which stage begins."""
+    sys.stderr.write(f"lory-train: stage {stage}\n")
+    sys.stderr.flush()
+
+
+def ignore(stage: str) -> None:
+    """Another process tells."""
 
 
 def check(order: Command) -> None:

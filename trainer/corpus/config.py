@@ -84,7 +84,7 @@ class DedupConfig:
     """... and one of whose windows this share is known."""
     heldout_share: float = 0.02
     """Share of repositories, drawn by hash of the name, that is never trained on; if it is not 0,
-    one at least, of several."""
+    one at least. Of a single repository, files are."""
     heldout_repositories: list[str] = field(default_factory=list)
     """Repositories that are held out whatever their hash."""
     seed: int = 0

@@ -32,7 +32,7 @@ def run(config: DedupConfig, inputs: Mapping[str, Path], out: Path) -> None:
 
     Raises CorpusError where nothing is left to train on.
     """
-    ledger, total, repositories = out / "ledger.parquet", 0, set[str]()
+    ledger, total, repositories, lowest = out / "ledger.parquet", 0, set[str](), 1.0
     documents = read_documents(inputs["filters"] / "documents")
     with (
         RowWriter(ledger, Entry) as entries,
@@ -43,10 +43,12 @@ def run(config: DedupConfig, inputs: Mapping[str, Path], out: Path) -> None:
             if entry.decision == KEPT:
                 total += 1
                 repositories.add(entry.repo)
+                lowest = min(lowest, drawn_number(file_name(entry), config))
             else:
                 entries.write(entry)
         config = with_one_held_out(config, repositories)
-        for document, decision in watch(decide(documents, config, out), "dedup", total):
+        share = max(config.heldout_share, lowest) if is_alone(config, repositories) else None
+        for document, decision in watch(decide(documents, config, out, share), "dedup", total):
             entries.write(entry_of(document, decision))
             if decision in (TRAIN, HELDOUT):
                 (train if decision == TRAIN else heldout).write(document)
@@ -59,11 +61,15 @@ def run(config: DedupConfig, inputs: Mapping[str, Path], out: Path) -> None:
 
 
 def decide(
-    documents: Iterator[Document], config: DedupConfig, folder: Path | None = None
+    documents: Iterator[Document],
+    config: DedupConfig,
+    folder: Path | None = None,
+    share_of_files: float | None = None,
 ) -> Iterator[tuple[Document, str]]:
     """Every document with its decision; of duplicates the first stays.
 
     What is known of the documents so far lies in a file in `folder`, or where temporary files are.
+    With `share_of_files`, files are held out instead of repositories.
 
     Duplicates are dropped across the splits, so that no held-out document is like a trained one.
     What is never trained on may hold evaluation text.
@@ -74,6 +80,9 @@ def decide(
         scratch.execute("CREATE TABLE texts (digest BLOB PRIMARY KEY) WITHOUT ROWID")
         for document in documents:
             split = split_of(document.repo, config)
+            if share_of_files is not None:
+                number = drawn_number(file_name(document), config)
+                split = HELDOUT if number <= share_of_files else TRAIN
             if is_copy(document.text, scratch):
                 yield document, "exact duplicate"
             elif split == TRAIN and is_contaminated(document.text, known, config):
@@ -107,9 +116,20 @@ def split_of(repo: str, config: DedupConfig) -> str:
     return HELDOUT if drawn_number(repo, config) < config.heldout_share else TRAIN
 
 
-def drawn_number(repo: str, config: DedupConfig) -> float:
-    """A repository's number in 0..1: those below the share are held out."""
-    digest = hashlib.sha256(f"{config.seed}\0{repo}".encode()).digest()
+def file_name(found: Document | Entry) -> str:
+    """The name that a file is drawn by."""
+    return f"{found.repo}/{found.path}"
+
+
+def is_alone(config: DedupConfig, repositories: set[str]) -> bool:
+    """Whether files are to be held out, as there is one repository, whose name nobody gave."""
+    named = repositories & set(config.heldout_repositories)
+    return len(repositories) == 1 and config.heldout_share > 0 and not named
+
+
+def drawn_number(name: str, config: DedupConfig) -> float:
+    """The number in 0..1 of a repository, or of a file: those below the share are held out."""
+    digest = hashlib.sha256(f"{config.seed}\0{name}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64
 
 

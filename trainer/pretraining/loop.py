@@ -100,7 +100,8 @@ class TrainingLoop:
         metrics_log = MetricsLog(self.out, self.step) if main else nullcontext()
         self.objective.train()
         with metrics_log as log, StopRequest() as stop, progress_bar("pretrain", shown=main) as bar:
-            task = bar.add_task("pretrain", total=1.0, note="")
+            first = "compiling the first step: minutes" if self.config.compile else ""
+            task = bar.add_task("pretrain", total=1.0, note=first)
             before, started = self.elapsed, time.monotonic()
             while True:
                 elapsed, stopped = self.agree(before + time.monotonic() - started, stop.asked)

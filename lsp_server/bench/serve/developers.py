@@ -12,7 +12,7 @@ from random import Random
 from time import perf_counter
 from typing import Any
 
-from lsp_server.bench.serve.http_client import Address, Connection
+from lsp_server.bench.serve.http_client import Address, Connection, KeyRefused
 from lsp_server.errors import BenchError
 
 PREFIX_CHARACTERS = 3_500
@@ -137,6 +137,8 @@ class Developer:
         begun = perf_counter()
         try:
             status, _ = await connection.post(path, body)
+        except KeyRefused:
+            raise
         except BenchError:
             status = -1
         self.asked.append(Asked(perf_counter() - begun, status))

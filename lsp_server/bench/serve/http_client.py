@@ -10,6 +10,11 @@ from typing import Any
 from lsp_server.errors import BenchError
 
 LONGEST = 1 << 22
+REFUSED = 401
+
+
+class KeyRefused(BenchError):
+    """Nothing can be measured without a key, or with this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,10 @@ class Connection:
                 f"expected an answer of a service at {where}, found: {exc!r}; start lory serve"
             ) from exc
 
+    @property
+    def _wanted(self) -> str:
+        return "refuses this one" if self._address.key else "wants one"
+
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if self._streams is None or self._streams[1].is_closing() or self._streams[0].at_eof():
             self._streams = await asyncio.open_connection(
@@ -74,6 +83,11 @@ class Connection:
     async def _read(self, reader: asyncio.StreamReader) -> tuple[int, bytes]:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         status = int(head.split(" ", 2)[1])
+        if status == REFUSED:
+            raise KeyRefused(
+                f"expected the service to take the key, found that it {self._wanted}; give an "
+                "administrator's with --key, or as LORY_KEY"
+            )
         fields = dict(line.lower().split(":", 1) for line in head.split("\r\n")[1:] if ":" in line)
         content = await reader.readexactly(int(fields.get("content-length", "0")))
         if fields.get("connection", "").strip() == "close":

@@ -12,7 +12,7 @@ import typer
 from lsp_server.bench.config import ReplayConfig
 from lsp_server.bench.editors import EditorName
 from lsp_server.bench.replay.extract import extract
-from lsp_server.bench.texts.files import read_targets, thin_out
+from lsp_server.bench.texts.files import PYTHON, read_targets, thin_out
 from lsp_server.bench.texts.forms import Form
 from lsp_server.cli.bench import options
 from lsp_server.cli.bench.compare import compare_command
@@ -28,6 +28,7 @@ from lsp_server.cli.bench.soak import soak_command
 from lsp_server.cli.bench.start import start_command
 from lsp_server.cli.grouping import grouped_options
 from lsp_server.cli.tables import terminal
+from lsp_server.contract.languages.profiles import has_grammar
 
 app = typer.Typer(
     help="Measure a language server as an editor's user would, and engines side by side.",
@@ -82,7 +83,7 @@ def replay_command(
         options=server.settings,
         menu=user.menu,
         top=user.top,
-        editor=user.editor,
+        editor=user.editor if any(map(has_grammar, language or (PYTHON,))) else EditorName.PLAIN,
         form=Form(user.eol, user.indent),
     )
     chosen = thin_out(sources.read(language), config.max_files, config.seed)

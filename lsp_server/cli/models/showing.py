@@ -46,7 +46,9 @@ def find_kept(name: str) -> Path:
     """The bundle's folder of a kept model or the shipped one; ModelError where there is none."""
     if name != SHIPPED and not kept_folder(name).is_dir():
         known = ", ".join((SHIPPED, *kept_names()))
-        raise ModelError(f"model {name!r}: expected one of {known}, found no such; see: lory model")
+        raise ModelError(
+            f"model {name!r}: expected one of {known}, found no such; see: lory model list"
+        )
     return find_bundle(name)
 
 
@@ -89,6 +91,7 @@ def list_one(name: str, in_use: bool) -> Listed:
 def list_table(models: Iterable[Listed]) -> Table:
     """A row for each model."""
     table = Table("in use", "name", "model", "languages", "MB", "licence", "from")
+    table.columns[1].overflow = "fold"  # it is what one types next
     for each in models:
         mark = "*" if each.in_use else ""
         if each.fault:

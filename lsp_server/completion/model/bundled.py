@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from lsp_server.completion.model.loading import Model, Progress, budget_of, start_engine
+from lsp_server.completion.model.pace import tokens_in_time
 from lsp_server.contract.bundles.bundle import TOKENIZER, Bundle, load
 from lsp_server.contract.bundles.kept import find_bundle, others_by_language
 from lsp_server.contract.bundles.manifest import Manifest, read_manifest
@@ -83,10 +84,12 @@ def start_beside(
     project: Model, bundle: Bundle, settings: Settings, installed: list[Plugin]
 ) -> Model:
     """A bundle's model with its engine, in the place of the project's alone."""
+    engine = start_engine(installed, bundle, settings)
     return replace(
         project,
         bundle=bundle,
-        engine=start_engine(installed, bundle, settings),
+        engine=engine,
+        in_time=tokens_in_time(bundle, engine),
         budget=budget_of(bundle, settings),
         mixture=read_weights(bundle.mixture_path),
         is_alone=False,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from lsp_server.completion.context.reader import Reader
+from lsp_server.completion.model.pace import tokens_in_time
 from lsp_server.completion.model.threads import threads_for
 from lsp_server.contract.bundles.bundle import MODEL, Bundle, load
 from lsp_server.contract.fitting import forget_texts
@@ -47,6 +48,8 @@ class Model:
     """The open project; None where there is none, or it is not to be read."""
     reader: Reader = field(default_factory=Reader)
     """What turns the file's text into what the model reads."""
+    in_time: int | None = None
+    """Tokens of a prompt that are read before a key is answered; None where that is all."""
     is_alone: bool = False
     """Whether the project's counts answer without a model, of whatever language."""
 
@@ -107,6 +110,7 @@ def load_model(settings: Settings, guard: PluginGuard) -> Model:
         contexts=contexts,
         filters=filters,
         mixture=read_weights(MIXTURE if alone else bundle.mixture_path),
+        in_time=tokens_in_time(bundle, engine),
         is_alone=alone,
     )
 

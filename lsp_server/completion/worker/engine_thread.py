@@ -60,6 +60,12 @@ class Worker:
             self._jobs.append(task)
             self._changed.notify()
 
+    def submit_last(self, task: Task) -> None:
+        """Run a task once no other waits."""
+        with self._changed:
+            self._jobs.appendleft(task)
+            self._changed.notify()
+
     def submit_first(self, task: Task) -> None:
         """Run a task before all others, after those submitted so."""
         with self._changed:

@@ -55,6 +55,41 @@ class Pending:
         return (own, self.epoch) == (cursor, epoch)
 
 
+class Requests:
+    """The request of each document that is not answered yet."""
+
+    def __init__(self) -> None:
+        self._by_uri: dict[str, Pending] = {}
+
+    def of(self, uri: str) -> Pending | None:
+        """A document's."""
+        return self._by_uri.get(uri)
+
+    def begun(self) -> list[Pending]:
+        """Those that the engine has been asked."""
+        return [found for found in self._by_uri.values() if found.begun]
+
+    def add(self, pending: Pending) -> None:
+        """A document has another; the one before it has been superseded."""
+        self._by_uri[pending.cursor.uri] = pending
+
+    def remove(self, pending: Pending) -> None:
+        """One is being answered."""
+        del self._by_uri[pending.cursor.uri]
+
+    def supersede(self, uri: str, outcome: Outcome | None = None) -> None:
+        """Answer a document's with nothing, and stop its engine."""
+        if (older := self._by_uri.pop(uri, None)) is not None:
+            older.cancelled.set()
+            if not older.answer.done():
+                older.answer.set_result(outcome)
+
+    def supersede_all(self, outcome: Outcome | None = None) -> None:
+        """Answer all with nothing."""
+        for uri in list(self._by_uri):
+            self.supersede(uri, outcome)
+
+
 def post(loop: asyncio.AbstractEventLoop, call: Callable[..., None], *arguments: object) -> None:
     """Call on the event loop's thread; not at all once the loop has ended."""
     with suppress(RuntimeError):

@@ -31,6 +31,11 @@ class WatchedWorker:
         self._worker.submit(Task(job, seconds))
         self._watch(seconds)
 
+    def submit_last(self, job: Job, seconds: float) -> None:
+        """Run a job once no other waits."""
+        self._worker.submit_last(Task(job, seconds))
+        self._watch(seconds)
+
     def submit_first(self, job: Job, seconds: float) -> None:
         """Run a job before all others, after those submitted so."""
         self._worker.submit_first(Task(job, seconds, may_be_hurried=False))

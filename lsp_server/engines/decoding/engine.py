@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from threading import Event
+from time import perf_counter
 
-from lsp_server.contract.prompt import Ids, Prompt
+from lsp_server.contract.prompt import Ids, Prompt, Sentinel
 from lsp_server.engines import Candidate, Limits
 from lsp_server.engines.counters import EngineCounters
 from lsp_server.engines.decoding.completion import Decoding
 from lsp_server.engines.decoding.prediction import Predictor
 from lsp_server.engines.decoding.scoring import Scoring
-from lsp_server.engines.prompt_cache import Decoder, PromptCache
+from lsp_server.engines.prompt_cache import FEW_TOKENS, PREFILL_TOKENS, Decoder, PromptCache
 from lsp_server.engines.vocabulary import Vocabulary
+
+STEP = 0.08
+"""Seconds that a key waits at most until reading ahead has ended."""
 
 
 class DecodingEngine:
@@ -23,6 +27,8 @@ class DecodingEngine:
         self.counters = EngineCounters()
         """What has been read and written since the start."""
         self._vocabulary = vocabulary
+        self._step = PREFILL_TOKENS
+        """Tokens between two looks at whether reading ahead is to end."""
         self._cache = PromptCache(decoder, slots)
 
     def forget(self) -> None:
@@ -33,6 +39,26 @@ class DecodingEngine:
         """Candidates from the cursor on, at least one."""
         decoding = Decoding(self._cache, self._vocabulary, self.counters, prompt, limits)
         return decoding.write(cancelled)
+
+    def unread(self, prompt: Prompt) -> int:
+        """Tokens of a prompt that are not cached."""
+        return self._cache.unread(prompt.ids, prompt.owner)
+
+    def read(self, prompt: Prompt, cancelled: Event) -> None:
+        """Read a prompt, or as much of it as there is time for until it is cancelled."""
+        self._cache.read(prompt.ids, prompt.owner, cancelled, self._step)
+
+    def pace(self) -> float:
+        """Tokens of a prompt that are read in a second, measured now; keeps nothing of prompts."""
+        never, ids = Event(), [int(Sentinel.FILE)] * (PREFILL_TOKENS + 1)
+        for _ in range(2):  # the first call is slower
+            self._cache.forget()
+            begun = perf_counter()
+            self._cache.read(ids, "", never, PREFILL_TOKENS)
+            found = PREFILL_TOKENS / (perf_counter() - begun)
+        self._cache.forget()
+        self._step = min(PREFILL_TOKENS, max(FEW_TOKENS, int(found * STEP)))
+        return found
 
     def score(
         self, prompt: Prompt, texts: Sequence[Ids], limits: Limits, cancelled: Event

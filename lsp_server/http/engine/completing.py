@@ -10,9 +10,10 @@ from typing import Any
 
 from lsp_server.completion.context.plugin import Cursor
 from lsp_server.completion.context.reader import Reader
+from lsp_server.completion.model.limits import Wishes
 from lsp_server.completion.model.loading import Model, load_model
 from lsp_server.completion.request_trace import Filtered
-from lsp_server.completion.suggestion import Wishes, generate, recall_from, select
+from lsp_server.completion.suggestion import generate, recall_from, select
 from lsp_server.completion.suggestion_cache import SuggestionCache
 from lsp_server.contract.languages import profiles
 from lsp_server.contract.prompt import decode, encode, load_tokenizer

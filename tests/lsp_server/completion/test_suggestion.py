@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from lsp_server.completion.context.plugin import Cursor
+from lsp_server.completion.model.limits import FORESIGHT, SPARE, Wishes
 from lsp_server.completion.model.loading import Model, load_model
 from lsp_server.completion.request_trace import Generation, probability
 from lsp_server.completion.selection.filters import (
@@ -20,7 +21,7 @@ from lsp_server.completion.selection.filters import (
     explained_by,
     keep_likely_part,
 )
-from lsp_server.completion.suggestion import FORESIGHT, SPARE, Wishes, generate, select
+from lsp_server.completion.suggestion import generate, select
 from lsp_server.contract.prompt import Prompt
 from lsp_server.engines import Candidate, Limits, StopReason
 from lsp_server.plugins import CONTEXTS, FILTERS, ActivePlugin, Plugin, PluginGuard

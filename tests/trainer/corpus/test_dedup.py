@@ -168,6 +168,19 @@ def test_a_corpus_that_is_held_out_whole_is_an_error(tmp_path: Path) -> None:
         dedup.run(CONFIG, inputs, tmp_path / "dedup")
 
 
+@pytest.mark.parametrize("share", [0.3, 1e-9])
+def test_of_a_single_repository_files_are_held_out(share: float, tmp_path: Path) -> None:
+    documents = [document(text(seed), path=f"{seed}.py") for seed in range(20)]
+    (tmp_path / "dedup").mkdir()
+    inputs, out = filtered(tmp_path, documents), tmp_path / "dedup"
+    dedup.run(DedupConfig(heldout_share=share), inputs, out)
+    train, heldout = (
+        [entry.path for entry in read_documents(out / split)] for split in (TRAIN, HELDOUT)
+    )
+    assert len(train) + len(heldout) == 20
+    assert len(heldout) == 1 if share < 0.1 else 2 < len(heldout) < 10
+
+
 def test_of_several_repositories_one_at_least_is_held_out_if_any_are_to_be() -> None:
     config = DedupConfig(heldout_share=1e-9)
     few = {"a/one", "a/two", "a/three"}

@@ -2,11 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from lsp_server.contract.bundles.bundle import load
 from lsp_server.contract.languages.profiles import is_named_as
 from lsp_server.contract.prompt import load_tokenizer
+from trainer.export.adapter.config import AdapterConfig
 from trainer.export.importing.cli import Parser, tell
 from trainer.export.importing.gate import transformers_model
 from trainer.export.importing.importer import renumber_source
@@ -22,10 +24,13 @@ def build_parser() -> argparse.ArgumentParser:
         "--files", type=Path, required=True, help="folder of files of the bundle's languages"
     )
     parser.add_argument("--run", type=Path, required=True, help="folder of this run")
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--rank", type=int, default=16)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--adapter", type=Path, help="begin with what this one learned, instead of with nothing"
+    )
+    parser.add_argument("--rate", type=float, help="the highest; it falls in a line to zero")
+    for name in ("steps", "rank", "batch", "seed"):
+        parser.add_argument(f"--{name}", type=int)
+    parser.set_defaults(**asdict(AdapterConfig()))
     parser.add_argument("--threads", type=int, default=1)
     return parser
 
@@ -35,7 +40,7 @@ def main(words: Sequence[str]) -> None:
     import torch
 
     from trainer.export.adapter.samples import Samples
-    from trainer.export.adapter.training import AdapterConfig, train
+    from trainer.export.adapter.training import Run, train
 
     chosen = build_parser().parse_args(list(words))
     torch.set_num_threads(chosen.threads)
@@ -45,9 +50,8 @@ def main(words: Sequence[str]) -> None:
     languages = bundle.manifest.languages
     files = sorted(path for path in chosen.files.rglob("*") if is_named_as(languages, path.name))
     samples = Samples(files, tokenizer, bundle.manifest.layout, rows)
-    config = AdapterConfig(
-        steps=chosen.steps, rank=chosen.rank, batch=chosen.batch, seed=chosen.seed
-    )
+    named = {field.name: getattr(chosen, field.name) for field in fields(AdapterConfig)}
+    run = Run(chosen.run, source.digest(), chosen.adapter)
     model = transformers_model(source.config, source.tensors)
-    made = train(model, samples, config, chosen.run, source.digest(), chosen.steps)
+    made = train(model, samples, AdapterConfig(**named), run, chosen.steps)
     tell(f"{made}: {made.stat().st_size / 1e6:.1f} MB")

@@ -1,5 +1,6 @@
 """Learns an adapter step by step; a run that was broken off goes on to the bit where it stood."""
 
+import hashlib
 import json
 import sys
 from collections.abc import Mapping
@@ -10,9 +11,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from trainer.errors import CheckpointError
+from trainer.errors import CheckpointError, ImportModelError
+from trainer.export.adapter.config import AdapterConfig
 from trainer.export.adapter.lora import adapt
 from trainer.export.adapter.samples import Sample, Samples
+from trainer.export.importing.sources.adapter import read_adapter
 
 STATE, ADAPTER = "state.safetensors", "adapter.safetensors"
 WARM_UP = 20
@@ -21,32 +24,44 @@ KEEP_EVERY = 25
 """Steps between two checkpoints."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AdapterConfig:
-    """How an adapter is learned."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Where an adapter is learned, for which model, and with what it begins."""
 
-    steps: int = 2000
-    rank: int = 16
-    batch: int = 4
-    """Samples of a step."""
-    rate: float = 6e-4
-    """Of AdamW; it rises for WARM_UP steps and falls in a line to zero."""
-    seed: int = 0
+    folder: Path
+    source: str
+    """Digest of the model's weights."""
+    start: Path | None = None
+    """An adapter for the same model, whose training the run continues with a fresh rate."""
+
+    def facts(self, config: AdapterConfig) -> dict[str, str]:
+        """What a run must have in common with the checkpoint that it goes on from."""
+        facts = {"config": json.dumps(asdict(config)), "source": self.source}
+        return facts if self.start is None else facts | {"start": digest(self.start)}
 
 
-def train(
-    model: Any, samples: Samples, config: AdapterConfig, out: Path, source: str, until: int
-) -> Path:
-    """Learn up to step `until` of `config.steps`, from where `out` stands; gives the adapter.
+def digest(path: Path) -> str:
+    """SHA-256 of a file; ImportModelError where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as exc:
+        raise ImportModelError(f"{path}: expected an adapter, found: {exc}") from exc
 
-    Raises CheckpointError where `out` was begun with other settings or another model.
+
+def train(model: Any, samples: Samples, config: AdapterConfig, run: Run, until: int) -> Path:
+    """Learn up to step `until` of `config.steps`, from where the run stands; gives the adapter.
+
+    Raises CheckpointError where the run was begun with other settings or another model, and
+    ImportModelError for an adapter to begin with that does not fit.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    facts, out = run.facts(config), run.folder
     learned = adapt(model, config.rank, config.seed)
+    if run.start is not None:
+        take_up(run.start, learned, run.source)
+    out.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(
         learned.values(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0
     )
-    facts = {"config": json.dumps(asdict(config)), "source": source}
     first = restore(out / STATE, learned, optimizer, facts)
     model.train()
     for step in range(first, min(until, config.steps)):
@@ -61,6 +76,25 @@ def train(
             keep(out, learned, optimizer, facts, step + 1)
             sys.stderr.write(f"lory-train: step {step + 1}/{config.steps}, {loss:.3f}\n")
     return out / ADAPTER
+
+
+def take_up(path: Path, learned: Mapping[str, nn.Parameter], source: str) -> None:
+    """Begin with what another run learned; ImportModelError where it does not fit."""
+    adapter, facts = read_adapter(path)
+    if facts.get("source") != source:
+        raise ImportModelError(
+            f"{path}: expected an adapter for this model, found one for other weights"
+        )
+    expected = {name: tuple(weight.shape) for name, weight in learned.items()}
+    found = {name: array.shape for name, array in adapter.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise ImportModelError(
+                f"{path}: expected {name} of shape {expected.get(name)}, found "
+                f"{found.get(name)}; give the --rank that it was learned with"
+            )
+    for name, weight in learned.items():
+        weight.data.copy_(torch.from_numpy(adapter[name]))
 
 
 def share_of_rate(step: int, steps: int) -> float:

@@ -170,8 +170,12 @@ class GraphBuilder:
         scales = self.op("Gather", [f"{table}.scales", indices], f"{name}.scales")
         steps = self.op("Unsqueeze", [scales, self.integers(-1)], f"{name}.steps")
         blocks = self.op("Mul", [signed, steps], f"{name}.blocks")
-        shape = self.integers(1, -1, width)
-        return self.op("Reshape", [blocks, shape], name)
+        filled = self.quantized[table].scales_NB.shape[1] * TABLE_BLOCKS.block
+        if filled == width:
+            return self.op("Reshape", [blocks, self.integers(1, -1, width)], name)
+        whole = self.op("Reshape", [blocks, self.integers(1, -1, filled)], f"{name}.filled")
+        ends = [self.integers(0), self.integers(width), self.integers(-1)]
+        return self.op("Slice", [whole, *ends], name)
 
     def tied_head(self, x: str, table: str, name: str = LOGITS) -> str:
         """Logits against a stored table, in float32 whatever the precision."""

@@ -11,7 +11,7 @@ from trainer.errors import ImportModelError
 from trainer.export.importing.importer import Options, import_model
 from trainer.export.importing.sources.described import describe_source
 
-PRECISIONS = ("int8_blocks", "int8", "int4", "fp16", "fp32")
+PRECISIONS = ("int8_rows", "int8_blocks", "int8", "int4", "fp16", "fp32")
 
 
 class Parser(argparse.ArgumentParser):
@@ -35,7 +35,11 @@ def build_parser() -> Parser:
         "--describe", action="store_true", help="print the model's licence as JSON, and end"
     )
     parser.add_argument("--origin", default="", help="where the source comes from, for the card")
-    parser.add_argument("--precision", choices=PRECISIONS, default=Options().precision)
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        help="of the graph; 8 bits in rows, or in blocks where rows lose too much, unless given",
+    )
     parser.add_argument(
         "--context", type=int, default=Options().context, help="tokens of prompt and completion"
     )

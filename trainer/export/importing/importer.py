@@ -38,7 +38,7 @@ from trainer.export.importing.decoder.shape import Decoder
 from trainer.export.importing.decoder.sizes import check_sizes
 from trainer.export.importing.layouts import Probe, choose_layout
 from trainer.export.importing.licences import check_licence
-from trainer.export.importing.proof import Proof, prove
+from trainer.export.importing.proof import Proof, evened, prove
 from trainer.export.importing.renumbering import Renumbered, count_used, renumber, with_rows
 from trainer.export.importing.roles import find_roles
 from trainer.export.importing.samples import counted_texts
@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 
 THREADS = 2
 
+PRECISIONS: tuple["Precision", ...] = ("int8_rows", "int8_blocks")
+"""Rows read a prompt twice as fast; blocks lose less."""
+
 Tell = Callable[[str], None]
 """Takes what is being done, for people."""
 
@@ -59,9 +62,11 @@ Tell = Callable[[str], None]
 class Options:
     """How a model is to be imported."""
 
-    precision: "Precision" = "int8_blocks"
-    context: int = 1024
-    """Tokens of prompt and completion together; fewer where the model has fewer."""
+    precision: "Precision | None" = None
+    """None: the first of PRECISIONS that the gate lets through."""
+    context: int = 512
+    """Tokens of prompt and completion together; fewer where the model has fewer. More are read
+    longer, and SmolLM2 saves no more with them: the project's counts see the rest."""
     name: str = ""
     """Of the bundle; the model's own where none is given."""
     languages: tuple[str, ...] = ("python",)
@@ -121,14 +126,16 @@ def read_model(source: Source, options: Options) -> Work:
 
 def write_bundle(work: Work, folder: Path, tell: Tell) -> None:
     """Prove the model and write all files of its bundle; ImportModelError where it fails."""
-    source, precision = work.source, work.options.precision
+    source, options = work.source, work.options
     text = json.dumps(work.renumbered.tokenizer, ensure_ascii=False)
     (folder / TOKENIZER).write_text(text, encoding="utf-8")
     tell("comparing its graph with the model")
     context = work.decoder.shape.context
-    proof = prove(source, work.renumbered, folder / TOKENIZER, precision, context)
-    tell(f"writing the graph in {precision}")
-    write_graph(work.decoder, precision, folder)
+    wanted = (options.precision,) if options.precision else PRECISIONS
+    proof = prove(source, work.renumbered, folder / TOKENIZER, wanted, context)
+    tell(f"writing the graph in {proof.precision}")
+    even = evened(work.decoder, proof.precision, folder / TOKENIZER)
+    write_graph(even, proof.precision, folder)
     tell("finding the order in which it reads a prompt")
     probe = choose_layout(
         find_roles(source.tokenizer, source.config),
@@ -136,12 +143,12 @@ def write_bundle(work: Work, folder: Path, tell: Tell) -> None:
         load_tokenizer(folder / TOKENIZER),
     )
     facts = describe(source, proof) | describe_probe(probe)
-    if work.options.adapter is not None:
-        facts["adapter"] = f"sha256 {record_file(work.options.adapter).sha256}"
-        take_mixture(work.options.adapter, folder)
+    if options.adapter is not None:
+        facts["adapter"] = f"sha256 {record_file(options.adapter).sha256}"
+        take_mixture(options.adapter, folder)
     card = write_card(source, work.title, work.licence, facts)
     (folder / CARD).write_text(card, encoding="utf-8")
-    write_manifest(folder, make_manifest(work, folder, facts, probe.layout))
+    write_manifest(folder, make_manifest(work, folder, facts, (proof.precision, probe.layout)))
     check(folder)
 
 
@@ -197,8 +204,11 @@ def describe_probe(probe: Probe) -> dict[str, str]:
     return {"prompt": f"{probe.name}: {gain}"}
 
 
-def make_manifest(work: Work, folder: Path, facts: dict[str, str], layout: Layout) -> Manifest:
-    """The manifest of the files in `folder`."""
+def make_manifest(
+    work: Work, folder: Path, facts: dict[str, str], found: tuple["Precision", Layout]
+) -> Manifest:
+    """The manifest of the files in `folder`, whose precision and layout were found."""
+    precision, layout = found
     names = (MODEL, TOKENIZER, CARD, *(n for n in (WEIGHTS, MIXTURE) if (folder / n).exists()))
     shape, options = work.decoder.shape, work.options
     return Manifest(
@@ -211,7 +221,7 @@ def make_manifest(work: Work, folder: Path, facts: dict[str, str], layout: Layou
         context=shape.context,
         vocabulary=shape.vocabulary,
         sentinels=sentinel_ids(),
-        precision=options.precision,
+        precision=precision,
         files=record_files(folder, names),
         provenance=Provenance(
             recipe="import", seed=0, ledger_sha256="", licences={work.licence: 1}, training=facts

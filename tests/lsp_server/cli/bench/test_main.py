@@ -63,6 +63,18 @@ def test_a_replay_prints_a_table_and_a_row_and_writes_every_figure(tmp_path: Pat
     assert written["figures"]["typing"]["saved"]["value"] == pytest.approx(1 - 11 / (len(CODE) - 1))
 
 
+def test_a_language_without_a_grammar_is_typed_in_a_plain_editor_and_the_table_says_so(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "m.go").write_text("".join(f"value{i} := compute({i})\n" for i in range(12)))
+    server = shlex.join([sys.executable, str(SMALL_SERVER), "truth", str(tmp_path / "m.go")])
+    options = ["--blocks", "1", "--points", "0", "--gaps", "0", "--timeout", "60"]
+    output = run(
+        *("replay", "--files", str(tmp_path), "--server", server, "--language", "go"), *options
+    )
+    assert "small 1.2, plain, seed 0" in output
+
+
 def test_a_replay_says_what_changed_since_an_earlier_one_at_the_same_places(tmp_path: Path) -> None:
     (tmp_path / "m.py").write_text(CODE)
     truth, lies = (

@@ -18,13 +18,16 @@ def test_waiting_jobs_run_newest_first_after_those_that_go_first() -> None:
     def wait() -> None:
         busy.wait(5)
 
+    worker.submit_last(Task(partial(ran.put, "reading ahead"), 5))
     for name in ("old", "new"):
         worker.submit(Task(partial(ran.put, name), 5))
+    worker.submit_last(Task(partial(ran.put, "last"), 5))
     worker.submit_first(Task(wait, 5))
     for name in ("load", "load again"):
         worker.submit_first(Task(partial(ran.put, name), 5))
     busy.set()
-    assert [ran.get(timeout=PATIENCE) for _ in range(4)] == ["load", "load again", "new", "old"]
+    expected = ["load", "load again", "new", "old", "reading ahead", "last"]
+    assert [ran.get(timeout=PATIENCE) for _ in expected] == expected
     worker.end(5)
 
 

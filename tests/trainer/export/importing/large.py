@@ -98,6 +98,7 @@ class Figures:
     loaded_s: float
     """Until the engine takes a prompt."""
     loaded_mb: float
+    """Resident once it is loaded; for a while it needs more."""
     prefill_per_s: float
     """Tokens of a prompt."""
     ms_per_token: float
@@ -105,8 +106,6 @@ class Figures:
 
 def measure_bundle(folder: Path) -> dict[str, float]:
     """Load a bundle and read and write with it, in this process."""
-    import resource
-
     from lsp_server.contract.bundles.bundle import load
     from lsp_server.engines.decoder import OnnxDecoder
     from lsp_server.engines.onnx import create
@@ -115,7 +114,7 @@ def measure_bundle(folder: Path) -> dict[str, float]:
     bundle = load(folder)
     create(bundle, threads=THREADS)
     loaded = perf_counter() - begun
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    memory = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
     from lsp_server.engines.decoder import open_session
 
     decoder = OnnxDecoder(open_session(bundle.model_path, THREADS))
@@ -153,7 +152,7 @@ def measure(shape: str, precision: str, folder: Path) -> Figures:
     """Make, import and measure a checkpoint; each in a process of its own."""
     run(__spec__.name, "--shape", shape, "--make", folder / "source")
     begun = perf_counter()
-    words = ("--precision", precision, "--out", folder / "bundle")
+    words = ("--precision", precision, "--context", "1024", "--out", folder / "bundle")
     _, memory = run("trainer", "import", folder / "source", *words)
     built = perf_counter() - begun
     size = sum(path.stat().st_size for path in (folder / "bundle").iterdir()) / 1e6
@@ -165,7 +164,7 @@ def main(words: Sequence[str]) -> None:
     """Print figures, one a line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", choices=SHAPES, default="qwen2.5-coder-0.5b")
-    parser.add_argument("--precision", default="int8_blocks")
+    parser.add_argument("--precision", default="int8_rows")
     parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--measure", type=Path, help="a bundle's folder")
     chosen = parser.parse_args(words)

@@ -1,6 +1,7 @@
 """Adapters: nothing changes at first, what is learned is merged, a broken run goes on exactly."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,10 @@ from lsp_server.contract.bundles.bundle import load
 from lsp_server.contract.prompt import load_tokenizer
 from tests.trainer.export.importing.zoo import make_model
 from trainer.errors import CheckpointError, ImportModelError
+from trainer.export.adapter.config import AdapterConfig
 from trainer.export.adapter.lora import adapt
 from trainer.export.adapter.samples import Samples
-from trainer.export.adapter.training import AdapterConfig, add_gradients, train
+from trainer.export.adapter.training import Run, add_gradients, train
 from trainer.export.importing.importer import Options, import_model, renumber_source
 from trainer.export.importing.sources.find import find_source
 
@@ -60,14 +62,14 @@ def test_a_run_that_was_broken_off_goes_on_to_the_bit_and_learns(
 ) -> None:
     _, samples = prepared
     torch.set_num_threads(1)
-    whole = train(make_model("llama"), samples, CONFIG, tmp_path / "whole", "x", 40)
-    train(make_model("llama"), samples, CONFIG, tmp_path / "parts", "x", 13)
-    parts = train(make_model("llama"), samples, CONFIG, tmp_path / "parts", "x", 40)
+    whole = train(make_model("llama"), samples, CONFIG, Run(tmp_path / "whole", "x"), 40)
+    train(make_model("llama"), samples, CONFIG, Run(tmp_path / "parts", "x"), 13)
+    parts = train(make_model("llama"), samples, CONFIG, Run(tmp_path / "parts", "x"), 40)
     left, right = load_file(whole), load_file(parts)
     assert left.keys() == right.keys()
     assert all(torch.equal(left[name], right[name]) for name in left)
     with pytest.raises(CheckpointError, match="expected source y, found x"):
-        train(make_model("llama"), samples, CONFIG, tmp_path / "parts", "y", 40)
+        train(make_model("llama"), samples, CONFIG, Run(tmp_path / "parts", "y"), 40)
 
 
 def test_what_was_learned_is_merged_by_the_import(
@@ -78,7 +80,7 @@ def test_what_was_learned_is_merged_by_the_import(
     model = make_model("llama")
     batch = [samples.draw(1, number) for number in range(8)]
     before = add_gradients(model, batch)
-    adapter = train(model, samples, CONFIG, tmp_path / "run", digest, 40)
+    adapter = train(model, samples, CONFIG, Run(tmp_path / "run", digest), 40)
     assert add_gradients(model, batch) < before - 0.05
     options = Options(adapter=adapter, precision="fp32")
     import_model(str(source), tmp_path / "tuned", options, lambda line: None)
@@ -89,7 +91,31 @@ def test_what_was_learned_is_merged_by_the_import(
     tuned = with_adapter(find_source(str(source)), adapter).tensors
     name = "model.layers.0.mlp.up_proj.weight"
     assert np.abs(tuned[name] - tensors[name]).max() > 1e-3
-    other = train(make_model("llama"), samples, CONFIG, tmp_path / "other", "z", 1)
+    other = train(make_model("llama"), samples, CONFIG, Run(tmp_path / "other", "z"), 1)
     with pytest.raises(ImportModelError, match="of the model that the adapter was learned for"):
         import_model(str(source), tmp_path / "no", Options(adapter=other), lambda line: None)
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_run_begins_with_what_another_learned_and_with_no_other(
+    prepared: tuple[Path, Samples], tmp_path: Path
+) -> None:
+    _, samples = prepared
+    batch = [samples.draw(1, number) for number in range(8)]
+    first = train(make_model("llama"), samples, CONFIG, Run(tmp_path / "first", "x"), 40)
+    further, model = Run(tmp_path / "further", "x", first), make_model("llama")
+    train(model, samples, replace(CONFIG, rate=0.0), further, 1)
+    continued = add_gradients(model, batch)
+    assert continued < add_gradients(make_model("llama"), batch) - 0.05
+    still = replace(CONFIG, rate=0.0)
+    again = replace(further, start=tmp_path / "further" / "adapter.safetensors")
+    no, missing = Run(tmp_path / "no", "x", first), tmp_path / "missing"
+    for run, config, message in (
+        (again, still, "expected start"),
+        (replace(no, source="y"), CONFIG, "found one for other weights"),
+        (no, replace(CONFIG, rank=8), "give the --rank that it was learned with"),
+        (replace(no, start=missing), CONFIG, "missing: expected an adapter"),
+    ):
+        with pytest.raises((CheckpointError, ImportModelError), match=message):
+            train(make_model("llama"), samples, config, run, 2)
     assert not (tmp_path / "no").exists()

@@ -45,7 +45,7 @@ def test_graph_and_reference_give_transformers_logits(name: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["qwen2", "gpt_neox", "codegen", "gemma2"])
-@pytest.mark.parametrize("precision", ["int8_blocks", "int8"])
+@pytest.mark.parametrize("precision", ["int8_rows", "int8_blocks", "int8"])
 def test_a_graph_in_8_bits_stays_within_the_gate(name: str, precision: str, tmp_path: Path) -> None:
     model = make_model(name)
     decoder = open_graph(model, precision, tmp_path)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,12 @@ from tests.trainer.export.importing.conftest import UNKNOWN_BYTES, edit_json
 from tests.trainer.export.importing.zoo import VOCABULARY, make_model
 from trainer.cli.main import main
 from trainer.errors import ImportModelError
+from trainer.export.graph.builder import Precision
+from trainer.export.importing import proof
 from trainer.export.importing.decoder.families import make_decoder
 from trainer.export.importing.decoder.graph_file import WEIGHTS, write_graph
+from trainer.export.importing.decoder.shape import Decoder
+from trainer.export.importing.gate import Parity
 from trainer.export.importing.importer import Options, import_model
 from trainer.export.importing.sources.find import find_source
 
@@ -43,13 +48,32 @@ def test_a_checkpoint_becomes_a_bundle_that_the_server_loads(
     bundle = load(run_import(source, tmp_path / "out"))
     create(bundle, threads=1)
     tokens = foreign_tokenizer.get_vocab_size()
-    assert bundle.manifest.precision == "int8_blocks"
+    assert bundle.manifest.precision == "int8_rows"
     assert bundle.manifest.provenance.licences == {"apache-2.0": 1}
     assert bundle.manifest.vocabulary == tokens + UNKNOWN_BYTES + 3  # sentinels it lacks
     tokenizer = load_tokenizer(bundle.tokenizer_path)
     text = "def f(x):\n\treturn '<|endoftext|>é'\n"
     assert decode(tokenizer, encode(tokenizer, text)) == text
     assert min(encode(tokenizer, text)) >= 7
+
+
+def test_where_rows_lose_too_much_blocks_are_taken(
+    write_checkpoint: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_checkpoint(tmp_path / "source")
+    measure = proof.measure
+
+    def rough_in_rows(decoder: Decoder, precision: Precision, expected: proof.Expected) -> Parity:
+        parity = measure(decoder, precision, expected)
+        return replace(parity, divergence=1.0) if precision == "int8_rows" else parity
+
+    monkeypatch.setattr(proof, "measure", rough_in_rows)
+    manifest = load(run_import(source, tmp_path / "out")).manifest
+    assert manifest.precision == "int8_blocks"
+    assert "divergence 1 " not in manifest.provenance.training["stored graph"]
+    with pytest.raises(ImportModelError, match="the int8_rows graph to diverge by at most"):
+        run_import(source, tmp_path / "no", precision="int8_rows")
+    assert not (tmp_path / "no").exists()
 
 
 def test_shards_and_one_file_give_the_same_graph(write_checkpoint: Write, tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import pytest
 from tokenizers import Tokenizer
 
 from lsp_server.completion.context.plugin import Cursor
+from lsp_server.completion.model.limits import Wishes
 from lsp_server.completion.model.loading import Model
 from lsp_server.completion.model.models import load_models
-from lsp_server.completion.suggestion import Wishes, generate, recall_at
+from lsp_server.completion.suggestion import generate, recall_at
 from lsp_server.contract.bundles.bundle import Bundle
 from lsp_server.contract.prompt import encode, load_tokenizer
 from lsp_server.contract.recall import SEPARATOR
