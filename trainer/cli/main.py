@@ -57,9 +57,10 @@ class ReportCommand:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point `lory-train`: exit status 0 done, 2 explained in one line, 130 interrupted."""
-    prepare_process()
+    words = sys.argv[1:] if arguments is None else arguments
+    if words[:1] != [IMPORT]:  # which wants memory back that was freed
+        prepare_process()
     try:
-        words = sys.argv[1:] if arguments is None else arguments
         if words[:1] == [IMPORT]:
             import_model(words[1:])
         elif words[:1] == [ADAPT]:

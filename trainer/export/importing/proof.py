@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lsp_server.contract.prompt import encode, load_tokenizer
-from lsp_server.engines.decoder import OnnxDecoder, open_session
+from lsp_server.engines.decoder import OnnxDecoder, open_session, return_freed_memory
 from trainer.export.importing.decoder.collected import only_layers
 from trainer.export.importing.decoder.families import make_decoder
 from trainer.export.importing.decoder.graph_file import LARGEST_MAPPED, write_graph
@@ -144,4 +144,7 @@ def measure(decoder: Decoder, precision: "Precision", expected: Expected) -> Par
     with tempfile.TemporaryDirectory() as folder:
         model = write_graph(decoder, precision, Path(folder), largest=LARGEST_MAPPED)
         opened = OnnxDecoder(open_session(model, threads=2))
-        return compare(opened, expected.logits, expected.prompts, expected.known)
+        parity = compare(opened, expected.logits, expected.prompts, expected.known)
+        del opened
+    return_freed_memory()
+    return parity

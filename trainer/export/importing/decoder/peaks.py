@@ -16,6 +16,7 @@ from lsp_server.engines.decoder import (
     PAST,
     TOTAL_LENGTH,
     open_session,
+    return_freed_memory,
 )
 from trainer.export.graph.builder import Precision
 from trainer.export.importing.decoder.graph_file import LARGEST_MAPPED, save_graph
@@ -46,6 +47,8 @@ def find_peaks(
             for name, found in zip(names, ask(session, prompt, names), strict=True):
                 largest = np.abs(found).reshape(-1, found.shape[-1]).max(0)
                 peaks[name] = np.maximum(peaks[name], largest)
+        del session
+    return_freed_memory()
     return {matrix: peaks[name] for matrix, name in read.items()}
 
 
