@@ -12,7 +12,8 @@ LoryError
 ├── FeedbackError    what became of suggestions cannot be kept or read
 ├── ServeError       the team's service cannot be started, or asked for that
 └── BenchError       a replay that cannot be carried out
-    └── PeerDied     an engine beside Lory's has ended, in `bench/engines/peer_link.py`
+    ├── PeerDied     an engine beside Lory's has ended, in `bench/engines/peer_link.py`
+    └── KeyRefused   the service wants another key, in `bench/serve/http_client.py`
 """
 
 

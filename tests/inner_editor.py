@@ -113,7 +113,7 @@ class InnerEditor:
             index is not None
             and index.is_whole
             and all(index.has(name, notes.open[name]) for name in others if self.is_read(name))
-            and not completer._pending
+            and not completer._requests
         )
 
     def is_read(self, name: str) -> bool:

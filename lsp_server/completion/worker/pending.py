@@ -61,6 +61,9 @@ class Requests:
     def __init__(self) -> None:
         self._by_uri: dict[str, Pending] = {}
 
+    def __len__(self) -> int:
+        return len(self._by_uri)
+
     def of(self, uri: str) -> Pending | None:
         """A document's."""
         return self._by_uri.get(uri)
