@@ -66,4 +66,5 @@ def test_a_snapshot_while_typing_takes_less_than_a_millisecond() -> None:
         documents.open(f"{ROOT}/{at}.py", "python", SOURCE * 10)
     for at in range(0, 290, 20):
         documents.edit(f"{ROOT}/0.py", [Edit(Position(at, 0), Position(at, 0), "x")])
-    assert min(repeat(lambda: look(documents, lookout, f"{ROOT}/1.py", 150), number=1)) < 1e-3
+    times = repeat(lambda: look(documents, lookout, f"{ROOT}/1.py", 150), number=1, repeat=50)
+    assert min(times) < 1e-3
