@@ -1,6 +1,5 @@
 """Learns an adapter step by step; a run that was broken off goes on to the bit where it stood."""
 
-import hashlib
 import json
 import sys
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from lsp_server.contract.bundles.bundle import record_file
 from trainer.errors import CheckpointError, ImportModelError
 from trainer.export.adapter.config import AdapterConfig
 from trainer.export.adapter.lora import adapt
@@ -37,15 +37,7 @@ class Run:
     def facts(self, config: AdapterConfig) -> dict[str, str]:
         """What a run must have in common with the checkpoint that it goes on from."""
         facts = {"config": json.dumps(asdict(config)), "source": self.source}
-        return facts if self.start is None else facts | {"start": digest(self.start)}
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file; ImportModelError where it cannot be read."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as exc:
-        raise ImportModelError(f"{path}: expected an adapter, found: {exc}") from exc
+        return facts if self.start is None else facts | {"start": record_file(self.start).sha256}
 
 
 def train(model: Any, samples: Samples, config: AdapterConfig, run: Run, until: int) -> Path:
@@ -54,10 +46,10 @@ def train(model: Any, samples: Samples, config: AdapterConfig, run: Run, until: 
     Raises CheckpointError where the run was begun with other settings or another model, and
     ImportModelError for an adapter to begin with that does not fit.
     """
-    facts, out = run.facts(config), run.folder
     learned = adapt(model, config.rank, config.seed)
     if run.start is not None:
         take_up(run.start, learned, run.source)
+    facts, out = run.facts(config), run.folder
     out.mkdir(parents=True, exist_ok=True)
     optimizer = torch.optim.AdamW(
         learned.values(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0

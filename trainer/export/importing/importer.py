@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 THREADS = 2
 
-PRECISIONS: tuple["Precision", ...] = ("int8_rows", "int8_blocks")
+PRECISIONS_TRIED: tuple["Precision", ...] = ("int8_rows", "int8_blocks")
 """Rows read a prompt twice as fast; blocks lose less."""
 
 Tell = Callable[[str], None]
@@ -63,7 +63,7 @@ class Options:
     """How a model is to be imported."""
 
     precision: "Precision | None" = None
-    """None: the first of PRECISIONS that the gate lets through."""
+    """None: the first of PRECISIONS_TRIED that the gate lets through."""
     context: int = 512
     """Tokens of prompt and completion together; fewer where the model has fewer. More are read
     longer, and SmolLM2 saves no more with them: the project's counts see the rest."""
@@ -131,7 +131,7 @@ def write_bundle(work: Work, folder: Path, tell: Tell) -> None:
     (folder / TOKENIZER).write_text(text, encoding="utf-8")
     tell("comparing its graph with the model")
     context = work.decoder.shape.context
-    wanted = (options.precision,) if options.precision else PRECISIONS
+    wanted = (options.precision,) if options.precision else PRECISIONS_TRIED
     proof = prove(source, work.renumbered, folder / TOKENIZER, wanted, context)
     tell(f"writing the graph in {proof.precision}")
     even = evened(work.decoder, proof.precision, folder / TOKENIZER)
